@@ -1,0 +1,1 @@
+"""The activity chain: who did what, when, to which commit, signed."""

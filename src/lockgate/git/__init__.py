@@ -1,0 +1,1 @@
+"""The few git operations Lockgate uses."""

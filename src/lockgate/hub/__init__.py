@@ -1,0 +1,1 @@
+"""The hub: receive, dispatch, index. The wiring of all rooms below."""

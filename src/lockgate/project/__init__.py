@@ -1,0 +1,1 @@
+"""What a project declares: its files, stages, parameters, runtime."""

@@ -1,0 +1,82 @@
+"""The pipeline as planned: stages with every parameter filled in. Values only; nothing is read here."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Scalar = str | int | float | bool
+Kind = Literal["table", "figure", "metrics", "model", "notebook", "file"]
+
+LOCK_FILE = "lockgate.lock"
+MANIFEST_FILE = "lockgate.toml"
+
+
+class Resources(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a job may use. Never part of a fingerprint."""
+
+    cpus: int = 1
+    gpus: int = 0
+    memory_bytes: int | None = None
+    walltime_s: int | None = None
+
+
+class Stage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One command or notebook with `needs` and `makes`; a matrix member is a stage of its own."""
+
+    name: str
+    """Unique: the declared name, for a matrix member with `@key=value,…` behind it."""
+    group: str
+    """The name written in the file; the same for all members of a matrix."""
+    command: str | None = None
+    """What a shell runs in the workspace; None for a notebook."""
+    notebook: str | None = None
+    """Path of the notebook to execute; None for a command."""
+    needs: tuple[str, ...] | None = None
+    """Paths, folders (ending in `/` or not) and globs read; None: the whole repository and all that the
+    stages written above it make."""
+    makes: tuple[str, ...] = ()
+    """Every path it makes, metrics and figures included, in the order written, without a trailing `/`."""
+    metrics: tuple[str, ...] = ()
+    figures: tuple[str, ...] = ()
+    params: dict[str, Scalar] = {}
+    """The parameters this stage's outputs depend on, after overrides, matrix values included."""
+    params_files: dict[str, tuple[str, ...]] = {}
+    """DVC's tracked parameters: file → dotted keys (none: the whole file)."""
+    resources: Resources = Resources()
+    backend: str | None = None
+
+
+class Runtime(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The software the stages run in, as declared. `kind` tells how `path` is read."""
+
+    kind: Literal["none", "requirements", "uv.lock", "pylock"] = "none"
+    path: str | None = None
+    python: str | None = None
+    """A version as `3.11`; None: the hub's own."""
+
+
+class Data(msgspec.Struct, frozen=True, omit_defaults=True):
+    git_limit_bytes: int = 100_000_000
+    result_limit_bytes: int = 1_000_000
+    remote: str | None = None
+
+
+class Batch(msgspec.Struct, frozen=True, omit_defaults=True):
+    backend: str = "local"
+    options: dict[str, dict[str, object]] = {}
+    """Backend name → its table `[batch.NAME]`, passed through to the backend."""
+
+
+class Pipeline(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A project's declared graph, checked in itself: no circle, no path made twice, no unknown key."""
+
+    project: str
+    source: str
+    """The file it was read from: `lockgate.toml` or `dvc.yaml`."""
+    stages: tuple[Stage, ...] = ()
+    runtime: Runtime | None = None
+    """None: nothing declared in the file, to be found by convention."""
+    data: Data = Data()
+    batch: Batch = Batch()

@@ -1,0 +1,1 @@
+"""A run from plan to result: fingerprints, the state machine, jobs, artifacts."""
