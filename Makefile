@@ -1,0 +1,53 @@
+# `make` prints what there is. Works with GNU make 3.81, which macOS has.
+
+SHELL := /bin/sh
+BIN := .venv/bin
+PYTEST := $(BIN)/python -m pytest
+QUICK := tests/unit tests/contract tests/architecture tests/docs
+JOBS ?= 2
+
+.PHONY: help setup demo test check test-unit bench docs golden format lock clean
+.DEFAULT_GOAL := help
+
+help:         ## print this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
+
+setup: .venv/.setup ## make .venv with everything, as locked (needs git and Python 3.11 or newer)
+
+.venv/.setup: pyproject.toml requirements/dev.txt requirements/build.txt requirements/bootstrap.txt requirements/setup.sh
+	@sh requirements/setup.sh
+
+demo: setup   ## the flights project on real data, in ./demo: push, pull, change, push again
+	@sh examples/demo.sh
+
+test: setup   ## every test
+	$(PYTEST) tests -n $(JOBS)
+
+check: setup  ## what a change must pass before review: format, lint, types, contracts, quick tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(PYTEST) $(QUICK) -n $(JOBS) -m "not slow"
+
+test-unit: setup ## the unit tests only
+	$(PYTEST) tests/unit
+
+bench: setup  ## measure; the numbers land in bench/results
+	$(BIN)/python bench/run.py
+
+docs: setup   ## run every code block of the documentation, follow every link
+	$(PYTEST) tests/docs
+
+golden: setup ## write the golden files anew; look at the diff before you commit it
+	LOCKGATE_GOLDEN=write $(PYTEST) tests/golden
+
+format: setup ## format and sort imports
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix-only --quiet .
+
+lock: setup   ## write the locks in requirements/ anew (make lock UPGRADE=--upgrade for newer packages)
+	@sh requirements/lock.sh $(UPGRADE)
+
+clean:        ## remove what the targets above made, .venv included
+	rm -rf .venv demo build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage

@@ -1,0 +1,22 @@
+#!/bin/sh
+# Writes the locks beside it: every package by version and hash, for every platform and Python we support,
+# without the address of any registry. Extra arguments go to uv, as in: sh requirements/lock.sh --upgrade
+set -eu
+cd "$(dirname "$0")/.."
+uv=${UV:-.venv/bin/uv}
+
+unset PIP_FIND_LINKS UV_FIND_LINKS
+compile() {
+    name=$1
+    shift
+    UV_CUSTOM_COMPILE_COMMAND="make lock" "$uv" pip compile --quiet --universal --python-version 3.11 \
+        --generate-hashes --no-emit-index-url --no-emit-find-links --output-file "requirements/$name.txt" "$@"
+}
+compile dev pyproject.toml requirements/dev.in --extra demo "$@"
+compile build requirements/build.in --constraints requirements/dev.txt "$@"
+compile bootstrap requirements/bootstrap.in --constraints requirements/dev.txt "$@"
+
+if grep -nE '://|find-links|index-url' requirements/dev.txt requirements/build.txt requirements/bootstrap.txt; then
+    echo "lock: the lines above name a registry; a lock must not" >&2
+    exit 1
+fi
