@@ -1,0 +1,201 @@
+"""What each stage reads: its needs, found in the snapshot's files and among what other stages make."""
+
+from __future__ import annotations
+
+import posixpath
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import msgspec
+
+from lockgate.errors import UserError
+from lockgate.git.listing import LINK, SUBMODULE, Entry, Listing, tree_id
+from lockgate.project.globs import compile_glob
+from lockgate.project.pipeline import LOCK_FILE, Pipeline, Stage
+from lockgate.runs.fingerprint import source_identity
+
+#: The need that stands for everything in the snapshot that no stage makes.
+WHOLE = "."
+
+Where = Callable[[str, str], str]
+"""(stage group, key) → `file:line: `, put before an error's message."""
+
+
+class StageInputs(msgspec.Struct, frozen=True):
+    """One stage's needs, resolved as far as the snapshot goes."""
+
+    needs: tuple[tuple[str, str], ...]
+    """Source needs with their identities, as they enter the fingerprint."""
+    files: tuple[tuple[str, Entry], ...]
+    """Every file and link of the snapshot to place in the workspace."""
+    artifacts: tuple[tuple[str, str], ...]
+    """(path made, stage that makes it), identified once that stage's artifacts are known."""
+
+
+class Inputs:
+    """The inputs of a pipeline's stages at one snapshot; built once, asked for each stage."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        files: Listing,
+        links: Mapping[str, str],
+        where: Where = lambda group, key: "",
+    ) -> None:
+        """`links` gives the target of every symbolic link among the files."""
+        self._stages = {stage.name: stage for stage in pipeline.stages}
+        self._makers = {path: stage.name for stage in pipeline.stages for path in stage.makes}
+        self._made = sorted(self._makers)
+        self.sources: dict[str, Entry] = {
+            path: entry for path, entry in files.items() if path != LOCK_FILE and not self._is_made(path)
+        }
+        self._paths = sorted(self.sources)
+        self._links = links
+        self._where = where
+        self._folder_ids: dict[str, str] = {}
+
+    def of(self, name: str, above: Iterable[str]) -> StageInputs:
+        """Return a stage's inputs; `above` are all stages it depends on, near and far.
+
+        Raises `UserError`: `need-missing`, `link-outside`, `submodule`.
+        """
+        stage = self._stages[name]
+        if stage.needs is None:
+            return self._whole(stage, above)
+        needs: dict[str, str] = {}
+        files: dict[str, Entry] = {}
+        artifacts: dict[str, str] = {}
+        declared = list(stage.needs)
+        if stage.notebook is not None and stage.notebook not in declared:
+            declared.append(stage.notebook)
+        declared += [path for path in stage.params_files if path not in declared]
+        for need in declared:
+            self._add(stage, need, needs, files, artifacts)
+        self._check(stage, files)
+        for path in stage.params_files:
+            if stage.params_files[path]:
+                needs.pop(path, None)
+        return StageInputs(
+            tuple(sorted(needs.items())), tuple(files.items()), tuple(sorted(artifacts.items()))
+        )
+
+    def maker(self, path: str) -> str | None:
+        """Return the stage that makes this path or a folder around it."""
+        while path:
+            if path in self._makers:
+                return self._makers[path]
+            path = posixpath.dirname(path)
+        return None
+
+    def _is_made(self, path: str) -> bool:
+        return self.maker(path) is not None
+
+    def _whole(self, stage: Stage, above: Iterable[str]) -> StageInputs:
+        artifacts = tuple((path, other) for other in above for path in self._stages[other].makes)
+        files = tuple(self.sources.items())
+        self._check(stage, self.sources)
+        return StageInputs(((WHOLE, self._folder_id("")),), files, tuple(sorted(artifacts)))
+
+    def _add(
+        self,
+        stage: Stage,
+        need: str,
+        needs: dict[str, str],
+        files: dict[str, Entry],
+        artifacts: dict[str, str],
+    ) -> None:
+        entry = self.sources.get(need)
+        if entry is not None:
+            needs[need] = source_identity(entry)
+            files[need] = entry
+            if entry.mode == LINK:
+                self._follow(stage, need, needs, files, artifacts)
+            return
+        made = [path for path in self._matching_makes(need) if self._makers[path] != stage.name]
+        for path in made:
+            artifacts[path] = self._makers[path]
+        if any(mark in need for mark in "*?["):
+            is_match = compile_glob(need)
+            found = [path for path in self._paths if is_match(path)]
+            for path in found:
+                needs[path] = source_identity(self.sources[path])
+                files[path] = self.sources[path]
+        else:
+            found = list(self._under(need))
+            if found:
+                needs[need] = self._folder_id(need)
+                files.update((path, self.sources[path]) for path in found)
+        if not found and not made:
+            raise UserError(
+                f"{self._where(stage.group, 'needs')}stage {stage.name} needs {need}, "
+                "which is not in the project and no stage makes",
+                f"Add the file (git add {need}), correct the path, or let a stage make it.",
+                code="need-missing",
+            )
+
+    def _matching_makes(self, need: str) -> Iterator[str]:
+        if any(mark in need for mark in "*?["):
+            is_match = compile_glob(need)
+            yield from (path for path in self._made if is_match(path))
+            return
+        around = self.maker(need)
+        if around is not None:
+            path = need
+            while path not in self._makers:
+                path = posixpath.dirname(path)
+            yield path
+            return
+        prefix = need + "/"
+        for path in self._made[bisect_left(self._made, prefix) :]:
+            if not path.startswith(prefix):
+                break
+            yield path
+
+    def _under(self, folder: str) -> Iterator[str]:
+        prefix = folder + "/" if folder else ""
+        for path in self._paths[bisect_left(self._paths, prefix) :]:
+            if not path.startswith(prefix):
+                break
+            yield path
+
+    def _folder_id(self, folder: str) -> str:
+        if folder not in self._folder_ids:
+            start = len(folder) + 1 if folder else 0
+            inside = ((path[start:], self.sources[path]) for path in self._under(folder))
+            self._folder_ids[folder] = tree_id(inside)
+        return self._folder_ids[folder]
+
+    def _follow(
+        self,
+        stage: Stage,
+        link: str,
+        needs: dict[str, str],
+        files: dict[str, Entry],
+        artifacts: dict[str, str],
+    ) -> None:
+        """A declared link is worth nothing without what it points to: that is needed too."""
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(link), self._links.get(link, "")))
+        if not self._is_outside(link) and target not in needs:
+            self._add(stage, target, needs, files, artifacts)
+
+    def _is_outside(self, link: str) -> bool:
+        target = self._links.get(link, "")
+        resolved = posixpath.normpath(posixpath.join(posixpath.dirname(link), target))
+        return target.startswith("/") or resolved == ".." or resolved.startswith("../")
+
+    def _check(self, stage: Stage, files: Mapping[str, Entry]) -> None:
+        for path, entry in files.items():
+            if entry.mode == SUBMODULE:
+                raise UserError(
+                    f"{self._where(stage.group, 'needs')}stage {stage.name} needs {path}, a git submodule, "
+                    "whose files do not travel with a push",
+                    "Copy its files into the project, or declare `needs` without it.",
+                    code="submodule",
+                )
+            if entry.mode == LINK and self._is_outside(path):
+                raise UserError(
+                    f"{self._where(stage.group, 'needs')}stage {stage.name} needs {path}, "
+                    f"a link that leads out of the project to {self._links.get(path, '?')}",
+                    "Put the file itself into the project, or declare `needs` without the link.",
+                    code="link-outside",
+                )

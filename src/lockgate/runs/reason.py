@@ -1,0 +1,92 @@
+"""Why a stage must run, in words a person would use."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping, Sequence
+
+from lockgate.project.pipeline import Scalar
+from lockgate.runs.record import StageRecord
+
+#: Endings of files that are code; a change of any other file is a change of data.
+CODE_SUFFIXES = frozenset(
+    ".py .ipynb .r .rmd .qmd .jl .sh .sql .scala .java .c .cc .cpp .h .hpp .rs .go .js .ts .pl .lua .m .do".split()
+)
+
+#: So many things are named; the others are counted.
+NAMED_AT_MOST = 3
+
+
+def reason(
+    previous: StageRecord | None,
+    *,
+    command: str,
+    runtime: str,
+    params: Mapping[str, Scalar],
+    needs: Sequence[tuple[str, str]],
+    makes: Sequence[str],
+    makers: Mapping[str, str],
+    changed_inside: Mapping[str, Sequence[str]] = {},
+    package_changes: Sequence[str] = (),
+) -> str:
+    """Return what differs between a stage now and as it last ran, as `code changed: train.py`.
+
+    `makers` gives the stage behind each need that is an artifact, `changed_inside` the files changed in
+    each folder needed.
+    """
+    if previous is None:
+        return "never run"
+    found = _changed_needs(dict(previous.needs), dict(needs), makers, changed_inside)
+    found += _changed_params(previous.params, params)
+    if previous.command != command and not _is_explained(previous, params):
+        found.append("command changed")
+    if previous.runtime != runtime:
+        found.append(f"runtime changed: {_listed(package_changes)}" if package_changes else "runtime changed")
+    if {artifact.path for artifact in previous.artifacts} != set(makes):
+        found.append("makes changed")
+    return "; ".join(found) if found else "its result is no longer on the hub"
+
+
+def _is_explained(previous: StageRecord, params: Mapping[str, Scalar]) -> bool:
+    """A command with a parameter filled in differs where the parameter does; that is said already."""
+    return dict(previous.params) != dict(params)
+
+
+def _changed_needs(
+    before: Mapping[str, str],
+    now: Mapping[str, str],
+    makers: Mapping[str, str],
+    changed_inside: Mapping[str, Sequence[str]],
+) -> list[str]:
+    code: list[str] = []
+    data: list[str] = []
+    upstream: list[str] = []
+    for need, identity in now.items():
+        if before.get(need) == identity:
+            continue
+        if need in makers:
+            upstream.append(f"{need} (by {makers[need]})")
+            continue
+        for path in changed_inside.get(need) or (need,):
+            (code if posixpath.splitext(path)[1].lower() in CODE_SUFFIXES else data).append(path)
+    gone = [need for need in before if need not in now]
+    words = [("code changed", code), ("data changed", data), ("upstream changed", upstream)]
+    words.append(("no longer needed", gone))
+    return [f"{word}: {_listed(paths)}" for word, paths in words if paths]
+
+
+def _changed_params(before: Mapping[str, Scalar], now: Mapping[str, Scalar]) -> list[str]:
+    found = []
+    for name in sorted({*before, *now}):
+        if name not in before:
+            found.append(f"new parameter {name} = {now[name]}")
+        elif name not in now:
+            found.append(f"parameter {name} is gone")
+        elif before[name] != now[name] or type(before[name]) is not type(now[name]):
+            found.append(f"parameter {name} {before[name]} → {now[name]}")
+    return found
+
+
+def _listed(items: Sequence[str]) -> str:
+    more = len(items) - NAMED_AT_MOST
+    return ", ".join(items[:NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
