@@ -1,0 +1,53 @@
+"""Sizes and durations as people write them: `100 MB`, `1 d 2 h`."""
+
+from __future__ import annotations
+
+import math
+import re
+
+_PREFIXES = ("", "k", "m", "g", "t", "p")
+_SIZE = re.compile(r"\s*(\d{1,15}(?:\.\d{1,9})?)\s*(?:([kmgtp]?)(i?)b)\s*", re.IGNORECASE)
+_SECONDS = {
+    "s": 1,
+    "sec": 1,
+    "second": 1,
+    "seconds": 1,
+    "min": 60,
+    "minute": 60,
+    "minutes": 60,
+    "h": 3600,
+    "hour": 3600,
+    "hours": 3600,
+    "d": 86400,
+    "day": 86400,
+    "days": 86400,
+}
+_DURATION_PART = re.compile(r"\s*(\d{1,12}(?:\.\d{1,9})?)\s*([a-z]+)\s*", re.IGNORECASE)
+
+
+def parse_size(text: str) -> int | None:
+    """Return bytes: `4 GB` is 4·10⁹, `4 GiB` is 4·2³⁰, part bytes rounded up; None when it is no size."""
+    found = _SIZE.fullmatch(text)
+    if not found:
+        return None
+    number, prefix, binary = found[1], found[2].lower(), found[3]
+    if binary and not prefix:
+        return None
+    whole, _, part = number.partition(".")
+    factor = math.prod([1024 if binary else 1000] * _PREFIXES.index(prefix))
+    scale = int("1" + "0" * len(part))
+    return -(-int(whole + part) * factor // scale)
+
+
+def parse_duration(text: str) -> int | None:
+    """Return seconds, rounded up: `90 s`, `10 min`, `2 h`, `1 d 2 h`; None when it is no duration."""
+    total, at, used = 0.0, 0, set[int]()
+    while at < len(text):
+        found = _DURATION_PART.match(text, at)
+        seconds = _SECONDS.get(found[2].lower()) if found else None
+        if not found or seconds is None or seconds in used:
+            return None
+        used.add(seconds)
+        total += float(found[1]) * seconds
+        at = found.end()
+    return math.ceil(total) if used else None
