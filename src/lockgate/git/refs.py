@@ -74,7 +74,9 @@ def update_ref(
     command = b"update %s\0%s\0%s\0" % (name.encode(), (new or ABSENT).encode(), (old or ABSENT).encode())
 
     def run() -> bool:
-        code, _, error = attempt(repository, "update-ref", "-z", "--stdin", stdin=command)
+        code, _, error = attempt(
+            repository, "update-ref", "-z", "--stdin", stdin=command, environment={"LC_ALL": "C"}
+        )
         words = error.decode("utf-8", "replace").strip()
         if code == 0:
             return True

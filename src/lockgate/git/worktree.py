@@ -1,0 +1,278 @@
+"""A member's work tree, by the git program alone: what changed, a snapshot of it, artifacts put into it."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import secrets
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import msgspec
+
+from lockgate.errors import OutsideError, UserError
+from lockgate.git.place import checkout_paths as checkout_paths
+from lockgate.git.program import attempt, git
+
+#: git's words are matched below, so untranslated; and the member's index is not locked.
+QUIET = {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
+PLAIN = ("-c", "core.hooksPath=/dev/null", "-c", "core.splitIndex=false")
+IDENTITY = ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL")
+
+
+class Changes(msgspec.Struct, frozen=True):
+    """How a work tree differs from its HEAD. Paths are relative to the root; ignored files are left out."""
+
+    head: str | None
+    """The commit checked out; None when there is no commit yet."""
+    branch: str | None
+    """The branch's short name; None when HEAD is detached."""
+    changed: tuple[str, ...] = ()
+    """Modified, or added to the index."""
+    untracked: tuple[str, ...] = ()
+    deleted: tuple[str, ...] = ()
+    unmerged: tuple[str, ...] = ()
+
+    @property
+    def is_clean(self) -> bool:
+        return not (self.changed or self.untracked or self.deleted or self.unmerged)
+
+
+def find_root(path: Path) -> Path:
+    """Return the root of the work tree that `path` (a file or folder) lies in.
+
+    Raises `UserError`: `not-a-repository`, `bare-repository`, `unsafe-repository` (owned by somebody else).
+    """
+    folder = path if path.is_dir() else path.parent
+    if not folder.is_dir():
+        raise _not_a_repository(path)
+    code, output, error = attempt(folder, "rev-parse", "--show-toplevel", environment=QUIET)
+    if code == 0:
+        return Path(os.fsdecode(output.removesuffix(b"\n")))
+    words = error.decode("utf-8", "replace")
+    if "must be run in a work tree" in words:
+        raise UserError(
+            f"{path} is a bare repository, or inside a `.git` folder: there is no work tree",
+            "Go to the folder with your files; `git clone` makes one.",
+            code="bare-repository",
+        )
+    if "dubious ownership" in words or "unsafe repository" in words:
+        raise UserError(
+            f"{path} belongs to another user, so git refuses to work there",
+            f"If you trust it, type: git config --global --add safe.directory {folder}",
+            code="unsafe-repository",
+        )
+    raise _not_a_repository(path)
+
+
+def head(root: Path) -> tuple[str | None, str | None]:
+    """Return the branch checked out (None: detached) and its commit (None: none yet)."""
+    _, branch, _ = attempt(root, "symbolic-ref", "--quiet", "--short", "HEAD", environment=QUIET)
+    _, commit, _ = attempt(root, "rev-parse", "--quiet", "--verify", "HEAD^{commit}", environment=QUIET)
+    return branch.decode("utf-8", "replace").strip() or None, commit.decode().strip() or None
+
+
+def changes(root: Path) -> Changes:
+    """Return how the work tree differs from HEAD, by one call of git that takes no lock."""
+    output = git(
+        root,
+        "status",
+        "--porcelain=v2",
+        "-z",
+        "--branch",
+        "--no-ahead-behind",
+        "--no-renames",
+        "--untracked-files=all",
+        environment=QUIET,
+    )
+    return parse_status(output)
+
+
+def parse_status(output: bytes) -> Changes:
+    """Read `git status --porcelain=v2 -z --branch --no-renames` (git-status(1), Porcelain Format 2)."""
+    facts: dict[str, str] = {}
+    paths: dict[str, list[str]] = {"changed": [], "untracked": [], "deleted": [], "unmerged": []}
+    for record in output.decode("utf-8", "surrogateescape").split("\0"):
+        kind, _, rest = record.partition(" ")
+        if kind == "#":
+            name, _, value = rest.partition(" ")
+            facts[name] = value
+        elif kind == "1":
+            state, path = rest[:2], rest.split(" ", 7)[7]
+            paths["deleted" if "D" in state else "changed"].append(path)
+        elif kind == "u":
+            paths["unmerged"].append(rest.split(" ", 9)[9])
+        elif kind == "?":
+            paths["untracked"].append(rest)
+    present = set(paths["untracked"])
+    oid, branch = facts.get("branch.oid", "(initial)"), facts.get("branch.head", "(detached)")
+    return Changes(
+        head=None if oid == "(initial)" else oid,
+        branch=None if branch == "(detached)" else branch,
+        changed=tuple(paths["changed"]),
+        untracked=tuple(paths["untracked"]),
+        deleted=tuple(path for path in paths["deleted"] if path not in present),
+        unmerged=tuple(paths["unmerged"]),
+    )
+
+
+def snapshot(root: Path, message: str) -> str:
+    """Return a commit of the work tree as it is, uncommitted and untracked (not ignored) files too.
+
+    Its parent is HEAD; HEAD itself is returned when nothing differs. Branch, index and files stay untouched.
+    Raises `UserError`: `merge-under-way`, `embedded-repository`, `file-unreadable`; `OutsideError`:
+    `git-failed`, `snapshot-failed`.
+    """
+    found = changes(root)
+    if found.unmerged:
+        raise UserError(
+            f"a merge is under way: {found.unmerged[0]!r} has conflicts",
+            "Resolve them and `git add` the files, or `git merge --abort`; then try again.",
+            code="merge-under-way",
+        )
+    if found.head and found.is_clean:
+        return found.head
+    for path in found.untracked:
+        # With every untracked file listed by itself, only a repository of its own is shown as a folder
+        if path.endswith("/"):
+            raise _embedded(path)
+    with _copied_index(root) as index:
+        environment = QUIET | {"GIT_INDEX_FILE": os.fspath(index)}
+        code, _, error = attempt(root, *PLAIN, "add", "--all", "--sparse", "--", ".", environment=environment)
+        words = error.decode("utf-8", "replace")
+        if code != 0 or "Permission denied" in words:
+            _explain_add(root, words)
+        tree = git(root, *PLAIN, "write-tree", environment=environment).decode().strip()
+    if found.head and git(root, "rev-parse", f"{found.head}^{{tree}}").decode().strip() == tree:
+        return found.head
+    return _commit_tree(root, tree, found.head, message)
+
+
+def remotes(root: Path) -> dict[str, str]:
+    """Return the remotes' addresses by name."""
+    _, output, _ = attempt(root, "config", "-z", "--get-regexp", r"^remote\..*\.url$")
+    found: dict[str, str] = {}
+    for record in output.decode("utf-8", "surrogateescape").split("\0"):
+        name, _, url = record.partition("\n")
+        if record:
+            found.setdefault(name.removeprefix("remote.").removesuffix(".url"), url)
+    return found
+
+
+def add_remote(root: Path, name: str, url: str) -> None:
+    """Add a remote; one of that name and address is left as it is.
+
+    Raises `UserError`: `remote-exists` (with another address), `remote-invalid`.
+    """
+    there = remotes(root).get(name)
+    if there == url:
+        return
+    if there is not None:
+        raise UserError(
+            f"the remote {name!r} exists already and leads to {there}",
+            f"To change it, type: git remote set-url {name} {url}",
+            code="remote-exists",
+        )
+    code, _, error = attempt(root, "remote", "add", "--", name, url, environment=QUIET)
+    if code != 0:
+        raise UserError(
+            f"git cannot add the remote {name!r}: {error.decode('utf-8', 'replace').strip()}",
+            "Choose a plain name such as `hub`.",
+            code="remote-invalid",
+        )
+
+
+@contextmanager
+def _copied_index(root: Path) -> Iterator[Path]:
+    """A copy of the index beside it (where a split index finds its other half), removed afterwards."""
+    git_dir = _git_dir(root)
+    copy = git_dir / f"lockgate-index-{os.getpid()}-{secrets.token_hex(6)}"
+    try:
+        try:
+            # With its time: git takes a file as young as the index for possibly changed ("racy git")
+            shutil.copy2(git_dir / "index", copy)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise OutsideError(
+                f"no snapshot of {root}: {error.strerror}: {error.filename}",
+                "Check the disk space and the owner of the `.git` folder.",
+                code="snapshot-failed",
+            ) from None
+        yield copy
+    finally:
+        copy.unlink(missing_ok=True)
+        copy.with_name(copy.name + ".lock").unlink(missing_ok=True)
+
+
+def _git_dir(root: Path) -> Path:
+    """The folder of HEAD and index: `.git`, or where a `.git` file points (gitrepository-layout(5))."""
+    place = root / ".git"
+    if place.is_dir():
+        return place
+    return root / os.fsdecode(place.read_bytes().removeprefix(b"gitdir: ").removesuffix(b"\n"))
+
+
+def _commit_tree(root: Path, tree: str, parent: str | None, message: str) -> str:
+    command = ("-c", "i18n.commitEncoding=utf-8", "commit-tree", tree, *(("-p", parent) if parent else ()))
+    text = message.encode("utf-8", "replace")
+    own = {name: os.environ[name] for name in IDENTITY if os.environ.get(name)}
+    code, output, error = attempt(root, *command, stdin=text, environment=QUIET | own)
+    if code != 0 and (b"ident" in error or b"email" in error):
+        code, output, error = attempt(root, *command, stdin=text, environment=QUIET | _login() | own)
+    if code != 0:
+        _fail(root, error.decode("utf-8", "replace"))
+    return output.decode().strip()
+
+
+def _login() -> dict[str, str]:
+    """Who commits where git was never told: the login name at this machine."""
+    try:
+        name = getpass.getuser()
+    except (OSError, KeyError):
+        name = str(os.getuid())
+    email = f"{name}@{socket.gethostname()}"
+    return dict(zip(IDENTITY, (name, email, name, email), strict=True))
+
+
+def _explain_add(root: Path, words: str) -> NoReturn:
+    lines = words.strip().splitlines()
+    for line in lines:
+        if "Permission denied" in line or "unable to index file" in line:
+            raise UserError(
+                f"a file cannot be read, so there is no snapshot: {line.split(': ', 1)[-1]}",
+                "Make it readable, or name it in `.gitignore`.",
+                code="file-unreadable",
+            )
+        if "does not have a commit checked out" in line:
+            raise _embedded(line.split("'")[1] if "'" in line else "a folder")
+    _fail(root, words)
+
+
+def _fail(root: Path, words: str) -> NoReturn:
+    lines = words.strip().splitlines()
+    raise OutsideError(
+        f"no snapshot of {root}: {lines[-1] if lines else 'git gave no reason'}",
+        "Look at it with `git status`; `git add --all --dry-run` shows the same complaint.",
+        code="snapshot-failed",
+    )
+
+
+def _embedded(path: str) -> UserError:
+    return UserError(
+        f"{path!r} is a git repository of its own inside this one; its files would be left out",
+        f"Name it in `.gitignore`, or make it a submodule: git submodule add <address> {path.rstrip('/')}",
+        code="embedded-repository",
+    )
+
+
+def _not_a_repository(path: Path) -> UserError:
+    return UserError(
+        f"{path} is not in a git repository",
+        "Type `git init` (or `lockgate init`, which does it too) in the project's folder.",
+        code="not-a-repository",
+    )
