@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import math
 import re
@@ -12,15 +11,14 @@ from lockgate.errors import UserError
 from lockgate.project.globs import is_glob
 from lockgate.project.graph import find_circle, upstream
 from lockgate.project.manifest import Manifest, StageDeclaration, nearest
-from lockgate.project.overrides import apply_overrides, scalar_text
+from lockgate.project.overrides import apply_overrides
 from lockgate.project.paths import PathError, clean_path
 from lockgate.project.pipeline import LOCK_FILE, MANIFEST_FILE, Pipeline, Resources, Scalar, Stage
+from lockgate.project.scalar import scalar_text, value_label
 
 MOST_STAGES = 100_000
 
 _PLACEHOLDER = re.compile(r"\$\{[^{}]*\}|\{\{([^\W\d]\w*)\}\}|\{([^\W\d]\w*)\}")
-_UNSAFE = re.compile(r"[^\w.+\-]")
-_LONGEST_VALUE = 40
 
 
 def build_pipeline(manifest: Manifest, overrides: Mapping[str, str], project: str) -> Pipeline:
@@ -168,20 +166,6 @@ class _Filler:
         if key not in ("run", "notebook"):
             path = (*path, str(number))
         return self.manifest.error(path, f"stage {name}: {message}", hint, code=code)
-
-
-def value_label(value: Scalar) -> str:
-    """Return a matrix value as it stands in a stage's name, fit for a file's name: `a b` as `a%20b`."""
-    text = scalar_text(value)
-    label = _UNSAFE.sub(lambda found: "".join(f"%{byte:02X}" for byte in _bytes(found[0])), text)
-    if len(label) > _LONGEST_VALUE:
-        digest = hashlib.sha256(_bytes(text)).hexdigest()[:8]
-        label = f"{label[: _LONGEST_VALUE - 9].rstrip('%')}~{digest}"
-    return label
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
 
 
 def _outermost(paths: Sequence[str]) -> tuple[str, ...]:

@@ -90,7 +90,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         line = None
         if not self.file.endswith(".toml"):
             name = path[1] if path[:1] == ("stages",) and len(path) > 1 else None
-            line = next((stage.line for stage in self.stages if stage.name == name), None) or 1
+            lines = (stage.line for stage in self.stages if name in (stage.name, stage.group))
+            line = next(lines, None) or 1
         return error_at(self.file, self.text, path, message, hint, code=code, line=line)
 
 

@@ -10,13 +10,7 @@ from msgspec.structs import replace
 from lockgate.errors import UserError
 from lockgate.project.manifest import Manifest, StageDeclaration, nearest
 from lockgate.project.pipeline import Scalar
-
-
-def scalar_text(value: Scalar) -> str:
-    """Return a value as it stands in a command: `true`, `4`, `0.5`, `rf`."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
+from lockgate.project.scalar import scalar_text
 
 
 def apply_overrides(manifest: Manifest, overrides: Mapping[str, str]) -> Manifest:
