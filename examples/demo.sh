@@ -31,8 +31,8 @@ fi
 [ -x "$root/.venv/bin/lockgate" ] || fail "Lockgate is not set up here." "Type: make setup"
 PATH=$root/.venv/bin:$PATH
 LOCKGATE_HUB=$demo/hub
-GIT_PAGER=cat
-PAGER=cat
+GIT_PAGER="cat"
+PAGER="cat"
 export PATH LOCKGATE_HUB GIT_PAGER PAGER
 unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
 
