@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -44,9 +45,12 @@ def create_key(path: Path, comment: str = "lockgate-hub") -> Key:
     private = Ed25519PrivateKey.generate()
     key = Key(private, " ".join(comment.split()))
     text = private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    try:
         with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
             file.write(text)
             file.flush()
@@ -61,11 +65,7 @@ def create_key(path: Path, comment: str = "lockgate-hub") -> Key:
             code="key-exists",
         ) from None
     except OSError as error:
-        raise OutsideError(
-            f"the key {path} cannot be written: {error.strerror}",
-            "Check the folder's owner and the space left.",
-            code="key-unwritable",
-        ) from None
+        raise _unwritable(path, error) from None
     finally:
         draft.unlink(missing_ok=True)
     return key
@@ -111,6 +111,14 @@ def _comment(path: Path) -> str:
 
 def _public_path(path: Path) -> Path:
     return path.with_name(path.name + ".pub")
+
+
+def _unwritable(path: Path, error: OSError) -> OutsideError:
+    return OutsideError(
+        f"the key {path} cannot be written: {error.strerror}",
+        "Check the folder's owner and the space left.",
+        code="key-unwritable",
+    )
 
 
 def _unreadable(path: Path, why: str) -> OutsideError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -36,10 +37,12 @@ class Changes(msgspec.Struct, frozen=True):
     untracked: tuple[str, ...] = ()
     deleted: tuple[str, ...] = ()
     unmerged: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+    """Folders git could not look into, so that what is in them is unknown."""
 
     @property
     def is_clean(self) -> bool:
-        return not (self.changed or self.untracked or self.deleted or self.unmerged)
+        return not (self.changed or self.untracked or self.deleted or self.unmerged or self.unreadable)
 
 
 def find_root(path: Path) -> Path:
@@ -78,7 +81,7 @@ def head(root: Path) -> tuple[str | None, str | None]:
 
 def changes(root: Path) -> Changes:
     """Return how the work tree differs from HEAD, by one call of git that takes no lock."""
-    output = git(
+    code, output, error = attempt(
         root,
         "status",
         "--porcelain=v2",
@@ -89,7 +92,13 @@ def changes(root: Path) -> Changes:
         "--untracked-files=all",
         environment=QUIET,
     )
-    return parse_status(output)
+    words = error.decode("utf-8", "surrogateescape")
+    if code != 0:
+        raise _failed("no status", root, words)
+    return msgspec.structs.replace(parse_status(output), unreadable=tuple(_UNREADABLE.findall(words)))
+
+
+_UNREADABLE = re.compile(r"could not open directory '(.*)': Permission denied")
 
 
 def parse_status(output: bytes) -> Changes:
@@ -125,7 +134,7 @@ def snapshot(root: Path, message: str) -> str:
 
     Its parent is HEAD; HEAD itself is returned when nothing differs. Branch, index and files stay untouched.
     Raises `UserError`: `merge-under-way`, `embedded-repository`, `file-unreadable`; `OutsideError`:
-    `git-failed`, `snapshot-failed`.
+    `git-failed`.
     """
     found = changes(root)
     if found.unmerged:
@@ -136,6 +145,8 @@ def snapshot(root: Path, message: str) -> str:
         )
     if found.head and found.is_clean:
         return found.head
+    if found.unreadable:
+        raise _unreadable(found.unreadable[0])
     for path in found.untracked:
         # With every untracked file listed by itself, only a repository of its own is shown as a folder
         if path.endswith("/"):
@@ -201,7 +212,7 @@ def _copied_index(root: Path) -> Iterator[Path]:
             raise OutsideError(
                 f"no snapshot of {root}: {error.strerror}: {error.filename}",
                 "Check the disk space and the owner of the `.git` folder.",
-                code="snapshot-failed",
+                code="git-failed",
             ) from None
         yield copy
     finally:
@@ -225,7 +236,7 @@ def _commit_tree(root: Path, tree: str, parent: str | None, message: str) -> str
     if code != 0 and (b"ident" in error or b"email" in error):
         code, output, error = attempt(root, *command, stdin=text, environment=QUIET | _login() | own)
     if code != 0:
-        _fail(root, error.decode("utf-8", "replace"))
+        raise _failed("no snapshot", root, error.decode("utf-8", "replace"))
     return output.decode().strip()
 
 
@@ -243,22 +254,26 @@ def _explain_add(root: Path, words: str) -> NoReturn:
     lines = words.strip().splitlines()
     for line in lines:
         if "Permission denied" in line or "unable to index file" in line:
-            raise UserError(
-                f"a file cannot be read, so there is no snapshot: {line.split(': ', 1)[-1]}",
-                "Make it readable, or name it in `.gitignore`.",
-                code="file-unreadable",
-            )
+            raise _unreadable(line.split(": ", 1)[-1])
         if "does not have a commit checked out" in line:
             raise _embedded(line.split("'")[1] if "'" in line else "a folder")
-    _fail(root, words)
+    raise _failed("no snapshot", root, words)
 
 
-def _fail(root: Path, words: str) -> NoReturn:
+def _failed(what: str, root: Path, words: str) -> OutsideError:
     lines = words.strip().splitlines()
-    raise OutsideError(
-        f"no snapshot of {root}: {lines[-1] if lines else 'git gave no reason'}",
+    return OutsideError(
+        f"{what} of {root}: {lines[-1] if lines else 'git gave no reason'}",
         "Look at it with `git status`; `git add --all --dry-run` shows the same complaint.",
-        code="snapshot-failed",
+        code="git-failed",
+    )
+
+
+def _unreadable(what: str) -> UserError:
+    return UserError(
+        f"not everything can be read, so there is no snapshot: {what}",
+        "Make it readable, or name it in `.gitignore`.",
+        code="file-unreadable",
     )
 
 

@@ -1,0 +1,73 @@
+"""Tree ids computed here are git's own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lockgate.git.listing import EXECUTABLE, FILE, LINK, Entry, blob_id, parse_ls_tree, tree_id
+from lockgate.git.program import git
+
+# Names that sort differently as a file and as a folder, besides anything else git takes
+names = st.sampled_from(["a", "a.b", "a-", "a0", "ab", "A", "é", " x ", "new\nline", "\udcff"]) | st.text(
+    st.characters(blacklist_categories=["Cs"], blacklist_characters="/\0"), min_size=1, max_size=6
+).filter(lambda name: name not in (".", "..") and ".git" not in name.casefold() and "~" not in name)
+contents = st.binary(max_size=8)
+trees = st.recursive(
+    st.dictionaries(names, st.tuples(st.sampled_from([FILE, EXECUTABLE, LINK]), contents), max_size=4),
+    lambda inner: st.dictionaries(
+        names, st.tuples(st.sampled_from([FILE, EXECUTABLE, LINK]), contents) | inner, max_size=4
+    ),
+    max_leaves=12,
+)
+
+
+def flat(tree: dict[str, object], above: str = "") -> Iterator[tuple[str, int, bytes]]:
+    for name, inside in tree.items():
+        if isinstance(inside, dict):
+            yield from flat(inside, f"{above}{name}/")
+        else:
+            assert isinstance(inside, tuple)
+            mode, content = inside
+            yield f"{above}{name}", mode, content
+
+
+@pytest.fixture(scope="module")
+def repository() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["git", "init", "-q", "--bare", folder], check=True)
+        yield Path(folder)
+
+
+def write_by_git(repository: Path, rows: list[tuple[str, int, bytes]]) -> str:
+    index = {"GIT_INDEX_FILE": os.fspath(repository / "test-index")}
+    (repository / "test-index").unlink(missing_ok=True)
+    ids = {content: git(repository, "hash-object", "-w", "--stdin", stdin=content) for _, _, content in rows}
+    lines = b"".join(
+        b"%o %s\t%s\0" % (mode, ids[content].strip(), os.fsencode(path)) for path, mode, content in rows
+    )
+    git(repository, "update-index", "--add", "-z", "--index-info", stdin=lines, environment=index)
+    return git(repository, "write-tree", environment=index).decode().strip()
+
+
+@given(tree=trees)
+@settings(max_examples=40, deadline=None)
+def test_tree_id_and_ls_tree_agree_with_git(repository: Path, tree: dict[str, object]) -> None:
+    rows = list(flat(tree))
+    by_git = write_by_git(repository, rows)
+    entries = {path: Entry(mode, blob_id(content)) for path, mode, content in rows}
+    assert tree_id(entries.items()) == by_git
+    assert parse_ls_tree(git(repository, "ls-tree", "-r", "-z", "--full-tree", by_git)) == entries
+
+
+def test_the_empty_tree_has_the_id_everybody_knows() -> None:
+    assert tree_id([]) == "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+    assert blob_id(b"") == "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
+    assert parse_ls_tree(b"") == {}
