@@ -74,6 +74,14 @@ class Locked(msgspec.Struct, frozen=True):
     """Where `text` belongs in the result commit; None: the snapshot says it all already."""
 
 
+class _Ready(msgspec.Struct, frozen=True):
+    """The mark of a runtime that was built to the end."""
+
+    packages: dict[str, str]
+    python: str
+    built_at: str
+
+
 class Runtimes:
     """The runtimes of one hub, in one folder; safe for any number of processes and threads."""
 
@@ -241,6 +249,15 @@ class Runtimes:
         is_ready = (self.folder / digest / "ready.json").exists() and path.exists()
         return path if is_ready else None
 
+    def packages(self, digest: str) -> dict[str, str]:
+        """Return package → version of a runtime that was built here; empty for one unknown."""
+        try:
+            return msgspec.json.decode(
+                (self.folder / digest / "ready.json").read_bytes(), type=_Ready
+            ).packages
+        except (OSError, msgspec.DecodeError):
+            return {}
+
     def build(self, digest: str, lock_text: str, kind: str, python: Path) -> Path:
         """Build a runtime unless it is there, and return its interpreter.
 
@@ -265,8 +282,8 @@ class Runtimes:
                     digest,
                 )
             packages = parse_packages(lock_text) if kind != "none" else {}
-            ready = {"packages": packages, "python": os.fspath(python), "built_at": _now()}
-            _write_whole(place / "ready.json", json.dumps(ready, indent=1).encode())
+            ready = _Ready(packages, os.fspath(python), _now())
+            _write_whole(place / "ready.json", msgspec.json.encode(ready))
         if "matplotlib" in packages:
             self._warm_fonts(digest)
         return self.python_path(digest)
