@@ -10,6 +10,7 @@ from typing import Annotated
 import msgspec
 
 from lockgate.errors import UserError
+from lockgate.project.reading import parse_python
 
 _ASSIGNMENT = re.compile(r"\s*([^\W\d][\w.]*)\s*(?:::\s*\w+\s*)?(?:<-|=(?![=~]))")
 _MAGIC = re.compile(r"\s*[%!?]")
@@ -91,12 +92,11 @@ def parameter_names(notebook: Notebook) -> tuple[str, ...]:
 
 def _python_names(text: str) -> list[str] | None:
     code = "\n".join("" if _MAGIC.match(line) else line for line in text.split("\n"))
-    try:
-        body = ast.parse(code).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    tree = parse_python(code)
+    if tree is None:
         return None
     names: list[str] = []
-    for statement in body:
+    for statement in tree.body:
         targets: list[ast.expr] = []
         if isinstance(statement, ast.Assign):
             targets = statement.targets
