@@ -20,7 +20,7 @@ from lockgate.errors import OutsideError, UserError
 from lockgate.git import refs
 from lockgate.git.contents import AS_WRITTEN, read_many
 from lockgate.git.listing import FILE, Entry
-from lockgate.git.program import attempt
+from lockgate.git.program import attempt, git
 
 if TYPE_CHECKING:
     from lockgate.activity.key import Key
@@ -112,10 +112,10 @@ def entry_ids(repository: Path, limit: int | None = None, start: str | None = No
     )
     if code == 0:
         return output.decode().split()
-    _, known, _ = attempt(repository, "for-each-ref", "--format=%(objectname)", REF)
+    known = git(repository, "for-each-ref", "--format=%(objectname)", REF)
     if not known.strip() and start is None:
         return []
-    words = error.decode("utf-8", "replace").strip()
+    words = error.decode("utf-8", "replace").strip().removeprefix("error: ").removeprefix("fatal: ")
     named = re.search(r"[0-9a-f]{40}", words)
     oid = named.group() if named else start or known.decode().strip()
     raise damaged(repository, oid, words.splitlines()[0] if words else f"git exit code {code}")
