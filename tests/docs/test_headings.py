@@ -57,7 +57,7 @@ def error_codes() -> set[str]:
 
 def commands() -> dict[str, click.Command]:
     """Return every command that is not hidden, by what a person types."""
-    from lockgate.cli.main import main
+    from lockgate.cli.group import cli
 
     found: dict[str, click.Command] = {}
 
@@ -71,7 +71,7 @@ def commands() -> dict[str, click.Command]:
         else:
             found[words] = command
 
-    walk(main, "lockgate")
+    walk(cli, "lockgate")
     return found
 
 
