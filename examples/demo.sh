@@ -1,10 +1,10 @@
 #!/bin/sh
 # The flights project from an empty folder to a second result, on real data. `make demo` calls it.
-# Everything lands in ./demo, the hub too; a hub of your own is left alone.
+# Everything lands in ./demo (or $DEMO), the hub too; a hub of your own is left alone.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
-demo=$root/demo
+demo=${DEMO:-$root/demo}
 mark=$demo/.made-by-make-demo
 
 fail() {
@@ -111,9 +111,12 @@ second push  $second_s s, what depends on late_minutes
 all of it    $(seconds_since "$started_at") s
 
 Look at
-  demo/flights/report.html               the report, figures in it
-  demo/flights/figures/                  every figure
-  cd demo/flights && git log --stat      what came back, and with which run
-  examples/flights/lockgate.toml         the one file that says what makes what
-To go on there:  cd demo/flights && export LOCKGATE_HUB=$LOCKGATE_HUB PATH=$root/.venv/bin:\$PATH
+  $demo/flights/report.html      the report, figures in it
+  $demo/flights/figures/         every figure
+  $demo/flights/lockgate.toml    the one file that says what makes what
+
+To go on there
+  cd $demo/flights
+  export LOCKGATE_HUB=$LOCKGATE_HUB PATH=$root/.venv/bin:\$PATH
+  git log --stat
 EOF
