@@ -6,7 +6,7 @@ entry alone, so an entry costs the same at the beginning of a chain and at its h
 
 from __future__ import annotations
 
-import random
+import os
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -70,7 +70,7 @@ def append(
         )
         if refs.compare_and_swap(repository, REF, tip, entry, PATIENCE_S):
             return entry
-        time.sleep(random.uniform(0, 0.005))
+        time.sleep(os.urandom(1)[0] / 50_000)
     raise OutsideError(
         f"the activity chain of {repository.path} is too busy to append to",
         "Try again; if it stays so, look which processes write there.",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -45,7 +44,7 @@ def create_key(path: Path, comment: str = "lockgate-hub") -> Key:
     private = Ed25519PrivateKey.generate()
     key = Key(private, " ".join(comment.split()))
     text = private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    draft = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

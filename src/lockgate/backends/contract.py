@@ -28,6 +28,9 @@ class Backend(Protocol):
     Errors are `OutsideError`, with `is_transient` where trying again later may help.
     """
 
+    def room(self) -> int | None:
+        """Return how many more jobs it wants to hold now; None: any number."""
+
     def submit(self, jobs: Sequence[Job]) -> None:
         """Take jobs; each runs once, whatever how often it is submitted, also by a later process."""
 

@@ -23,16 +23,27 @@ class Content(msgspec.Struct, frozen=True, gc=False):
     content: bytes
 
 
-def read_many(repository: Path, expressions: Sequence[str]) -> Iterator[Content | None]:
+def read_many(
+    repository: Path, expressions: Sequence[str], *, is_quarantined: bool = False
+) -> Iterator[Content | None]:
     """Return what each expression (`<id>`, `<commit>:<path>`, …) names, in order; None where nothing is.
 
-    Read lazily, a thousand objects per process. An expression holds no line break.
+    Read lazily, a thousand objects per process; `is_quarantined`: those of a push under way too. An
+    expression holds no line break.
     Raises `OutsideError` (`git-failed`).
     """
     for at in range(0, len(expressions), CHUNK):
         part = expressions[at : at + CHUNK]
         asked = "".join(f"{expression}\n" for expression in part).encode("utf-8", "surrogateescape")
-        output = git(repository, "cat-file", "--batch", "--buffer", stdin=asked, environment=AS_WRITTEN)
+        output = git(
+            repository,
+            "cat-file",
+            "--batch",
+            "--buffer",
+            stdin=asked,
+            environment=AS_WRITTEN,
+            quarantine=is_quarantined,
+        )
         yield from _parse_batch(output, len(part), repository)
 
 

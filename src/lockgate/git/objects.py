@@ -90,6 +90,24 @@ class Repository:
         """Return the tree id of a commit."""
         return self.read_commit(commit).tree
 
+    def entry_of(self, tree: str, path: str) -> Entry | None:
+        """Return what a tree holds at a path, a folder too; None where nothing is."""
+        found: Entry | None = Entry(FOLDER, tree)
+        for part in check_path(path):
+            if found is None or found.mode != FOLDER:
+                return None
+            found = self._rows(found.id).get(part.encode("utf-8", "surrogateescape"))
+        return found
+
+    def list_tree(self, tree: str, folder: str = "") -> Iterator[tuple[str, Entry]]:
+        """Yield every file, link and submodule below a tree by its path."""
+        for name, entry in self._rows(tree).items():
+            path = folder + name.decode("utf-8", "surrogateescape")
+            if entry.mode == FOLDER:
+                yield from self.list_tree(entry.id, path + "/")
+            else:
+                yield path, entry
+
     def edit_tree(self, base: str | None, put: Mapping[str, Entry], remove: Iterable[str] = ()) -> str:
         """Write the tree that is `base` without `remove` and with `put`; return its id.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import subprocess
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -71,7 +70,7 @@ def _choose(listing: Listing, wanted: list[str], commit: str) -> dict[str, Entry
 def _place(root: Path, path: str, entry: Entry, source: _Source) -> None:
     target = root.joinpath(*path.split("/"))
     folder = _open_way(root, target, path)
-    draft = folder / f".lockgate-{secrets.token_hex(8)}"
+    draft = folder / f".lockgate-{os.urandom(8).hex()}"
     try:
         if entry.mode == LINK:
             draft.symlink_to(os.fsdecode(source.read(entry.id)))

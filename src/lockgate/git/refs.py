@@ -6,11 +6,11 @@ Rules of the files: git's gitrepository-layout(5) and refs/files-backend.c.
 
 from __future__ import annotations
 
+import errno
 import os
-import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ABSENT = "0" * 40
 PATIENCE_S = 5.0
+FRESH = "lockgate-ref-"
 #: git and we hold a ref's lock for milliseconds; one this old was left by a process that died.
 STALE_LOCK_S = 120.0
 
@@ -46,14 +47,21 @@ def compare_and_swap(
     Atomic against other processes, git's own included. Raises `OutsideError`: `ref-locked` (transient) when
     another process keeps the ref locked, `ref-conflict` when a ref stands where this one needs a folder.
     """
-    repository.check_ref_name(name)
+    if repository.read_ref(name) != expected:
+        return False
     git_dir = repository.common_dir
-    with _locked(git_dir / name, patience_s):
+    place = git_dir / name
+    # Written and flushed before the lock is taken: it is held for microseconds
+    with _fresh_file(git_dir, place, new) as fresh, _locked(place, patience_s):
         if repository.read_ref(name) != expected:
             return False
         if expected is None:
             _check_place(git_dir, name)
-        _replace(git_dir, name, new)
+        try:
+            _remove_empty_folders(place)
+            fresh.replace(place)
+        except OSError as error:
+            raise _unwritable(place, error) from None
     return True
 
 
@@ -112,18 +120,21 @@ def _patiently(call: Callable[[], _T], place: Path, patience_s: float) -> _T:
                     is_transient=True,
                 ) from None
             if not _break_stale(place):
-                time.sleep(pause_s * random.uniform(0.5, 1.5))
+                time.sleep(pause_s * (0.5 + os.urandom(1)[0] / 256))
                 pause_s = min(pause_s * 2, 0.05)
 
 
 @contextmanager
 def _locked(place: Path, patience_s: float) -> Iterator[None]:
+    """Hold `<ref>.lock`, as git does; ours says from its first instant who holds it."""
     lock = _lock_of(place)
+    named = lock.with_name(f".{os.getpid()}-{os.urandom(6).hex()}.lock")
 
     def take() -> None:
         try:
             lock.parent.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            named.write_bytes(b"lockgate %s %d\n" % (os.uname().nodename.encode(), os.getpid()))
+            _link(named, lock)
         except FileExistsError:
             if not lock.parent.is_dir():
                 raise _conflict(place) from None
@@ -134,6 +145,9 @@ def _locked(place: Path, patience_s: float) -> Iterator[None]:
             raise _conflict(place) from None
         except OSError as error:
             raise _unwritable(place, error) from None
+        finally:
+            with suppress(OSError):
+                named.unlink()
 
     _patiently(take, place, patience_s)
     try:
@@ -142,19 +156,29 @@ def _locked(place: Path, patience_s: float) -> Iterator[None]:
         lock.unlink(missing_ok=True)
 
 
-def _replace(git_dir: Path, name: str, new: str) -> None:
-    """Put the new value in place at once: a reader sees the old or the new one, never half of it."""
-    place = git_dir / name
-    fresh = git_dir / f"lockgate-ref-{os.getpid()}-{random.getrandbits(64):016x}"
+def _link(named: Path, lock: Path) -> None:
     try:
-        with fresh.open("wb") as file:
-            file.write(new.encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        _remove_empty_folders(place)
-        fresh.replace(place)
+        os.link(named, lock)
     except OSError as error:
-        raise _unwritable(place, error) from None
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
+            raise
+        # A file system without hard links: a plain lock, broken by its age alone
+        os.close(os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+
+
+@contextmanager
+def _fresh_file(git_dir: Path, place: Path, value: str) -> Iterator[Path]:
+    """The new value in a file of its own, to be renamed: a reader sees the old or the new one, never half."""
+    fresh = git_dir / f"{FRESH}{os.getpid()}-{os.urandom(6).hex()}"
+    try:
+        try:
+            with fresh.open("wb") as file:
+                file.write(value.encode() + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise _unwritable(place, error) from None
+        yield fresh
     finally:
         fresh.unlink(missing_ok=True)
 
@@ -182,23 +206,46 @@ def _has_files(folder: Path) -> bool:
 
 
 def _break_stale(place: Path) -> bool:
-    """Remove a lock whose holder must be dead; return whether one was removed.
+    """Remove a lock whose holder is dead; return whether one was removed.
 
     Renamed away first, then looked at again: a lock taken anew in between is put back.
     """
     lock = _lock_of(place)
-    aside = lock.with_name(f".{lock.name}-{os.getpid()}-{random.getrandbits(64):016x}")
+    aside = lock.with_name(f".{lock.name}-{os.getpid()}-{os.urandom(6).hex()}")
     try:
         seen = lock.stat()
-        if time.time() - seen.st_mtime < STALE_LOCK_S:
+        if not _is_holder_dead(lock.read_bytes()) and time.time() - seen.st_mtime < STALE_LOCK_S:
             return False
         lock.rename(aside)
         if aside.stat().st_ino != seen.st_ino:
             os.link(aside, lock)
         aside.unlink()
+        _sweep(place)
     except OSError:
         return False
     return True
+
+
+def _sweep(place: Path) -> None:
+    """Remove the values that killed writers never put in place."""
+    git_dir = next(above.parent for above in place.parents if above.name == "refs")
+    for fresh in git_dir.glob(f"{FRESH}*"):
+        if time.time() - fresh.stat().st_mtime > STALE_LOCK_S:
+            fresh.unlink(missing_ok=True)
+
+
+def _is_holder_dead(lock: bytes) -> bool:
+    """Whether the lock is one of ours, from this machine, and its process is gone. git leaves no name."""
+    fields = lock.split()
+    if len(fields) != 3 or fields[:2] != [b"lockgate", os.uname().nodename.encode()]:
+        return False
+    try:
+        os.kill(int(fields[2]), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, ValueError, OverflowError):
+        return False
+    return False
 
 
 def _lock_of(place: Path) -> Path:

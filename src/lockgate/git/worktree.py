@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 import re
-import secrets
-import shutil
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -201,11 +198,13 @@ def add_remote(root: Path, name: str, url: str) -> None:
 def _copied_index(root: Path) -> Iterator[Path]:
     """A copy of the index beside it (where a split index finds its other half), removed afterwards."""
     git_dir = _git_dir(root)
-    copy = git_dir / f"lockgate-index-{os.getpid()}-{secrets.token_hex(6)}"
+    copy = git_dir / f"lockgate-index-{os.getpid()}-{os.urandom(6).hex()}"
     try:
         try:
-            # With its time: git takes a file as young as the index for possibly changed ("racy git")
-            shutil.copy2(git_dir / "index", copy)
+            stat = (git_dir / "index").stat()
+            copy.write_bytes((git_dir / "index").read_bytes())
+            # git takes a file as young as the index for possibly changed: its technical/racy-git
+            os.utime(copy, ns=(stat.st_atime_ns, stat.st_mtime_ns))
         except FileNotFoundError:
             pass
         except OSError as error:
@@ -243,10 +242,10 @@ def _commit_tree(root: Path, tree: str, parent: str | None, message: str) -> str
 def _login() -> dict[str, str]:
     """Who commits where git was never told: the login name at this machine."""
     try:
-        name = getpass.getuser()
-    except (OSError, KeyError):
-        name = str(os.getuid())
-    email = f"{name}@{socket.gethostname()}"
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        name = os.environ.get("LOGNAME") or str(os.getuid())
+    email = f"{name}@{os.uname().nodename}"
     return dict(zip(IDENTITY, (name, email, name, email), strict=True))
 
 

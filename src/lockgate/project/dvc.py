@@ -155,7 +155,7 @@ def _variables(
     """Return the values `${…}` may name: `params.yaml` of the project, then each entry of `vars`."""
     values = dict(known)
     if path == ("vars",) and PARAMS_FILE in params:
-        values = _read_parameters(PARAMS_FILE, params[PARAMS_FILE])
+        values = read_parameters(PARAMS_FILE, params[PARAMS_FILE])
     if items is None:
         items = []
     if not isinstance(items, list):
@@ -187,7 +187,7 @@ def _from_file(
             "Add the file, or correct its name.",
             "manifest-invalid",
         )
-    values = _read_parameters(name, params[name])
+    values = read_parameters(name, params[name])
     chosen = [key for key in keys.split(",") if key]
     for key in chosen:
         if key not in values:
@@ -197,7 +197,7 @@ def _from_file(
     return {key: values[key] for key in chosen} if chosen else values
 
 
-def _read_parameters(name: str, text: str) -> dict[str, Value]:
+def read_parameters(name: str, text: str) -> dict[str, Value]:
     if name.endswith(".toml"):
         try:
             return tomli.loads(text)

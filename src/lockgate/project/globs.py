@@ -50,43 +50,52 @@ def fixed_folder(pattern: str) -> str:
 
 
 def _translate(parts: list[str]) -> str:
-    """Return a regular expression that cannot run away: parts are tried by name, `**` lazily once."""
-    written: list[str] = []
-    previous = ""
-    for number, part in enumerate(parts):
-        is_last = number == len(parts) - 1
+    """Return a regular expression that cannot run away.
+
+    What stands between two `**` is looked for once, at its first place: whatever the first place leaves
+    over, the second `**` takes. Atomic groups say so, as they do in Python's own `fnmatch.translate`.
+    """
+    chunks: list[list[str]] = [[]]
+    for part in parts:
         if part == "**":
-            if previous != "**":
-                written.append(".+" if is_last else "(?:[^/]+/)*")
-            elif is_last:
-                written[-1] = ".+"
+            chunks.append([])
         else:
-            written.append(_translate_part(part) + ("" if is_last else "/"))
-        previous = part
+            chunks[-1].append(_translate_part(part))
+    first, *middle = chunks
+    if not middle:
+        return "/".join(first)
+    last = middle.pop()
+    written = [f"{part}/" for part in first]
+    written += [f"(?>(?:[^/]+/)*?{'/'.join(chunk)}/)" for chunk in middle if chunk]
+    written.append(f"(?:[^/]+/)*?{'/'.join(last)}" if last else ".+")
     return "".join(written)
 
 
 def _translate_part(part: str) -> str:
-    written: list[str] = []
+    """Translate one folder's or file's name; between two `*` the first place is taken, as above."""
+    pieces = [""]
     at = 0
     while at < len(part):
         character = part[at]
         at += 1
         if character == "*":
-            if written[-1:] != ["[^/]*"]:
-                written.append("[^/]*")
+            pieces.append("")
         elif character == "?":
-            written.append("[^/]")
+            pieces[-1] += "[^/]"
         elif character == "[":
             end = part.find("]", at + 2 if part[at : at + 1] in ("!", "^") else at + 1)
             if end < 0:
-                written.append(r"\[")
+                pieces[-1] += r"\["
             else:
-                written.append(_translate_set(part[at:end]))
+                pieces[-1] += _translate_set(part[at:end])
                 at = end + 1
         else:
-            written.append(re.escape(character))
-    return "".join(written)
+            pieces[-1] += re.escape(character)
+    first, *middle = pieces
+    if not middle:
+        return first
+    last = middle.pop()
+    return first + "".join(f"(?>[^/]*?{piece})" for piece in middle if piece) + f"[^/]*{last}(?![^/])"
 
 
 def _translate_set(inside: str) -> str:

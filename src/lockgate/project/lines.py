@@ -154,8 +154,8 @@ class _Scanner:
 
 def _unquote(key: str) -> str:
     if key.startswith('"'):
-        return _ESCAPE.sub(_unescape, key.strip('"'))
-    return key.strip("'")
+        return _ESCAPE.sub(_unescape, key[1:-1])
+    return key[1:-1] if key.startswith("'") else key
 
 
 def _unescape(found: re.Match[str]) -> str:

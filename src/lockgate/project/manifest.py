@@ -13,6 +13,7 @@ import tomli
 
 from lockgate.errors import UserError
 from lockgate.project.lines import error_at
+from lockgate.project.paths import PathError, clean_path
 from lockgate.project.pipeline import MANIFEST_FILE, Batch, Data, Runtime, Scalar
 from lockgate.project.quantities import parse_duration, parse_size
 
@@ -99,8 +100,8 @@ def parse_manifest(text: str, file: str = MANIFEST_FILE) -> Manifest:
     """Read a `lockgate.toml`.
 
     Raises `UserError` with file and line: `manifest-syntax` (no TOML), `manifest-unknown-key`,
-    `manifest-invalid` (a value that cannot be meant), `manifest-too-large`. The graph and the paths are
-    checked when the manifest is expanded.
+    `manifest-invalid` (a value that cannot be meant), `manifest-too-large`, and of the requirements' path
+    `path-outside`, `path-invalid`. The graph and its paths are checked when the manifest is expanded.
     """
     text = text.removeprefix("\ufeff")
     document = _load(text, file)
@@ -163,7 +164,7 @@ def _show(value: object) -> str:
     if isinstance(value, dict):
         return "a table"
     if isinstance(value, list):
-        return "a list"
+        return "a list" if value else "an empty list"
     if isinstance(value, int) and abs(value) >= 1 << 64:
         return "a number of more than 64 bits"
     return str(value)
@@ -214,6 +215,14 @@ class _Reader:
                 path, f"{_place(path)}{path[-1]} has a NUL character in it", "Remove the character."
             )
         return value
+
+    def path(self, parent: Mapping[str, object], path: Path) -> str:
+        value = self.text_of(parent, path)
+        try:
+            return clean_path(value)
+        except PathError as problem:
+            message = f"{_place(path)}{path[-1]}: {problem.message}"
+            raise self.error(path, message, problem.hint, problem.code) from None
 
     def name(self, parent: Mapping[str, object], path: Path) -> str:
         value = self.text_of(parent, path)
@@ -311,7 +320,7 @@ def _read_runtime(reader: _Reader, document: Mapping[str, object]) -> Runtime | 
         raise reader.wrong(("runtime", "python"), python, "a version of Python", 'Write it as "3.11".')
     if "requirements" not in table:
         return Runtime(python=python)
-    path = reader.text_of(table, ("runtime", "requirements"))
+    path = reader.path(table, ("runtime", "requirements"))
     name = path.rsplit("/", 1)[-1]
     if name == "uv.lock":
         return Runtime(kind="uv.lock", path=path, python=python)

@@ -51,3 +51,27 @@ def parse_duration(text: str) -> int | None:
         total += float(found[1]) * seconds
         at = found.end()
     return math.ceil(total) if used else None
+
+
+def duration_words(seconds: float) -> str:
+    """Return a duration as a person reads it: `0.2 s`, `12 s`, `3 min 20 s`, `2 h 5 min`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
+    hours, minutes = whole // 3600, whole % 3600 // 60
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def size_words(size_bytes: float) -> str:
+    """Return a size as a person reads it, in decimal units: `512 bytes`, `1.2 GB`."""
+    if size_bytes < 1000:
+        return f"{size_bytes:.0f} bytes"
+    for unit in ("kB", "MB", "GB"):
+        size_bytes /= 1000
+        if size_bytes < 999.5:
+            return f"{size_bytes:.0f} {unit}" if size_bytes >= 99.95 else f"{size_bytes:.1f} {unit}"
+    return f"{size_bytes / 1000:.1f} TB"

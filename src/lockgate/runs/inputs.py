@@ -45,13 +45,14 @@ class Inputs:
         """`links` gives the target of every symbolic link among the files."""
         self._stages = {stage.name: stage for stage in pipeline.stages}
         self._makers = {path: stage.name for stage in pipeline.stages for path in stage.makes}
-        self._made = sorted(self._makers)
+        self.made = sorted(self._makers)
+        """Every path the stages make."""
         self.sources: dict[str, Entry] = {
             path: entry for path, entry in files.items() if path != LOCK_FILE and not self._is_made(path)
         }
         self._paths = sorted(self.sources)
         self._links = links
-        self._where = where
+        self.where = where
         self._folder_ids: dict[str, str] = {}
 
     def of(self, name: str, above: Iterable[str]) -> StageInputs:
@@ -127,7 +128,7 @@ class Inputs:
                 files.update((path, self.sources[path]) for path in found)
         if not found and not made:
             raise UserError(
-                f"{self._where(stage.group, 'needs')}stage {stage.name} needs {need}, "
+                f"{self.where(stage.group, 'needs')}stage {stage.name} needs {need}, "
                 "which is not in the project and no stage makes",
                 f"Add the file (git add {need}), correct the path, or let a stage make it.",
                 code="need-missing",
@@ -136,7 +137,7 @@ class Inputs:
     def _matching_makes(self, need: str) -> Iterator[str]:
         if any(mark in need for mark in "*?["):
             is_match = compile_glob(need)
-            yield from (path for path in self._made if is_match(path))
+            yield from (path for path in self.made if is_match(path))
             return
         around = self.maker(need)
         if around is not None:
@@ -146,7 +147,7 @@ class Inputs:
             yield path
             return
         prefix = need + "/"
-        for path in self._made[bisect_left(self._made, prefix) :]:
+        for path in self.made[bisect_left(self.made, prefix) :]:
             if not path.startswith(prefix):
                 break
             yield path
@@ -187,14 +188,14 @@ class Inputs:
         for path, entry in files.items():
             if entry.mode == SUBMODULE:
                 raise UserError(
-                    f"{self._where(stage.group, 'needs')}stage {stage.name} needs {path}, a git submodule, "
+                    f"{self.where(stage.group, 'needs')}stage {stage.name} needs {path}, a git submodule, "
                     "whose files do not travel with a push",
                     "Copy its files into the project, or declare `needs` without it.",
                     code="submodule",
                 )
             if entry.mode == LINK and self._is_outside(path):
                 raise UserError(
-                    f"{self._where(stage.group, 'needs')}stage {stage.name} needs {path}, "
+                    f"{self.where(stage.group, 'needs')}stage {stage.name} needs {path}, "
                     f"a link that leads out of the project to {self._links.get(path, '?')}",
                     "Put the file itself into the project, or declare `needs` without the link.",
                     code="link-outside",

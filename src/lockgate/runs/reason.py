@@ -10,7 +10,8 @@ from lockgate.runs.record import StageRecord
 
 #: Endings of files that are code; a change of any other file is a change of data.
 CODE_SUFFIXES = frozenset(
-    ".py .ipynb .r .rmd .qmd .jl .sh .sql .scala .java .c .cc .cpp .h .hpp .rs .go .js .ts .pl .lua .m .do".split()
+    {".py", ".ipynb", ".r", ".rmd", ".qmd", ".jl", ".sh", ".sql", ".scala", ".java", ".c", ".cc", ".cpp"}
+    | {".h", ".hpp", ".rs", ".go", ".js", ".ts", ".pl", ".lua", ".m", ".do"}
 )
 
 #: So many things are named; the others are counted.

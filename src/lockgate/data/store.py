@@ -1,0 +1,120 @@
+"""The store: bytes by md5 in DVC 3's layout (`files/md5/ab/cdef…`), so that DVC can read it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from lockgate.data.digest import Listed, md5_of, md5_of_file, parse_listing
+from lockgate.errors import OutsideError
+
+
+class Store:
+    """A folder of objects. Each is written once, whole, and never changed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, md5: str) -> Path:
+        """Return where an object lies or would lie; `md5` may end in `.dir`."""
+        return self.folder / "files" / "md5" / md5[:2] / md5[2:]
+
+    def has(self, md5: str) -> bool:
+        return self.path(md5).exists()
+
+    def require(self, md5: str) -> None:
+        """Raise `OutsideError` (`store-missing`) unless the object is here."""
+        if not self.has(md5):
+            raise self._missing(md5)
+
+    def put(self, source: Path, md5: str) -> None:
+        """Copy a file in under its digest, by reference where the file system can (reflink)."""
+        if not self.has(md5):
+            self._place(md5, lambda target: _copy(source, target))
+
+    def put_bytes(self, content: bytes) -> str:
+        """Keep these bytes and return their digest."""
+        md5 = md5_of(content)
+        if not self.has(md5):
+            self._place(md5, lambda target: target.write_bytes(content))
+        return md5
+
+    def put_listing(self, content: bytes) -> str:
+        """Keep a folder's listing and return its digest, ending in `.dir`."""
+        md5 = md5_of(content) + ".dir"
+        if not self.has(md5):
+            self._place(md5, lambda target: target.write_bytes(content))
+        return md5
+
+    def read(self, md5: str) -> bytes:
+        try:
+            return self.path(md5).read_bytes()
+        except FileNotFoundError:
+            raise self._missing(md5) from None
+
+    def listing(self, md5: str) -> tuple[Listed, ...]:
+        """Return the files of a folder kept under `….dir`."""
+        return parse_listing(self.read(md5))
+
+    def check(self, md5: str) -> bool:
+        """Return whether an object is here and still has the digest it is kept under."""
+        path = self.path(md5)
+        return path.exists() and md5_of_file(path) == md5.removesuffix(".dir")
+
+    def _place(self, md5: str, write: Callable[[Path], object]) -> None:
+        path = self.path(md5)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+            os.close(handle)
+            temporary = Path(name)
+            try:
+                write(temporary)
+                temporary.chmod(0o444)
+                temporary.replace(path)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            raise OutsideError(
+                f"the store cannot keep {md5}: {error.strerror or error}",
+                f"Look at the disk and the rights of {self.folder}.",
+                code="store-unwritable",
+                is_transient=True,
+            ) from error
+
+    def _missing(self, md5: str) -> OutsideError:
+        return OutsideError(
+            f"{md5} is not in the store {self.folder}",
+            "Run the stage that makes it again: lockgate run --force STAGE",
+            code="store-missing",
+        )
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy within the kernel, sharing blocks where the file system allows; by hand where it does not."""
+    size = source.stat().st_size
+    if not hasattr(os, "copy_file_range"):
+        shutil.copyfile(source, target)
+        return
+    with source.open("rb") as reader, target.open("wb") as writer:
+        done = 0
+        while done < size:
+            try:
+                copied = os.copy_file_range(reader.fileno(), writer.fileno(), size - done)
+            except OSError as error:
+                if done or error.errno not in _NO_COPY_RANGE:
+                    raise
+                shutil.copyfileobj(reader, writer)
+                return
+            if not copied:
+                return
+            done += copied
+
+
+#: Answers of copy_file_range(2) that mean "not here": copy by hand.
+_NO_COPY_RANGE = frozenset({errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})

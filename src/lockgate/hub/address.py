@@ -1,0 +1,139 @@
+"""Which hub and project a work tree speaks to: its remote `hub`, by path or ssh."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+import msgspec
+
+from lockgate.errors import OutsideError, UserError
+from lockgate.git.program import clean_environment
+from lockgate.git.worktree import find_root, remotes
+from lockgate.hub.directory import Hub, hub_of_repository, open_hub
+
+REMOTE = "hub"
+
+_SSH_URL = re.compile(r"(?:ssh|git\+ssh)://(?P<host>[^/]+?)(?P<port>:\d+)?(?P<path>/.*)")
+_SCP = re.compile(r"(?P<host>[^/:]+(?:@[^/:]+)?|\[[^\]]+\]):(?P<path>.+)")
+
+
+class LocalHub(msgspec.Struct, frozen=True):
+    """A hub on this machine's file system."""
+
+    hub: Hub
+    project: str
+
+
+class RemoteHub(msgspec.Struct, frozen=True):
+    """A hub behind ssh; its own command line answers there."""
+
+    host: str
+    port: str | None
+    path: str
+    """Of the project's repository, on that host."""
+
+    def call(self, arguments: Sequence[str]) -> int:
+        """Run `lockgate ARGUMENTS` on the hub's host, its output being ours; return its exit code.
+
+        Raises `OutsideError` (`ssh-missing`, `hub-unreachable`).
+        """
+        repository = PurePosixPath(self.path)
+        root = str(repository.parent.parent)
+        project = repository.name.removesuffix(".git")
+        # A leading ~ must reach the remote shell unquoted to mean the home directory
+        program = f"{root}/bin/lockgate"
+        words = [*arguments, "--hub", root, "--project", project]
+        line = " ".join([_remote_quoted(program), *(_remote_quoted(word) for word in words)])
+        ssh = shlex.split(os.environ.get("GIT_SSH_COMMAND", "ssh"))
+        port = ["-p", self.port] if self.port else []
+        try:
+            code = subprocess.run(
+                [*ssh, *port, self.host, line], env=clean_environment(), check=False
+            ).returncode
+        except FileNotFoundError:
+            raise OutsideError(
+                f"{ssh[0]} is not installed", "Install an ssh client.", code="ssh-missing"
+            ) from None
+        if code in (126, 127, 255):
+            raise OutsideError(
+                f"the hub at {self.host} did not answer",
+                f"Try: ssh {self.host} {program} --version",
+                code="hub-unreachable",
+                is_transient=True,
+            )
+        return code
+
+
+Address = LocalHub | RemoteHub
+
+
+def address(hub: Path | None, project: str | None, folder: Path) -> Address:
+    """Return the hub named by options, or else the one the work tree around `folder` has as remote.
+
+    Raises `UserError`: `no-hub`, `project-unknown`, `not-a-hub`, `hub-url`.
+    """
+    if hub is not None:
+        opened = open_hub(hub)
+        if project is None:
+            projects = opened.projects()
+            if len(projects) != 1:
+                raise UserError(
+                    f"the hub {opened.root} has {len(projects)} projects",
+                    f"Name one: --project {projects[0] if projects else 'NAME'}",
+                    code="project-unknown",
+                )
+            project = projects[0]
+        opened.require_project(project)
+        return LocalHub(opened, project)
+    root = find_root(folder)
+    url = remotes(root).get(REMOTE)
+    if url is None:
+        raise UserError(
+            f"{root.name} has no remote `{REMOTE}` yet",
+            "Make a hub of your own: lockgate init; or name one: git remote add hub URL",
+            code="no-hub",
+        )
+    return of_url(url, root)
+
+
+def of_url(url: str, root: Path) -> Address:
+    """Return the address a git URL means, seen from the work tree `root` (git-fetch(1), GIT URLS)."""
+    found = _SSH_URL.fullmatch(url)
+    if found:
+        path = found["path"]
+        port = found["port"].removeprefix(":") if found["port"] else None
+        return RemoteHub(found["host"], port, path[1:] if path.startswith("/~") else path)
+    if "://" in url and not url.startswith("file://"):
+        raise UserError(
+            f"the hub's address {url} is neither a path nor ssh",
+            "Use a path, ssh://HOST/PATH or HOST:PATH.",
+            code="hub-url",
+        )
+    local = Path(url.removeprefix("file://"))
+    found = (
+        None
+        if url.startswith(("/", "./", "../", "file://")) or (root / local).exists()
+        else _SCP.fullmatch(url)
+    )
+    if found:
+        return RemoteHub(found["host"].strip("[]"), None, found["path"])
+    belongs = hub_of_repository(Path(os.path.normpath(root / local.expanduser())))
+    if belongs is None:
+        raise UserError(
+            f"the remote `{REMOTE}` ({url}) is not a project of a hub",
+            "Point it at one: git remote set-url hub DIR/repositories/NAME.git",
+            code="no-hub",
+        )
+    return LocalHub(*belongs)
+
+
+def _remote_quoted(word: str) -> str:
+    if word.startswith("~"):
+        head, slash, rest = word.partition("/")
+        return head + slash + (shlex.quote(rest) if rest else "")
+    return shlex.quote(word)

@@ -1,0 +1,301 @@
+"""The dispatcher: one process a hub, woken by hooks, that runs what is queued and ends when idle."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import queue
+import select
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+from lockgate.backends.contract import Backend, Started
+from lockgate.errors import LockgateError, OutsideError
+from lockgate.git.program import attempt
+from lockgate.hub.directory import Hub, make_wake
+from lockgate.hub.execution import Execution
+from lockgate.hub.index import RunRow
+from lockgate.hub.queue import enqueue
+from lockgate.hub.wake import open_wake, wake_up
+from lockgate.hub.wiring import Wiring
+from lockgate.runs.job import Job
+
+log = logging.getLogger("lockgate.dispatcher")
+
+#: How long it stays for the next push once idle; a push that finds it awake is answered sooner.
+LINGER_S = 20.0
+#: A push takes this long at most from its judging hook to its queueing one before it is looked after.
+RECEIVED_GRACE_S = 3.0
+#: A push that moved no ref for this long did not go through.
+RECEIVED_LIMIT_S = 600.0
+#: After a failure from outside (a full disk, a system down) an effect is tried again this often.
+RETRY_S = 5.0
+
+
+def linger_s() -> float:
+    """Return `$LOCKGATE_LINGER_S`, else the default."""
+    try:
+        return float(os.environ.get("LOCKGATE_LINGER_S", LINGER_S))
+    except ValueError:
+        return LINGER_S
+
+
+class DispatcherLock:
+    """Held by the one process that may dispatch a hub; given back by the kernel however that ends."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._path = hub.lock
+        self._file: int | None = None
+
+    def acquire(self) -> bool:
+        handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(handle)
+            return False
+        os.ftruncate(handle, 0)
+        os.write(handle, f"{os.getpid()}\n".encode())
+        self._file = handle
+        return True
+
+    def __enter__(self) -> DispatcherLock:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+def dispatch(hub: Hub, linger: float | None = None) -> bool:
+    """Run everything queued on the hub, then wait `linger` seconds for more; return False at once where
+    another process dispatches already.
+
+    Raises `OutsideError` when the hub itself cannot be used; running jobs go on, nothing is lost.
+    """
+    wait = linger_s() if linger is None else linger
+    while True:
+        with DispatcherLock(hub) as lock:
+            if not lock.acquire():
+                return False
+            make_wake(hub)
+            wiring = Wiring(hub)
+            with open_wake(hub) as wake:
+                Dispatcher(wiring, wake).loop(wait)
+        # A hook may have queued between the last look and the closing of the pipe
+        if not wiring.index.unfinished():
+            return True
+
+
+class Dispatcher:
+    """The loop over everything that can happen: pushes, jobs' ends, runtimes built, cancellations."""
+
+    def __init__(self, wiring: Wiring, wake: int) -> None:
+        self._wiring = wiring
+        self._wake = wake
+        self._active: dict[str, Execution] = {}
+        self._built: queue.SimpleQueue[tuple[str, LockgateError | None]] = queue.SimpleQueue()
+        self._threads: set[threading.Thread] = set()
+
+    def loop(self, linger: float) -> None:
+        """Work until nothing is left and nothing came for `linger` seconds."""
+        self._take_up(is_first=True)
+        idle_since = time.monotonic()
+        while True:
+            is_busy = self._turn()
+            now = time.monotonic()
+            if is_busy:
+                idle_since = now
+            elif now - idle_since >= linger:
+                break
+            if self._wait(None if is_busy else max(0.0, idle_since + linger - now)):
+                self._take_up()
+        for backend in self._wiring.backends.values():
+            backend.close()
+
+    def _turn(self) -> bool:
+        """Do all that can be done now; return whether anything is under way."""
+        while True:
+            moved = self._finish_preparations()
+            moved = self._poll() or moved
+            moved = self._fill() or moved
+            self._retry()
+            for run in [run for run, execution in self._active.items() if execution.is_over]:
+                del self._active[run]
+                moved = True
+            if not moved:
+                return bool(self._active) or bool(self._wiring.index.unfinished())
+
+    def _take_up(self, *, is_first: bool = False) -> None:
+        """Look at the queue: new runs, cancellations, pushes whose hook died."""
+        for row in self._wiring.index.unfinished():
+            run = row.request.id
+            if row.state == "received":
+                self._look_after(row)
+                continue
+            if run not in self._active:
+                self._adopt(row)
+            if row.cancelled_by is not None and run in self._active:
+                with self._guarded(run):
+                    self._active[run].cancel(row.cancelled_by)
+
+    def _adopt(self, row: RunRow) -> None:
+        execution = Execution(self._wiring, row)
+        self._active[row.request.id] = execution
+        with self._guarded(row.request.id):
+            for job in execution.restore():
+                self._backend_of(execution, job).attach([job])
+            execution.begin()
+            self._start_preparation(execution)
+
+    def _look_after(self, row: RunRow) -> None:
+        """A run received whose push never came to its end: queue it if its ref moved, else drop it."""
+        age = time.time() - row.created_at
+        if 0 <= age < RECEIVED_GRACE_S:
+            return
+        repository = self._wiring.hub.repository(row.request.project)
+        ref, commit = row.request.ref, row.request.commit
+        moved = attempt(repository, "merge-base", "--is-ancestor", commit, ref)[0] == 0
+        if moved:
+            enqueue(self._wiring.hub, self._wiring.index, row.request)
+            self._adopt(self._wiring.index.run(row.request.id) or row)
+        elif age < 0 or age > RECEIVED_LIMIT_S:
+            self._wiring.index.drop_received(row.request.id)
+
+    def _start_preparation(self, execution: Execution) -> None:
+        """Build the run's runtime beside the loop, which goes on with other runs."""
+        if not execution.needs_preparation:
+            return
+        execution.needs_preparation = False
+        run, runtime, runtimes = execution.request.id, execution.prepared.runtime, self._wiring.runtimes
+
+        def build() -> None:
+            failure: LockgateError | None = None
+            try:
+                runtimes.build(runtime.digest, runtime.text, runtime.kind, Path(runtime.interpreter))
+            except LockgateError as error:
+                failure = error
+            except Exception as error:
+                log.exception("building a runtime failed", extra={"action": "build", "run": run})
+                failure = OutsideError(f"the runtime could not be built: {error}", "See dispatcher.log.",
+                                       code="runtime-build")  # fmt: skip
+            self._built.put((run, failure))
+            wake_up(self._wiring.hub)
+
+        thread = threading.Thread(target=build, name=f"runtime-{run}", daemon=True)
+        self._threads.add(thread)
+        thread.start()
+
+    def _finish_preparations(self) -> bool:
+        moved = False
+        while True:
+            try:
+                run, failure = self._built.get_nowait()
+            except queue.Empty:
+                break
+            moved = True
+            if run in self._active:
+                with self._guarded(run):
+                    self._active[run].finish_preparation(failure)
+        self._threads = {thread for thread in self._threads if thread.is_alive()}
+        return moved
+
+    def _poll(self) -> bool:
+        moved = False
+        for backend in list(self._wiring.backends.values()):
+            for news in backend.poll():
+                moved = True
+                for run, execution in self._active.items():
+                    stage = execution.job_at(news.folder)
+                    if stage is not None:
+                        with self._guarded(run):
+                            if isinstance(news, Started):
+                                execution.started(stage, news.native_id)
+                            else:
+                                execution.ended(stage, news.exit)
+                        break
+        return moved
+
+    def _fill(self) -> bool:
+        """Hand ready jobs to their backends as those have room, oldest run first."""
+        moved = False
+        for run, execution in list(self._active.items()):
+            if execution.ready:
+                with self._guarded(run):
+                    moved = self._fill_from(execution) or moved
+        return moved
+
+    def _fill_from(self, execution: Execution) -> bool:
+        moved = False
+        while execution.ready:
+            backend = self._wiring.backend(execution.prepared.backend_of(execution.ready[0]))
+            room = backend.room()
+            if room is not None and room <= 0:
+                break
+            moved = True
+            job = execution.lay_out(execution.ready.popleft())
+            if job is not None:
+                backend.submit([job])
+        return moved
+
+    def _retry(self) -> None:
+        now = time.monotonic()
+        for run, execution in list(self._active.items()):
+            if execution.retry_at is not None and execution.retry_at <= now:
+                execution.retry_at = None
+                with self._guarded(run):
+                    execution.begin()
+                    self._start_preparation(execution)
+
+    @contextlib.contextmanager
+    def _guarded(self, run: str) -> Iterator[None]:
+        """One run's trouble is not another's: outside failures are tried again, faults of ours logged."""
+        try:
+            yield
+        except OutsideError as error:
+            if error.code.startswith("index-"):
+                raise
+            log.warning("%s: %s; trying again", run, error.message, extra={"action": "retry", "run": run})
+            if run in self._active:
+                self._active[run].retry_at = time.monotonic() + RETRY_S
+        except LockgateError as error:
+            log.error("%s: %s", run, error.message, extra={"action": "refused", "run": run})
+            self._fail(run, f"{error.message} ({error.hint})")
+        except Exception as error:
+            log.exception("%s: a fault in Lockgate", run, extra={"action": "fault", "run": run})
+            self._fail(run, f"a fault in Lockgate: {error!r} (the hub's dispatcher.log has the details)")
+
+    def _fail(self, run: str, cause: str) -> None:
+        execution = self._active.get(run)
+        if execution is None or not execution.fail(cause):
+            self._active.pop(run, None)
+
+    def _backend_of(self, execution: Execution, job: Job) -> Backend:
+        return self._wiring.backend(execution.prepared.backend_of(job.stage))
+
+    def _wait(self, timeout: float | None) -> bool:
+        """Sleep until something may have happened; return whether the queue is to be looked at."""
+        fds = [self._wake]
+        timeouts = [] if timeout is None else [timeout]
+        for backend in self._wiring.backends.values():
+            fds.extend(backend.wake_fds())
+            interval = backend.poll_interval_s()
+            if interval is not None:
+                timeouts.append(interval)
+        if any(execution.retry_at is not None for execution in self._active.values()):
+            timeouts.append(RETRY_S)
+        timeouts.append(1.0 if not self._active and self._wiring.index.unfinished() else 60.0)
+        readable, _, _ = select.select(fds, [], [], min(timeouts))
+        if self._wake in readable:
+            with contextlib.suppress(BlockingIOError):
+                os.read(self._wake, 65536)
+            return True
+        return not readable

@@ -1,0 +1,457 @@
+"""One run under way on the hub: performs the effects its state asks for, turns outcomes into events."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from lockgate.activity import chain
+from lockgate.activity.entry import Activity
+from lockgate.errors import LockgateError, OutsideError, UserError
+from lockgate.hub.index import RunRow
+from lockgate.hub.layout import Layout
+from lockgate.hub.preparation import Prepared, prepare
+from lockgate.hub.push import describe
+from lockgate.hub.recording import Outcomes, append_activity, is_recorded, iso, write_results
+from lockgate.hub.wiring import Wiring
+from lockgate.runs.advance import advance, effects_due
+from lockgate.runs.collect import Collector
+from lockgate.runs.job import ExitRecord, Job
+from lockgate.runs.plan import command_of
+from lockgate.runs.record import Artifact, StageRecord
+from lockgate.runs.run import (
+    AT_BACKEND,
+    FINAL_RUN_STATES,
+    CancelJobs,
+    CancelRequested,
+    Collect,
+    Decision,
+    Effect,
+    Event,
+    JobCollected,
+    JobEnded,
+    JobFailed,
+    JobRefused,
+    JobStarted,
+    Outcome,
+    Planned,
+    PreparationFailed,
+    Prepare,
+    PrepareStarted,
+    Record,
+    Recorded,
+    Resolve,
+    Resolved,
+    Run,
+    Submit,
+)
+from lockgate.runs.runid import short
+from lockgate.runs.verdict import judge
+from lockgate.runs.workspace import Inventory, clean
+
+
+class Execution:
+    """One run's state, and the hands it has. Events go in by `take`; what is left to do waits in queues."""
+
+    def __init__(self, wiring: Wiring, row: RunRow) -> None:
+        self.request = row.request
+        self.run = Run(row.request.id)
+        self.started_at = row.started_at or row.created_at
+        self.ready: deque[str] = deque()
+        """Stages to be laid out and handed to their backend as it has room."""
+        self.needs_preparation = False
+        """The runtime is to be built, then `finish_preparation` called."""
+        self.retry_at: float | None = None
+        """When an effect that failed for an outside reason is due again."""
+        self._wiring = wiring
+        self._sequence = -1
+        self._prepared: Prepared | None = None
+        self._layout: Layout | None = None
+        self._records: dict[str, StageRecord] = {}
+        self._partial: dict[str, tuple[Artifact, ...]] = {}
+        self._exits: dict[str, ExitRecord] = {}
+        self._reasons: dict[str, str] = {}
+        self._inventories: dict[str, Inventory] = {}
+        self._due: deque[Effect] = deque()
+        self._stages_by_folder: dict[str, str] = {}
+        self._ended_at = self.started_at
+        self._new_records: list[StageRecord] = []
+        self._to_clean: list[Path] = []
+        self._was_recording = False
+        """An earlier dispatcher may have appended the activity already."""
+
+    @property
+    def is_over(self) -> bool:
+        return self.run.state in FINAL_RUN_STATES
+
+    @property
+    def prepared(self) -> Prepared:
+        if self._prepared is None:
+            self._prepared = prepare(
+                self._wiring.hub, self._wiring.index, self._wiring.runtimes, self.request
+            )
+        return self._prepared
+
+    @property
+    def layout(self) -> Layout:
+        if self._layout is None:
+            repository = self._wiring.repository(self.request.project)
+            self._layout = Layout(
+                self.prepared,
+                self._wiring.hub.run_folder(self.request.project, self.request.id) / "jobs",
+                repository,
+                self._wiring.store,
+                self._wiring.runtimes,
+                repository.read_commit(self.request.commit).committed_at,
+            )
+        return self._layout
+
+    def job_at(self, folder: str) -> str | None:
+        """Return the stage whose job has this folder."""
+        return self._stages_by_folder.get(folder)
+
+    def restore(self) -> list[Job]:
+        """Take the run up where an earlier dispatcher left it; return the jobs to attach to."""
+        for sequence, at, event in self._wiring.index.events(self.request.id):
+            self.run, _ = advance(self.run, event)
+            self._sequence = sequence
+            self._ended_at = at
+            if isinstance(event, JobEnded):
+                self._exits[event.stage] = event.exit
+        if self.run.state in ("queued", "preparing"):
+            self._due.extend(effects_due(self.run))
+            return []
+        self._was_recording = self.run.state == "recording"
+        if self.run.jobs:
+            self._restore_records()
+        self._due.extend(effects_due(self.run))
+        attach = []
+        for stage, job in self.run.jobs.items():
+            if job.state in AT_BACKEND or job.state == "collecting":
+                if (self.layout.folder_of(stage) / "job.sh").exists():
+                    attach.append(self._job(stage))
+                elif job.state == "collecting" or job.native_id is not None:
+                    self.take([JobFailed(stage, "its folder on the hub was deleted while it ran")])
+                else:
+                    self.ready.append(stage)
+        return attach
+
+    def take(self, events: Iterable[Event]) -> None:
+        """Advance by events and by all that follows at once; nothing is done before it is durable."""
+        pending = deque(events)
+        while pending or self._due:
+            if pending:
+                self._persist(pending)
+                pending.clear()
+            while self._due:
+                effect = self._due[0]
+                followed = self._perform(effect)
+                self._due.popleft()
+                if followed:
+                    pending.extend(followed)
+                    break
+
+    def begin(self) -> None:
+        if self.run.state == "queued":
+            self._announce()
+            self.take([PrepareStarted()])
+        else:
+            self.take([])
+
+    def cancel(self, by: str) -> None:
+        self.take([CancelRequested(by)])
+
+    def fail(self, cause: str) -> bool:
+        """End the run for a cause that is nobody's job; return False where not even that can be recorded."""
+        if self.run.state == "recording":
+            return False
+        self._due.clear()
+        self.ready.clear()
+        if self.run.state == "queued":
+            self.take([PrepareStarted(), PreparationFailed(cause)])
+        elif self.run.state == "preparing":
+            self.take([PreparationFailed(cause)])
+        else:
+            self.take([JobFailed(stage, cause) for stage in self.run.jobs])
+        return True
+
+    def finish_preparation(self, failure: LockgateError | None) -> None:
+        """Go on once the runtime is built, or say why it could not be."""
+        self.needs_preparation = False
+        if failure is not None:
+            self.take([PreparationFailed(f"{failure.message} ({failure.hint})")])
+        else:
+            self.take([self._plan()])
+
+    def _plan(self) -> Event:
+        plan = self.prepared.plan
+        decisions = tuple(
+            Decision(stage.name, stage.fingerprint, stage.reused.run if stage.reused else None)
+            for stage in plan.stages
+            if stage.fingerprint is not None
+        )
+        self._records.update({stage.name: stage.reused for stage in plan.stages if stage.reused})
+        self._reasons = {stage.name: stage.reason for stage in plan.stages}
+        self._wiring.index.add_jobs(self.request.id, self._reasons.items())
+        return Planned(plan.upstream, decisions)
+
+    def lay_out(self, stage: str) -> Job | None:
+        """Lay out the next job; None when that failed, which is then the stage's failure."""
+        try:
+            backend = self._wiring.backend(self.prepared.backend_of(stage))
+            job = self._job(stage)
+            refusal = backend.refuses(job)
+            if refusal is not None:
+                self.take([JobRefused(stage, refusal)])
+                return None
+            self._inventories[stage] = self.layout.lay_out(stage, self._records)
+        except OSError as error:
+            self.take([JobFailed(stage, f"its workspace could not be laid out: {error.strerror or error}")])
+            return None
+        except LockgateError as error:
+            self.take([JobFailed(stage, error.message)])
+            return None
+        return job
+
+    def started(self, stage: str, native_id: str) -> None:
+        self.take([JobStarted(stage, native_id)])
+
+    def ended(self, stage: str, exit_record: ExitRecord) -> None:
+        self._exits[stage] = exit_record
+        self.take([JobEnded(stage, exit_record)])
+
+    def _job(self, stage: str) -> Job:
+        job = self.layout.job_of(stage)
+        self._stages_by_folder[job.folder] = stage
+        return job
+
+    def _restore_records(self) -> None:
+        """Find the artifacts of settled stages again, by their fingerprints."""
+        for stage, job in self.run.jobs.items():
+            if job.state in ("succeeded", "cached") and job.fingerprint is not None:
+                record = self._wiring.index.find_result(self.request.project, job.fingerprint)
+                if record is not None:
+                    self._records[stage] = record
+        self._reasons = {job.stage: job.reason for job in self._wiring.index.jobs(self.request.id)}
+
+    def _persist(self, events: Sequence[Event] | deque[Event]) -> None:
+        index, now = self._wiring.index, time.time()
+        before = self.run
+        with index.transaction():
+            index.add_results(self.request.project, self._new_records)
+            for event in events:
+                after, effects = advance(self.run, event)
+                if after is self.run and not effects:
+                    continue
+                self._sequence += 1
+                index.add_event(self.request.id, self._sequence, event, now)
+                self.run = after
+                self._due.extend(effects)
+                self._ended_at = max(now, self._ended_at)
+                if isinstance(event, JobEnded):
+                    record = event.exit
+                    index.set_job_times(
+                        self.request.id,
+                        event.stage,
+                        record.started_at,
+                        record.ended_at,
+                        record.peak_memory_bytes,
+                    )
+                elif isinstance(event, JobStarted):
+                    index.set_job_times(self.request.id, event.stage, now, None, None)
+            self._persist_rows(before, now)
+        self._new_records.clear()
+        while self._to_clean:
+            clean(self._to_clean.pop())
+
+    def _persist_rows(self, before: Run, now: float) -> None:
+        index, run = self._wiring.index, self.run
+        if run.jobs is not before.jobs:
+            earlier = before.jobs
+            changed = [(name, job) for name, job in run.jobs.items() if earlier.get(name) is not job]
+            index.set_jobs(run.id, changed)
+        if run.state != before.state:
+            index.set_run(
+                run.id,
+                run.state,
+                started_at=now,
+                ended_at=now if self.is_over else None,
+                cause=run.cause,
+                result_commit=run.result_commit,
+                has_moved_branch=run.has_moved_branch,
+            )
+
+    def _perform(self, effect: Effect) -> Sequence[Event]:
+        match effect:
+            case Prepare():
+                return self._prepare()
+            case Resolve(stage):
+                return self._resolve(stage)
+            case Submit(stages):
+                self.ready.extend(stages)
+            case Collect(stage, exit_record):
+                return (self._collect(stage, exit_record),)
+            case CancelJobs(stages):
+                return self._cancel_jobs(stages)
+            case Record(outcome):
+                return (self._record(outcome),)
+        return ()
+
+    def _announce(self) -> None:
+        """Put the request on the chain before anything is done with it."""
+        request = self.request
+        activity = Activity(
+            kind="run.queued",
+            at=iso(self.started_at),
+            by=request.member,
+            title=f"Run {short(request.id)} of {describe(request.ref)} at {request.commit[:10]} was queued",
+            ref=request.ref,
+            commit=request.commit,
+            run=request.id,
+        )
+        chain.append(
+            self._wiring.repository(request.project),
+            activity,
+            self._wiring.key,
+            keep=[request.commit],
+            at_epoch_s=max(0, int(self.started_at)),
+        )
+
+    def _prepare(self) -> Sequence[Event]:
+        try:
+            prepared = self.prepared
+        except LockgateError as error:
+            return (PreparationFailed(f"{error.message} ({error.hint})"),)
+        if (
+            self._wiring.runtimes.ready(prepared.runtime.digest) is None
+            and not prepared.plan.is_nothing_to_do
+        ):
+            self.needs_preparation = True
+            return ()
+        return (self._plan(),)
+
+    def _resolve(self, stage: str) -> Sequence[Event]:
+        planner = self.prepared.planner
+        fingerprint = planner.fingerprint_of(stage, self._records)
+        if fingerprint is None:
+            return (JobFailed(stage, "what an upstream stage made is gone from the hub"),)
+        is_forced = bool({stage, planner.stage(stage).group} & set(self.request.force))
+        record = None
+        if not is_forced:
+            record = self._wiring.index.find_result(self.request.project, fingerprint)
+        if record is not None:
+            self._records[stage] = record
+            reason = f"cached from run {short(record.run)}"
+        else:
+            reason = "forced" if is_forced else planner.reason_of(stage, self._records)
+        self._reasons[stage] = reason
+        self._wiring.index.set_reason(self.request.id, stage, reason)
+        return (Resolved(Decision(stage, fingerprint, record.run if record else None)),)
+
+    def _collect(self, stage: str, exit_record: ExitRecord) -> Event:
+        planner = self.prepared.planner
+        declared = planner.stage(stage)
+        folder = self.layout.folder_of(stage)
+        collector = Collector(
+            self._wiring.repository(self.request.project),
+            self._wiring.store,
+            self.prepared.loaded.pipeline.data.result_limit_bytes,
+        )
+        inventory = self._inventories.pop(stage, None)
+        if inventory is None:
+            inventory = self.layout.lay_out(stage, self._records)
+        fault = judge(folder, exit_record, declared, self.prepared.loaded.inputs, inventory)
+        if fault is None:
+            try:
+                artifacts = collector.collect(declared, folder / "workspace")
+            except UserError as error:
+                fault = f"{error.message} ({error.hint})"
+            except OSError as error:
+                fault = f"what it made cannot be read: {error.strerror or error}"
+        if fault is not None:
+            self._salvage(collector, stage, folder)
+            return JobFailed(stage, fault)
+        record = self._record_of(stage, exit_record, artifacts)
+        self._records[stage] = record
+        self._new_records.append(record)
+        self._to_clean.append(folder)
+        return JobCollected(stage)
+
+    def _salvage(self, collector: Collector, stage: str, folder: Path) -> None:
+        try:
+            self._partial[stage] = collector.salvage(self.prepared.planner.stage(stage), folder / "workspace")
+        except (OSError, OutsideError):
+            self._partial[stage] = ()
+
+    def _record_of(self, stage: str, exit_record: ExitRecord, artifacts: tuple[Artifact, ...]) -> StageRecord:
+        planner = self.prepared.planner
+        declared = planner.stage(stage)
+        duration = None
+        if exit_record.started_at is not None and exit_record.ended_at is not None:
+            duration = round(max(0.0, exit_record.ended_at - exit_record.started_at), 3)
+        return StageRecord(
+            stage=stage,
+            fingerprint=self.run.jobs[stage].fingerprint or "",
+            run=self.request.id,
+            commit=self.request.commit,
+            member=self.request.member,
+            ended_at=iso(exit_record.ended_at or self._ended_at),
+            command=command_of(declared),
+            runtime=self.prepared.runtime.digest,
+            params=declared.params,
+            needs=planner.needs_of(stage, self._records) or (),
+            artifacts=artifacts,
+            duration_s=duration,
+            peak_memory_bytes=exit_record.peak_memory_bytes,
+        )
+
+    def _cancel_jobs(self, stages: Sequence[str]) -> Sequence[Event]:
+        waiting = [stage for stage in stages if stage in self.ready]
+        for stage in waiting:
+            self.ready.remove(stage)
+        by_backend: dict[str, list[str]] = {}
+        for stage in stages:
+            if stage not in waiting:
+                folder = str(self.layout.folder_of(stage))
+                by_backend.setdefault(self.prepared.backend_of(stage), []).append(folder)
+        for name, folders in by_backend.items():
+            self._wiring.backend(name).cancel(folders)
+        return [JobFailed(stage, "cancelled") for stage in waiting]
+
+    def _record(self, outcome: Outcome) -> Event:
+        repository = self._wiring.repository(self.request.project)
+        outcomes = self._outcomes(outcome)
+        written = write_results(repository, self._wiring.key, outcomes)
+        if not (self._was_recording and is_recorded(repository.path, self.request.id)):
+            append_activity(repository, self._wiring.key, outcomes, written)
+        return Recorded(written.result_commit, written.has_moved_branch)
+
+    def _outcomes(self, outcome: Outcome) -> Outcomes:
+        prepared = self._prepared
+        logs = {}
+        if prepared is not None:
+            for stage, job in self.run.jobs.items():
+                if job.state in ("succeeded", "failed", "cancelled"):
+                    logs[stage] = self.layout.folder_of(stage) / "output.log"
+        return Outcomes(
+            request=self.request,
+            run=self.run,
+            outcome=outcome,
+            ended_at=self._ended_at,
+            started_at=self.started_at,
+            records={stage: self._records[stage] for stage in self.run.jobs if stage in self._records},
+            partial=self._partial,
+            exits=self._exits,
+            logs=logs,
+            lock_file=prepared.runtime.lock_file if prepared else None,
+            runtime_text=prepared.runtime.text if prepared else "",
+            runtime_digest=prepared.runtime.digest if prepared else "",
+            reasons=self._reasons,
+            pipeline_stages=(
+                frozenset(stage.name for stage in prepared.loaded.pipeline.stages)
+                if prepared
+                else frozenset()
+            ),
+        )

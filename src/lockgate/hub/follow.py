@@ -1,0 +1,164 @@
+"""Following runs as they go: what happened since, until each has ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import msgspec
+
+from lockgate.hub.directory import Hub
+from lockgate.hub.index import Index
+from lockgate.hub.queue import ensure_dispatcher
+from lockgate.project.quantities import duration_words
+from lockgate.runs.run import (
+    Event,
+    JobCollected,
+    JobFailed,
+    JobRefused,
+    JobStarted,
+    Planned,
+    PrepareStarted,
+    Resolved,
+)
+from lockgate.runs.runid import short
+
+_NAP_S, _LONGEST_NAP_S = 0.004, 0.05
+#: A run that stands still this long gets its dispatcher looked after.
+_STILL_S = 2.0
+#: Above so many stages a member wants counts, not names.
+_NAMED_AT_MOST = 60
+
+Kind = Literal["preparing", "planned", "cached", "running", "done", "failed", "ended"]
+
+
+class Progress(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One thing that happened to a run; `stage` None: to the run itself."""
+
+    kind: Kind
+    run: str
+    stage: str | None = None
+    words: str = ""
+    """The reason, the cause, or how it ended."""
+    settled: int = 0
+    total: int = 0
+    state: str = ""
+    """For `ended`: how."""
+    result_commit: str | None = None
+    has_moved_branch: bool = False
+    seconds: float | None = None
+
+
+class _Followed:
+    """One run as far as it has been told."""
+
+    def __init__(self, run: str) -> None:
+        self.run = run
+        self.sequence = -1
+        self.total = 0
+        self.settled = 0
+        self.started_at: dict[str, float] = {}
+
+    def tell(self, event: Event, at: float) -> Iterator[Progress]:
+        match event:
+            case PrepareStarted():
+                yield Progress("preparing", self.run)
+            case Planned(upstream, decisions):
+                self.total = len(upstream)
+                yield Progress("planned", self.run, total=self.total)
+                for decision in decisions:
+                    if decision.reused_from:
+                        yield self._settle(
+                            "cached", decision.stage, f"from run {short(decision.reused_from)}"
+                        )
+            case Resolved(decision) if decision.reused_from:
+                yield self._settle("cached", decision.stage, f"from run {short(decision.reused_from)}")
+            case JobStarted(stage, _):
+                self.started_at[stage] = at
+                yield Progress("running", self.run, stage, "", self.settled, self.total)
+            case JobCollected(stage):
+                seconds = max(0.0, at - self.started_at.get(stage, at))
+                yield self._settle("done", stage, duration_words(seconds), seconds)
+            case JobFailed(stage, cause) | JobRefused(stage, cause):
+                yield self._settle("failed", stage, cause)
+            case _:
+                return
+
+    def _settle(self, kind: Kind, stage: str, words: str, seconds: float | None = None) -> Progress:
+        self.settled += 1
+        return Progress(kind, self.run, stage, words, self.settled, self.total, seconds=seconds)
+
+
+def follow(hub: Hub, index: Index, runs: Sequence[str]) -> Iterator[Progress]:
+    """Yield what happens to these runs, from their beginning, until all have ended."""
+    open_runs = {run: _Followed(run) for run in runs}
+    nap, seen, moved_at = _NAP_S, -1, time.monotonic()
+    while open_runs:
+        now_seen = index.changes_seen()
+        if now_seen == seen:
+            time.sleep(nap)
+            nap = min(nap * 1.2, _LONGEST_NAP_S)
+            if time.monotonic() - moved_at > _STILL_S:
+                ensure_dispatcher(hub)
+                moved_at = time.monotonic()
+            continue
+        seen, nap, moved_at = now_seen, _NAP_S, time.monotonic()
+        for run in list(open_runs):
+            followed = open_runs[run]
+            row = index.run(run)
+            for sequence, at, event in index.events(run, followed.sequence):
+                followed.sequence = sequence
+                yield from followed.tell(event, at)
+            if row is None or row.ended_at is not None:
+                del open_runs[run]
+                if row is not None:
+                    yield Progress(
+                        "ended",
+                        run,
+                        None,
+                        row.cause or "",
+                        followed.settled,
+                        followed.total,
+                        row.state,
+                        row.result_commit,
+                        row.has_moved_branch,
+                        max(0.0, (row.ended_at or 0.0) - row.created_at),
+                    )
+
+
+def lines_of(progress: Progress, *, is_json: bool) -> Iterator[str]:
+    """Yield the lines a member reads, or the one `lockgate run` reads."""
+    if is_json:
+        yield "lockgate-json: " + msgspec.json.encode(progress).decode()
+        return
+    run, stage = short(progress.run), progress.stage
+    many = progress.total > _NAMED_AT_MOST
+    match progress.kind:
+        case "preparing":
+            yield f"run {run}  preparing"
+        case "planned" | "cached" | "running" | "done" if many:
+            step = max(1, progress.total // 20)
+            if progress.kind != "running" and progress.settled and progress.settled % step == 0:
+                yield f"run {run}  {progress.settled} of {progress.total} stages settled"
+        case "cached":
+            yield f"{stage}  cached {progress.words}"
+        case "running":
+            yield f"{stage}  running"
+        case "done":
+            yield f"{stage}  done in {progress.words}"
+        case "failed":
+            yield f"{stage}  FAILED: {progress.words}"
+        case "ended":
+            yield ending(progress)
+
+
+def ending(progress: Progress) -> str:
+    """Return the line that closes a run's progress."""
+    words = f"run {short(progress.run)} {progress.state.upper()} in {duration_words(progress.seconds or 0)}"
+    if progress.state != "succeeded":
+        return f"{words}: {progress.words}" if progress.words else words
+    if progress.result_commit is None:
+        return words
+    where = "results are on the branch: git pull" if progress.has_moved_branch else "results"
+    return f"{words}; {where} ({progress.result_commit[:10]})"

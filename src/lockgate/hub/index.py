@@ -1,0 +1,409 @@
+"""The hub's index and queue, in SQLite. Everything in it can be made again from git and the job folders.
+
+A run is kept as the events that moved it; the other columns repeat what queries ask for. All writes of one
+step are one transaction, durable before the step's effects are performed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from lockgate.errors import OutsideError
+from lockgate.runs.record import StageRecord
+from lockgate.runs.run import Event, JobStatus
+
+FORMAT = 1
+BUSY_TIMEOUT_S = 60.0
+
+#: `received`: a push is being judged or its refs are being written; not yet a run to work on.
+RowState = Literal[
+    "received", "queued", "preparing", "running", "recording", "succeeded", "failed", "cancelled"
+]
+
+_SCHEMA = """
+create table runs (
+  number integer primary key autoincrement,
+  id text not null unique,
+  project text not null,
+  state text not null,
+  request blob not null,
+  receipt blob not null,
+  created_at real not null,
+  started_at real,
+  ended_at real,
+  cause text,
+  result_commit text,
+  has_moved_branch integer not null default 0,
+  cancelled_by text
+);
+create index runs_by_project on runs (project, number);
+create index runs_unfinished on runs (state) where ended_at is null;
+create table jobs (
+  run text not null,
+  stage text not null,
+  position integer not null,
+  state text not null,
+  reason text not null,
+  cause text,
+  reused_from text,
+  started_at real,
+  ended_at real,
+  peak_memory_bytes integer,
+  primary key (run, stage)
+) without rowid;
+create table events (
+  run text not null,
+  sequence integer not null,
+  at real not null,
+  body blob not null,
+  primary key (run, sequence)
+) without rowid;
+create table results (
+  project text not null,
+  fingerprint text not null,
+  stage text not null,
+  number integer not null,
+  record blob not null,
+  primary key (project, fingerprint)
+) without rowid;
+create index results_by_stage on results (project, stage, number);
+"""
+
+
+class Request(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What was asked of a run when it was pushed; with the commit, all it takes to run it."""
+
+    id: str
+    project: str
+    ref: str
+    commit: str
+    member: str
+    params: dict[str, str] = {}
+    only: tuple[str, ...] = ()
+    force: tuple[str, ...] = ()
+    backend: str | None = None
+
+
+class RunRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A run as queries show it. Times: seconds since the epoch."""
+
+    number: int
+    request: Request
+    state: RowState
+    created_at: float
+    started_at: float | None
+    ended_at: float | None
+    cause: str | None
+    result_commit: str | None
+    has_moved_branch: bool
+    cancelled_by: str | None = None
+    """Who asked for it to end."""
+    receipt: tuple[str, ...] = ()
+    """The forecast that was handed out with it."""
+
+
+class JobRow(msgspec.Struct, frozen=True, kw_only=True):
+    stage: str
+    state: str
+    reason: str
+    cause: str | None
+    reused_from: str | None
+    started_at: float | None
+    ended_at: float | None
+    peak_memory_bytes: int | None
+
+
+_events = msgspec.msgpack.Decoder(Event)
+_requests = msgspec.msgpack.Decoder(Request)
+_records = msgspec.msgpack.Decoder(StageRecord)
+_lines = msgspec.msgpack.Decoder(tuple[str, ...])
+_encode = msgspec.msgpack.Encoder().encode
+
+_RUN = (
+    "number, request, state, created_at, started_at, ended_at, cause, result_commit, has_moved_branch,"
+    " cancelled_by, receipt"
+)
+_FINAL = "('succeeded', 'failed', 'cancelled')"
+
+
+class Index:
+    """One connection to the index. Not for sharing between threads.
+
+    Raises `OutsideError`: `index-damaged` (never transient), `index-unavailable`.
+    """
+
+    def __init__(self, path: Path, *, is_read_only: bool = False) -> None:
+        self.path = path
+        with self._in_words():
+            if is_read_only and path.exists():
+                self._sql = sqlite3.connect(
+                    f"file:{_quoted(path)}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None
+                )
+            else:
+                self._sql = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+                self._sql.execute("pragma journal_mode = wal")
+                self._sql.execute("pragma synchronous = normal")
+                self._create()
+
+    def close(self) -> None:
+        self._sql.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make everything inside durable together or not at all."""
+        with self._in_words():
+            self._sql.execute("begin immediate")
+            try:
+                yield
+            except BaseException:
+                self._sql.execute("rollback")
+                raise
+            self._sql.execute("commit")
+
+    def changes_seen(self) -> int:
+        """Return a number that differs once another connection has written."""
+        with self._in_words():
+            found: tuple[int] = self._sql.execute("pragma data_version").fetchone()
+            return found[0]
+
+    def check(self) -> str | None:
+        """Return what SQLite finds wrong with the file, or None."""
+        with self._in_words():
+            found: tuple[str] = self._sql.execute("pragma quick_check(1)").fetchone()
+            return None if found[0] == "ok" else found[0]
+
+    # Runs
+
+    def add_run(
+        self, request: Request, state: RowState, created_at: float, receipt: tuple[str, ...] = ()
+    ) -> None:
+        """Add a run; one that is there already stays as it is."""
+        self._do(
+            "insert into runs (id, project, state, request, receipt, created_at) values (?, ?, ?, ?, ?, ?)"
+            " on conflict (id) do nothing",
+            (request.id, request.project, state, _encode(request), _encode(receipt), created_at),
+        )
+
+    def has_run(self, run: str) -> bool:
+        return self._one("select 1 from runs where id = ?", (run,)) is not None
+
+    def queue_run(self, run: str) -> bool:
+        """Let a received run be worked on; return whether it was one."""
+        return self._do("update runs set state = 'queued' where id = ? and state = 'received'", (run,)) == 1
+
+    def drop_received(self, run: str) -> None:
+        """Forget a run whose push did not go through."""
+        self._do("delete from runs where id = ? and state = 'received'", (run,))
+
+    def set_run(
+        self,
+        run: str,
+        state: RowState,
+        *,
+        started_at: float | None = None,
+        ended_at: float | None = None,
+        cause: str | None = None,
+        result_commit: str | None = None,
+        has_moved_branch: bool = False,
+    ) -> None:
+        self._do(
+            "update runs set state = ?, started_at = coalesce(started_at, ?), ended_at = ?, cause = ?,"
+            " result_commit = ?, has_moved_branch = ? where id = ?",
+            (state, started_at, ended_at, cause, result_commit, int(has_moved_branch), run),
+        )
+
+    def request_cancel(self, run: str, by: str) -> bool:
+        """Ask the dispatcher to end a run; return False where it has ended already."""
+        return self._do("update runs set cancelled_by = ? where id = ? and ended_at is null", (by, run)) == 1
+
+    def unfinished(self) -> list[RunRow]:
+        """Return every run not ended, received ones too, oldest first."""
+        return self._runs(f"where ended_at is null and state not in {_FINAL} order by number", ())
+
+    def received(self, project: str) -> list[RunRow]:
+        """Return the runs of pushes under way, oldest first."""
+        return self._runs("where project = ? and state = 'received' order by number", (project,))
+
+    def run(self, run: str) -> RunRow | None:
+        found = self._runs("where id = ?", (run,))
+        return found[0] if found else None
+
+    def runs(self, project: str | None, limit: int) -> list[RunRow]:
+        """Return the newest runs first."""
+        if project is None:
+            return self._runs("order by number desc limit ?", (limit,))
+        return self._runs("where project = ? order by number desc limit ?", (project, limit))
+
+    def runs_ending_in(self, project: str | None, ending: str) -> list[RunRow]:
+        """Return the runs whose id ends so; a whole id matches too."""
+        where = "where id like ? and (? is null or project = ?) order by number desc limit 3"
+        return self._runs(where, (f"%{ending}", project, project))
+
+    # Jobs and events
+
+    def add_jobs(self, run: str, jobs: Iterable[tuple[str, str]]) -> None:
+        """Add the planned jobs, as (stage, reason), in order."""
+        rows = [(run, stage, position, reason) for position, (stage, reason) in enumerate(jobs)]
+        with self._in_words():
+            self._sql.executemany(
+                "insert or replace into jobs (run, stage, position, state, reason)"
+                " values (?, ?, ?, 'waiting', ?)",
+                rows,
+            )
+
+    def set_jobs(self, run: str, jobs: Iterable[tuple[str, JobStatus]]) -> None:
+        rows = [(job.state, job.cause, job.reused_from, run, stage) for stage, job in jobs]
+        with self._in_words():
+            self._sql.executemany(
+                "update jobs set state = ?, cause = ?, reused_from = ? where run = ? and stage = ?", rows
+            )
+
+    def set_job_times(
+        self,
+        run: str,
+        stage: str,
+        started_at: float | None,
+        ended_at: float | None,
+        peak_memory_bytes: int | None,
+    ) -> None:
+        self._do(
+            "update jobs set started_at = coalesce(?, started_at), ended_at = ?, peak_memory_bytes = ?"
+            " where run = ? and stage = ?",
+            (started_at, ended_at, peak_memory_bytes, run, stage),
+        )
+
+    def set_reason(self, run: str, stage: str, reason: str) -> None:
+        self._do("update jobs set reason = ? where run = ? and stage = ?", (reason, run, stage))
+
+    def jobs(self, run: str) -> list[JobRow]:
+        with self._in_words():
+            rows = self._sql.execute(
+                "select stage, state, reason, cause, reused_from, started_at, ended_at, peak_memory_bytes"
+                " from jobs where run = ? order by position",
+                (run,),
+            ).fetchall()
+        return [
+            JobRow(
+                stage=row[0],
+                state=row[1],
+                reason=row[2],
+                cause=row[3],
+                reused_from=row[4],
+                started_at=row[5],
+                ended_at=row[6],
+                peak_memory_bytes=row[7],
+            )
+            for row in rows
+        ]
+
+    def add_event(self, run: str, sequence: int, event: Event, at: float) -> None:
+        self._do("insert into events values (?, ?, ?, ?)", (run, sequence, at, _encode(event)))
+
+    def events(self, run: str, after: int = -1) -> list[tuple[int, float, Event]]:
+        """Return the run's events later than sequence number `after`, as (sequence, at, event)."""
+        with self._in_words():
+            rows = self._sql.execute(
+                "select sequence, at, body from events where run = ? and sequence > ? order by sequence",
+                (run, after),
+            ).fetchall()
+        return [(row[0], row[1], _events.decode(row[2])) for row in rows]
+
+    # Results: the cache
+
+    def add_results(self, project: str, records: Sequence[StageRecord]) -> None:
+        """Keep what stages made under their fingerprints; the newest counts."""
+        number = time.time_ns()
+        rows = [(project, r.fingerprint, r.stage, number, _encode(r)) for r in records]
+        with self._in_words():
+            self._sql.executemany("insert or replace into results values (?, ?, ?, ?, ?)", rows)
+
+    def find_result(self, project: str, fingerprint: str) -> StageRecord | None:
+        row = self._one(
+            "select record from results where project = ? and fingerprint = ?", (project, fingerprint)
+        )
+        return _records.decode(row[0]) if row else None
+
+    def newest_result(self, project: str, stage: str) -> StageRecord | None:
+        row = self._one(
+            "select record from results where project = ? and stage = ? order by number desc limit 1",
+            (project, stage),
+        )
+        return _records.decode(row[0]) if row else None
+
+    def _runs(self, where: str, arguments: tuple[object, ...]) -> list[RunRow]:
+        with self._in_words():
+            rows = self._sql.execute(f"select {_RUN} from runs {where}", arguments).fetchall()
+        return [
+            RunRow(
+                number=row[0],
+                request=_requests.decode(row[1]),
+                state=row[2],
+                created_at=row[3],
+                started_at=row[4],
+                ended_at=row[5],
+                cause=row[6],
+                result_commit=row[7],
+                has_moved_branch=bool(row[8]),
+                cancelled_by=row[9],
+                receipt=_lines.decode(row[10]),
+            )
+            for row in rows
+        ]
+
+    def _create(self) -> None:
+        found: tuple[int] = self._sql.execute("pragma user_version").fetchone()
+        if found[0] == FORMAT:
+            return
+        self._sql.execute("begin immediate")
+        found = self._sql.execute("pragma user_version").fetchone()
+        if found[0] == 0:
+            for statement in _SCHEMA.split(";"):
+                self._sql.execute(statement)
+            self._sql.execute(f"pragma user_version = {FORMAT}")
+        self._sql.execute("commit")
+        if found[0] not in (0, FORMAT):
+            raise OutsideError(
+                f"{self.path} has format {found[0]}; this Lockgate knows format {FORMAT}",
+                "Use the Lockgate it was written by, or move the file away and: lockgate hub reindex",
+                code="index-damaged",
+            )
+
+    def _do(self, statement: str, arguments: tuple[object, ...]) -> int:
+        with self._in_words():
+            return self._sql.execute(statement, arguments).rowcount
+
+    def _one(self, statement: str, arguments: tuple[object, ...]) -> tuple[bytes, ...] | None:
+        with self._in_words():
+            found: tuple[bytes, ...] | None = self._sql.execute(statement, arguments).fetchone()
+            return found
+
+    @contextmanager
+    def _in_words(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise OutsideError(
+                f"the hub's index {self.path} cannot be used: {error}",
+                "Look at the disk (df -h) and the rights of the hub's directory, then try again.",
+                code="index-unavailable",
+                is_transient=True,
+            ) from error
+        except (sqlite3.DatabaseError, msgspec.DecodeError) as error:
+            raise OutsideError(
+                f"the hub's index {self.path} is damaged: {error}",
+                f"Build it anew, nothing is lost: lockgate hub reindex --hub {self.path.parent}",
+                code="index-damaged",
+            ) from error
+
+
+def _quoted(path: Path) -> str:
+    from urllib.parse import quote  # noqa: PLC0415  (3 ms, only for readers)
+
+    return quote(str(path))

@@ -1,0 +1,118 @@
+"""Laying out a job's folder: its script, its workspace with the stage's needs and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from lockgate.data.store import Store
+from lockgate.git.listing import EXECUTABLE, FILE, FOLDER, LINK, Entry
+from lockgate.git.objects import Repository
+from lockgate.hub.jobname import safe_name
+from lockgate.hub.preparation import Prepared
+from lockgate.hub.runtimes import Runtimes
+from lockgate.project.pipeline import Stage
+from lockgate.runs import notebook_runner
+from lockgate.runs.job import Job
+from lockgate.runs.jobscript import base_environment, job_script
+from lockgate.runs.notebook import RUNNER_FILE, notebook_command
+from lockgate.runs.record import Artifact, StageRecord
+from lockgate.runs.workspace import Input, Inventory, lay_out
+
+
+class Layout:
+    """Lays out the jobs of one prepared run below one folder."""
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        folder: Path,
+        repository: Repository,
+        store: Store,
+        runtimes: Runtimes,
+        committed_at: int,
+    ) -> None:
+        self._prepared = prepared
+        self._folder = folder
+        self._repository = repository
+        self._store = store
+        self._runtimes = runtimes
+        self._committed_at = committed_at
+        self._numbers = {stage.name: n for n, stage in enumerate(prepared.loaded.pipeline.stages)}
+
+    def folder_of(self, stage: str) -> Path:
+        return self._folder / safe_name(self._numbers[stage], stage)
+
+    def job_of(self, name: str) -> Job:
+        stage = self._prepared.planner.stage(name)
+        backend = self._prepared.backend_of(name)
+        return Job(
+            run=self._prepared.request.id,
+            stage=name,
+            folder=str(self.folder_of(name)),
+            resources=stage.resources,
+            options=self._prepared.batch.options.get(backend, {}),
+        )
+
+    def lay_out(self, name: str, records: Mapping[str, StageRecord]) -> Inventory:
+        """Write the job's folder and return what was placed; a job started already is left as it is."""
+        stage = self._prepared.planner.stage(name)
+        folder = self.folder_of(name)
+        inventory = lay_out(folder, self._script(stage), self._inputs(name, records), stage.makes)
+        if stage.notebook is not None:
+            (folder / RUNNER_FILE).write_bytes(Path(notebook_runner.__file__).read_bytes())
+        return inventory
+
+    def _script(self, stage: Stage) -> str:
+        digest = self._prepared.runtime.digest
+        request = self._prepared.request
+        command = stage.command
+        if command is None:
+            command = notebook_command(stage.notebook or "", stage.makes, stage.params)
+        environment, from_folder = base_environment(
+            run=request.id,
+            stage=stage.name,
+            cpus=stage.resources.cpus,
+            source_date_epoch=self._committed_at,
+            runtime_bin=self._runtimes.bin_path(digest),
+            cache=self._runtimes.cache_path(digest),
+        )
+        title = f"Stage {stage.name} of run {request.id}, project {request.project}."
+        return job_script(command, environment, title=title, from_folder=from_folder)
+
+    def _inputs(self, name: str, records: Mapping[str, StageRecord]) -> Iterator[Input]:
+        inputs = self._prepared.planner.inputs_of(name)
+        for path, entry in inputs.files:
+            yield self._of_blob(path, entry)
+        for path, maker in inputs.artifacts:
+            artifact = next(a for a in records[maker].artifacts if a.path == path)
+            yield from self._of_artifact(artifact)
+
+    def _of_blob(self, path: str, entry: Entry) -> Input:
+        if entry.mode == LINK:
+            target = self._repository.read_blob(entry.id).decode("utf-8", "surrogateescape")
+            return Input(path, link=target)
+        return Input(
+            path,
+            content=lambda: self._repository.read_blob(entry.id),
+            is_executable=entry.mode == EXECUTABLE,
+        )
+
+    def _of_artifact(self, artifact: Artifact) -> Iterator[Input]:
+        is_folder = artifact.mode == FOLDER
+        if is_folder:
+            yield Input(artifact.path, is_folder=True)
+        if artifact.git is not None and not is_folder:
+            yield self._of_blob(artifact.path, Entry(artifact.mode, artifact.git))
+        elif artifact.git is not None:
+            for path, entry in self._repository.list_tree(artifact.git, artifact.path + "/"):
+                yield self._of_blob(path, entry)
+        elif is_folder:
+            for listed in self._store.listing(artifact.md5):
+                yield self._of_store(f"{artifact.path}/{listed.relpath}", listed.md5, FILE)
+        else:
+            yield self._of_store(artifact.path, artifact.md5, artifact.mode)
+
+    def _of_store(self, path: str, md5: str, mode: int) -> Input:
+        self._store.require(md5)
+        return Input(path, source=self._store.path(md5), is_executable=mode == EXECUTABLE)

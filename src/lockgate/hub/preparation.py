@@ -1,0 +1,109 @@
+"""From a request to a plan: the project at the commit, its runtime, what is known of its stages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from lockgate.errors import LockgateError, OutsideError
+from lockgate.git.listing import Listing
+from lockgate.git.program import attempt
+from lockgate.hub.directory import Hub
+from lockgate.hub.index import Index, Request
+from lockgate.hub.runtimes import Locked, Runtimes
+from lockgate.project.manifest import parse_manifest
+from lockgate.project.pipeline import MANIFEST_FILE, Batch, Pipeline
+from lockgate.project.runtime import package_changes
+from lockgate.project.snapshot import CommitSource
+from lockgate.runs.load import Loaded, load
+from lockgate.runs.plan import Known, Plan, Planner
+from lockgate.runs.record import StageRecord
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """A request with everything decided that can be decided before the first job."""
+
+    request: Request
+    loaded: Loaded
+    runtime: Locked
+    planner: Planner
+    plan: Plan
+    batch: Batch
+    """As the default branch has it, whatever branch was pushed."""
+
+    def backend_of(self, stage: str) -> str:
+        """Return the backend a stage goes to: as asked at the push, as the stage says, else the batch's."""
+        return self.request.backend or self.planner.stage(stage).backend or self.batch.backend
+
+
+def prepare(
+    hub: Hub, index: Index, runtimes: Runtimes, request: Request, *, is_quarantined: bool = False
+) -> Prepared:
+    """Read the project at the commit, lock its runtime, plan its stages.
+
+    Raises whatever is wrong in the project (`UserError`) or stands in the way (`OutsideError`).
+    """
+    repository = hub.repository(request.project)
+    source = CommitSource(repository, request.commit, is_quarantined=is_quarantined)
+    loaded = load(source, request.params, request.project)
+
+    def read(path: str) -> bytes | None:
+        return source.read([path]).get(path)
+
+    pipeline = loaded.pipeline
+    has_notebooks = any(stage.notebook is not None for stage in pipeline.stages)
+    runtime = runtimes.locked(loaded.files, pipeline.runtime, read, has_notebooks)
+    known = _known(hub, index, runtimes, request, loaded, runtime)
+    planner = Planner(pipeline, loaded.inputs, runtime.digest, known)
+    return Prepared(
+        request=request,
+        loaded=loaded,
+        runtime=runtime,
+        planner=planner,
+        plan=planner.plan(request.only, request.force),
+        batch=_batch(repository, request, pipeline),
+    )
+
+
+def _known(
+    hub: Hub, index: Index, runtimes: Runtimes, request: Request, loaded: Loaded, runtime: Locked
+) -> Known:
+    repository = hub.repository(request.project)
+
+    def find(fingerprint: str) -> StageRecord | None:
+        return index.find_result(request.project, fingerprint)
+
+    def previous(stage: str) -> StageRecord | None:
+        return loaded.lock.get(stage) or index.newest_result(request.project, stage)
+
+    def files_at(commit: str) -> Listing | None:
+        try:
+            return CommitSource(repository, commit).files()
+        except OutsideError:
+            return None
+
+    def changes(digest: str) -> tuple[str, ...]:
+        return package_changes(runtimes.packages(digest), runtime.packages)
+
+    return Known(find, previous, files_at, changes)
+
+
+def default_branch(repository: Path) -> str:
+    """Return the full ref of the branch a clone checks out."""
+    _, output, _ = attempt(repository, "symbolic-ref", "HEAD")
+    return output.decode().strip() or "refs/heads/main"
+
+
+def _batch(repository: Path, request: Request, pipeline: Pipeline) -> Batch:
+    """A lead's change of the batch settings reaches every member at once: the default branch decides."""
+    branch = default_branch(repository)
+    if request.ref == branch:
+        return pipeline.batch
+    code, content, _ = attempt(repository, "cat-file", "blob", f"{branch}:{MANIFEST_FILE}")
+    if code != 0:
+        return pipeline.batch
+    try:
+        return parse_manifest(content.decode("utf-8", "replace")).batch
+    except LockgateError:
+        return pipeline.batch

@@ -1,0 +1,81 @@
+"""Putting a run into the queue, and seeing that somebody works on it. No libgit2: hooks call this."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+
+import msgspec
+
+from lockgate.errors import OutsideError
+from lockgate.git.program import git
+from lockgate.hub.directory import Hub
+from lockgate.hub.index import Index, Request
+from lockgate.hub.wake import wake_up
+
+QUEUE = "refs/lockgate/queue/"
+
+
+def enqueue(hub: Hub, index: Index, request: Request) -> None:
+    """Queue a received run. The ref of its own keeps request and commit even if the index is lost."""
+    repository = hub.repository(request.project)
+    text = msgspec.json.encode(request)
+    tag = (
+        f"object {request.commit}\ntype commit\ntag {request.id}\n"
+        f"tagger Lockgate <hub@localhost> 0 +0000\n\n"
+    ).encode() + text + b"\n"  # fmt: skip
+    oid = git(repository, "hash-object", "-t", "tag", "-w", "--stdin", stdin=tag).decode().strip()
+    git(repository, "update-ref", QUEUE + request.id, oid)
+    index.queue_run(request.id)
+
+
+def queued_requests(repository: Path) -> list[Request]:
+    """Return every request whose run has not been recorded yet, oldest first."""
+    listed = git(repository, "for-each-ref", "--format=%(refname)", QUEUE).decode().split()
+    requests = []
+    for ref in sorted(listed):
+        content = git(repository, "cat-file", "tag", ref)
+        requests.append(msgspec.json.decode(content.partition(b"\n\n")[2], type=Request))
+    return requests
+
+
+def ensure_dispatcher(hub: Hub) -> None:
+    """Wake the hub's dispatcher, or start one apart from this process and its terminal.
+
+    Raises `OutsideError` (`dispatcher-not-started`).
+    """
+    if wake_up(hub):
+        return
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    try:
+        log = os.open(hub.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            _spawn_detached(hub, environment, log)
+        finally:
+            os.close(log)
+    except OSError as error:
+        raise OutsideError(
+            f"the hub's dispatcher could not be started: {error.strerror or error}",
+            f"On the hub's host: lockgate hub doctor --hub {hub.root}",
+            code="dispatcher-not-started",
+        ) from error
+
+
+def _spawn_detached(hub: Hub, environment: dict[str, str], log: int) -> None:
+    """A session of its own, and none of our descriptors: a push must not wait for the dispatcher's end."""
+    for descriptor in range(3, 64):
+        with contextlib.suppress(OSError):
+            os.set_inheritable(descriptor, False)
+    os.posix_spawn(
+        sys.executable,
+        [sys.executable, "-I", "-m", "lockgate.hub.dispatch", str(hub.root)],
+        environment,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_DUP2, log, 1),
+            (os.POSIX_SPAWN_DUP2, log, 2),
+        ],
+        setsid=True,
+    )

@@ -1,0 +1,169 @@
+"""The two hooks of a project's repository on the hub: judge a push, then queue it and answer.
+
+`python -m lockgate.hub.receive HOOK HUB PROJECT`, called by git (githooks(5)). What may not pass is refused
+before any ref moves; what was accepted is in the index by then, so that a hook killed at any point loses
+nothing. No libgit2 here: every push waits for this program to start.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import sys
+import time
+from pathlib import Path
+
+from lockgate.errors import LockgateError, UserError
+from lockgate.git.program import attempt, git
+from lockgate.hub.directory import Hub, open_hub
+from lockgate.hub.index import Index, Request
+from lockgate.hub.push import Options, Update, describe, parse_options, parse_updates, runs_asked
+from lockgate.hub.queue import enqueue, ensure_dispatcher
+from lockgate.runs.runid import new_run_id
+
+
+def main(arguments: list[str]) -> int:
+    hook, root, project = arguments
+    try:
+        hub = open_hub(Path(root))
+        updates = parse_updates(os.fsdecode(line) for line in sys.stdin.buffer)
+        options = parse_options(os.environ)
+        if hook == "pre-receive":
+            judge_push(hub, project, updates, options)
+        else:
+            answer_push(hub, project, updates, options)
+    except LockgateError as error:
+        if hook == "pre-receive":
+            say(f"lockgate: nothing was queued: {error.message}")
+        else:
+            say(f"lockgate: {error.message}")
+        say(f"lockgate: {error.hint} [{error.code}]")
+        return error.exit_code
+    return 0
+
+
+def say(line: str) -> None:
+    """Print one line to the member; bytes that are no text do not stop it."""
+    sys.stdout.buffer.write(line.encode("utf-8", "backslashreplace") + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def judge_push(hub: Hub, project: str, updates: list[Update], options: Options) -> None:
+    """Refuse what cannot run, or take in the runs that this push asks for."""
+    asked = runs_asked(updates, options)
+    if not asked:
+        return
+    from lockgate.hub.preparation import prepare  # noqa: PLC0415  (only a push that runs plans)
+    from lockgate.hub.receipt import forecast  # noqa: PLC0415
+    from lockgate.hub.runtimes import Runtimes  # noqa: PLC0415
+
+    index, runtimes = Index(hub.index), Runtimes(hub.runtimes)
+    accepted: list[tuple[Request, tuple[str, ...]]] = []
+    for update in asked:
+        request = _request(hub, project, update, options)
+        if update.run is not None and index.has_run(update.run):
+            raise UserError(
+                f"run {update.run} exists already", "Push again under a new id.", code="run-exists"
+            )
+        try:
+            prepared = prepare(hub, index, runtimes, request, is_quarantined=True)
+        except UserError as error:
+            if error.code == "no-manifest" and update.ref.startswith("refs/heads/"):
+                continue
+            raise
+        _check_backends({prepared.backend_of(stage.name) for stage in prepared.plan.stages})
+        is_ready = runtimes.ready(prepared.runtime.digest) is not None
+        accepted.append((request, forecast(prepared, is_ready)))
+    with index.transaction():
+        now = time.time()
+        for request, lines in accepted:
+            index.add_run(request, "received", now, lines)
+    if accepted:
+        ensure_dispatcher(hub)
+    index.close()
+
+
+def answer_push(hub: Hub, project: str, updates: list[Update], options: Options) -> None:
+    """Queue the runs whose refs have moved, hand out the receipts, follow them if asked to."""
+    _adopt_first_branch(hub.repository(project), updates)
+    asked = {(update.ref, update.new) for update in runs_asked(updates, options)}
+    if not asked:
+        return
+    from lockgate.hub.receipt import receipt  # noqa: PLC0415
+
+    index = Index(hub.index)
+    queued = []
+    for row in index.received(project):
+        if (row.request.ref, row.request.commit) in asked:
+            enqueue(hub, index, row.request)
+            queued.append(row)
+    if queued:
+        ensure_dispatcher(hub)
+    for row in queued:
+        asked.discard((row.request.ref, row.request.commit))
+        if options.is_json:
+            _say_json(row.request, row.receipt)
+        else:
+            for line in receipt(row.request, row.receipt):
+                say(line)
+    for ref, _ in sorted(asked):
+        say(f"{describe(ref)}: stored, nothing to run: it has no lockgate.toml (lockgate init proposes one)")
+    if options.is_wait and queued:
+        from lockgate.hub.follow import follow, lines_of  # noqa: PLC0415
+
+        for progress in follow(hub, index, [row.request.id for row in queued]):
+            for line in lines_of(progress, is_json=options.is_json):
+                say(line)
+
+
+def _say_json(request: Request, lines: tuple[str, ...]) -> None:
+    import msgspec  # noqa: PLC0415
+
+    about = {"kind": "receipt", "run": request.id, "project": request.project, "lines": lines}
+    say("lockgate-json: " + msgspec.json.encode(about).decode())
+
+
+def _request(hub: Hub, project: str, update: Update, options: Options) -> Request:
+    return Request(
+        id=update.run or new_run_id(),
+        project=project,
+        ref=update.ref,
+        commit=update.new,
+        member=_member(hub.repository(project), update.new),
+        params=options.params,
+        only=options.only,
+        force=options.force,
+        backend=options.backend,
+    )
+
+
+def _member(repository: Path, commit: str) -> str:
+    """Return who pushes: as the forced ssh command says, else as the commit says; a hub by path or plain ssh
+    has no other way to know."""
+    named = os.environ.get("LOCKGATE_MEMBER")
+    if named:
+        return named
+    code, output, _ = attempt(repository, "show", "-s", "--format=%ce", commit, quarantine=True)
+    email = output.decode("utf-8", "replace").strip()
+    return email if code == 0 and email else pwd.getpwuid(os.getuid()).pw_name
+
+
+def _check_backends(names: set[str]) -> None:
+    """Refuse a backend nobody provides; the built-in one needs no looking up."""
+    unusual = sorted(names - {"local"})
+    if unusual:
+        from lockgate.backends.registry import require  # noqa: PLC0415  (entry points: 10 ms)
+
+        for name in unusual:
+            require(name)
+
+
+def _adopt_first_branch(repository: Path, updates: list[Update]) -> None:
+    """A clone checks out the branch that was pushed first, whatever the host's `init.defaultBranch` is."""
+    branches = [u.ref for u in updates if u.ref.startswith("refs/heads/") and u.action == "run"]
+    if branches and attempt(repository, "rev-parse", "--verify", "--quiet", "HEAD")[0] != 0:
+        git(repository, "symbolic-ref", "HEAD", branches[0])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,91 @@
+"""Where a project's files are read from: a commit, or the work tree as it is. No libgit2 here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from lockgate.errors import OutsideError
+from lockgate.git.contents import read_many
+from lockgate.git.listing import EXECUTABLE, FILE, LINK, Entry, Listing, blob_id, parse_ls_tree
+from lockgate.git.program import git
+from lockgate.git.worktree import changes
+
+
+class Source(Protocol):
+    """Files by path, all of one moment."""
+
+    def files(self) -> Listing:
+        """Return every file, link and submodule."""
+
+    def read(self, paths: Sequence[str]) -> dict[str, bytes]:
+        """Return the content of these files, a link's target for a link; what is not there is left out."""
+
+
+class CommitSource:
+    """A commit in a repository, also one of a push under way (`is_quarantined`)."""
+
+    def __init__(self, repository: Path, commit: str, *, is_quarantined: bool = False) -> None:
+        self._repository = repository
+        self._commit = commit
+        self._is_quarantined = is_quarantined
+        self._files: Listing | None = None
+
+    def files(self) -> Listing:
+        if self._files is None:
+            output = git(
+                self._repository,
+                "ls-tree", "-r", "-z", "--full-tree", self._commit,
+                quarantine=self._is_quarantined,
+            )  # fmt: skip
+            self._files = parse_ls_tree(output)
+        return self._files
+
+    def read(self, paths: Sequence[str]) -> dict[str, bytes]:
+        here = [path for path in paths if path in self.files()]
+        ids = [self.files()[path].id for path in here]
+        found = read_many(self._repository, ids, is_quarantined=self._is_quarantined)
+        return {path: content.content for path, content in zip(here, found, strict=True) if content}
+
+
+class WorktreeSource:
+    """The work tree as it is, uncommitted and untracked files too, ignored ones left out."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._files: Listing | None = None
+
+    def files(self) -> Listing:
+        if self._files is None:
+            self._files = self._look()
+        return self._files
+
+    def read(self, paths: Sequence[str]) -> dict[str, bytes]:
+        found: dict[str, bytes] = {}
+        for path in paths:
+            place = self._root / path
+            try:
+                found[path] = os.fsencode(place.readlink()) if place.is_symlink() else place.read_bytes()
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                continue
+            except OSError as error:
+                raise OutsideError(
+                    f"{path} cannot be read: {error.strerror}", "Look at its rights.", code="file-unreadable"
+                ) from error
+        return found
+
+    def _look(self) -> dict[str, Entry]:
+        now = changes(self._root)
+        files: dict[str, Entry] = {}
+        if now.head is not None:
+            files.update(parse_ls_tree(git(self._root, "ls-tree", "-r", "-z", "--full-tree", now.head)))
+        for path in now.deleted:
+            files.pop(path, None)
+        altered = [*now.changed, *now.untracked]
+        for path, content in self.read(altered).items():
+            place = self._root / path
+            mode = LINK if place.is_symlink() else EXECUTABLE if os.access(place, os.X_OK) else FILE
+            files[path] = Entry(mode, blob_id(content))
+        return files

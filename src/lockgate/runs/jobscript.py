@@ -1,0 +1,135 @@
+"""The text of `job.sh`: what a job is to a batch system. Needs a POSIX shell and nothing else."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Mapping
+
+#: Exit code of a `job.sh` that found the job already started: EX_TEMPFAIL of sysexits.h.
+ALREADY_STARTED = 75
+
+SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
+
+_THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "NUMEXPR_MAX_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "RAYON_NUM_THREADS",
+    "POLARS_MAX_THREADS",
+    "JULIA_NUM_THREADS",
+)
+
+# Only builtins: a fork costs as much as all the rest of the script. `./` keeps CDPATH out of it; the
+# record is written from the job's folder, which stays reachable when the command deletes the workspace.
+_SCRIPT = """\
+#!/bin/sh
+# {title}
+# To run it again by hand: remove `pid` and `exit` beside this file, then: sh job.sh
+case $0 in
+*/*) CDPATH= cd -- "${{0%/*}}/" || exit ;;
+esac
+set -C
+{{ echo $$ >pid; }} 2>/dev/null || exit {already_started}
+set +C
+trap : HUP INT TERM
+unset CDPATH ENV BASH_ENV GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE PYTHONPATH PYTHONHOME PYTHONSTARTUP
+{exports}
+(cd ./workspace && exec /bin/sh -c {command}) </dev/null >output.log 2>&1
+code=$?
+{{ echo $code && times; }} >exit
+exit $code
+"""
+
+
+def quoted(text: str) -> str:
+    """Return `text` as one word of a POSIX shell (POSIX.1-2017, XCU 2.2.2)."""
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def job_script(
+    command: str,
+    environment: Mapping[str, str],
+    *,
+    title: str = "A job of Lockgate.",
+    from_folder: Mapping[str, str] | None = None,
+) -> str:
+    """Return `job.sh`: runs `command` in `workspace/` as `sh -c` would, once, and records how it ended.
+
+    It writes `pid` first (its own; a second start sees it and exits with `ALREADY_STARTED`), then
+    `output.log`, and last `exit`: the exit code, then two lines of the builtin `times`. Variables of
+    `from_folder` are paths below the job's folder, which the script knows wherever it is mounted.
+
+    Raises `ValueError` for a NUL, or a name that no shell variable can have.
+    """
+    inside = from_folder or {}
+    for name, value in (*environment.items(), *inside.items()):
+        if not (name.isascii() and name.isidentifier()):
+            raise ValueError(f"{name!r} cannot be the name of a shell variable")
+        if "\0" in value:
+            raise ValueError(f"the value of {name} cannot hold a NUL")
+    if "\0" in command:
+        raise ValueError("a command cannot hold a NUL")
+    exports = [f"export {name}={quoted(value)}" for name, value in environment.items()]
+    exports += [f'export {name}="$PWD"/{quoted(path)}' for name, path in inside.items()]
+    return _SCRIPT.format(
+        title=" ".join(title.split()),
+        already_started=ALREADY_STARTED,
+        exports="\n".join(exports) or ":",
+        command=quoted(command),
+    )
+
+
+def base_environment(
+    *,
+    run: str,
+    stage: str,
+    cpus: int,
+    source_date_epoch: int,
+    runtime_bin: str | os.PathLike[str] | None = None,
+    cache: str | os.PathLike[str] | None = None,
+    path: str = SYSTEM_PATH,
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the environment every job gets, and the part of it that lies in the job's folder: what varies
+    between machines and members is fixed here.
+
+    Parameters
+    ----------
+    source_date_epoch
+        The snapshot's commit time in seconds, see reproducible-builds.org, SOURCE_DATE_EPOCH.
+    runtime_bin
+        The `bin` of a virtual environment; it comes first on PATH.
+    cache
+        A folder for what programs keep between jobs, as Matplotlib's font list; None: the job's own.
+    path
+        The PATH behind the runtime's.
+    """
+    environment = {
+        "PATH": path,
+        "LOCKGATE_RUN": run,
+        "LOCKGATE_STAGE": stage,
+        "SOURCE_DATE_EPOCH": str(source_date_epoch),
+        "TZ": "UTC",
+        "LC_ALL": "C.UTF-8",
+        "LANG": "C.UTF-8",
+        "NO_COLOR": "1",
+        "PYTHONHASHSEED": "0",
+        # What a killed job has printed is in its log, and no __pycache__ is left among the outputs.
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "MPLBACKEND": "Agg",
+    }
+    from_folder = {"HOME": "home", "TMPDIR": "tmp"}
+    if runtime_bin is not None:
+        bin_path = os.fspath(runtime_bin)
+        environment["PATH"] = f"{bin_path}:{path}"
+        environment["VIRTUAL_ENV"] = posixpath.dirname(bin_path)
+    if cache is not None:
+        environment["MPLCONFIGDIR"] = f"{os.fspath(cache)}/matplotlib"
+    else:
+        from_folder["MPLCONFIGDIR"] = "home/.config/matplotlib"
+    environment.update(dict.fromkeys(_THREADS, str(max(1, cpus))))
+    return environment, from_folder

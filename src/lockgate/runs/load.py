@@ -1,0 +1,108 @@
+"""A project at one moment, ready to be planned: its pipeline with all filled in, its inputs, its lock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from lockgate.errors import UserError
+from lockgate.git.listing import LINK, Listing
+from lockgate.project.expand import build_pipeline
+from lockgate.project.lines import locate
+from lockgate.project.manifest import Manifest, parse_manifest
+from lockgate.project.pipeline import LOCK_FILE, MANIFEST_FILE, Pipeline
+from lockgate.project.snapshot import Source
+from lockgate.runs.inputs import Inputs, Where
+from lockgate.runs.lockfile import read_lock
+from lockgate.runs.plan import complete
+from lockgate.runs.record import StageRecord
+
+DVC_FILE = "dvc.yaml"
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    pipeline: Pipeline
+    files: Listing
+    inputs: Inputs
+    lock: Mapping[str, StageRecord]
+
+
+def manifest_path(files: Listing) -> str | None:
+    """Return the file that makes this a project, or None."""
+    return next((path for path in (MANIFEST_FILE, DVC_FILE) if path in files), None)
+
+
+def load(source: Source, overrides: Mapping[str, str], project: str) -> Loaded:
+    """Read and check everything a plan needs.
+
+    Raises `UserError`: `no-manifest`, and whatever is wrong in the project's files.
+    """
+    files = source.files()
+    path = manifest_path(files)
+    if path is None:
+        raise UserError(
+            f"there is no {MANIFEST_FILE} here",
+            "Let Lockgate propose one: lockgate init",
+            code="no-manifest",
+        )
+    early = source.read([path, LOCK_FILE])
+    text = _decoded(early[path], path)
+    manifest = _parse(path, text, source)
+    declared = build_pipeline(manifest, overrides, project)
+    notebooks = list(dict.fromkeys(stage.notebook for stage in declared.stages if stage.notebook))
+    params_files = list(dict.fromkeys(file for stage in declared.stages for file in stage.params_files))
+    links = [name for name, entry in files.items() if entry.mode == LINK]
+    late = source.read([*notebooks, *params_files, *links]) if notebooks or params_files or links else {}
+    pipeline = complete(
+        declared, _notebook_parameters(notebooks, late), {file: _flat(file, late) for file in params_files}
+    )
+    targets = {name: late[name].decode("utf-8", "surrogateescape") for name in links if name in late}
+    return Loaded(
+        pipeline=pipeline,
+        files=files,
+        inputs=Inputs(pipeline, files, targets, _where(path, text)),
+        lock=read_lock(early[LOCK_FILE]) if LOCK_FILE in early else {},
+    )
+
+
+def _parse(path: str, text: str, source: Source) -> Manifest:
+    if path == MANIFEST_FILE:
+        return parse_manifest(text, path)
+    from lockgate.project.dvc import parse_dvc  # noqa: PLC0415  (YAML: only where a dvc.yaml is)
+
+    found = source.read(["params.yaml"])
+    return parse_dvc(text, {name: _decoded(content, name) for name, content in found.items()})
+
+
+def _notebook_parameters(paths: Sequence[str], contents: Mapping[str, bytes]) -> dict[str, tuple[str, ...]]:
+    if not paths:
+        return {}
+    from lockgate.project.notebook import parameter_names, read_notebook  # noqa: PLC0415  (ast)
+
+    return {path: parameter_names(read_notebook(contents[path], path)) for path in paths if path in contents}
+
+
+def _flat(path: str, contents: Mapping[str, bytes]) -> dict[str, str | int | float | bool]:
+    if path not in contents:
+        return {}
+    from lockgate.project.parameters import flat_parameters  # noqa: PLC0415  (YAML)
+
+    return flat_parameters(_decoded(contents[path], path), path)
+
+
+def _decoded(content: bytes, path: str) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise UserError(f"{path}:{line}: not UTF-8 text", f"Save {path} as UTF-8.", code="not-utf8") from None
+
+
+def _where(path: str, text: str) -> Where:
+    def where(group: str, key: str) -> str:
+        if path != MANIFEST_FILE:
+            return f"{path}: "
+        return f"{path}:{locate(text, ('stages', group, key))}: "
+
+    return where
