@@ -98,7 +98,8 @@ def update_ref(
             code="git-failed",
         )
 
-    return _patiently(run, repository / name, patience_s)
+    git_dir = repository / ".git" if (repository / ".git").is_dir() else repository
+    return _patiently(run, git_dir / name, patience_s)
 
 
 class _Busy(Exception):  # noqa: N818 - a signal between these functions, never seen outside
@@ -228,7 +229,7 @@ def _break_stale(place: Path) -> bool:
 
 def _sweep(place: Path) -> None:
     """Remove the values that killed writers never put in place."""
-    git_dir = next(above.parent for above in place.parents if above.name == "refs")
+    git_dir = next((above.parent for above in place.parents if above.name == "refs"), place.parent)
     for fresh in git_dir.glob(f"{FRESH}*"):
         if time.time() - fresh.stat().st_mtime > STALE_LOCK_S:
             fresh.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -147,6 +148,62 @@ def test_the_lock_of_a_dead_process_is_broken(repository: Repository, commits: l
     os.utime(lock, (1, 1))
     assert swap(repository, NAME, a, b)
     assert not lock.exists()
+
+
+def test_the_lock_of_a_killed_writer_of_ours_is_broken_at_once(
+    repository: Repository, commits: list[str]
+) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    lock = repository.path / f"{NAME}.lock"
+    lock.parent.mkdir(parents=True)
+    lock.write_text(f"lockgate {os.uname().nodename} {dead.pid}\n")
+    left = repository.path / f"{refs.FRESH}1-x"
+    left.touch()
+    os.utime(left, (1, 1))
+    assert refs.compare_and_swap(repository, NAME, None, commits[0], 0.02)
+    assert not left.exists()
+    for holder in (
+        f"lockgate {os.uname().nodename} {os.getpid()}",
+        f"lockgate elsewhere {dead.pid}",
+        "x",
+        "é\n1 2",
+    ):
+        lock.write_text(holder)
+        with pytest.raises(OutsideError):
+            refs.compare_and_swap(repository, NAME, commits[0], commits[1], 0.02)
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from lockgate.git import refs
+from lockgate.git.objects import Repository
+repository, (name, a, b) = Repository(Path(sys.argv[1])), sys.argv[2:]
+print(flush=True)
+while True:
+    refs.compare_and_swap(repository, name, a, b) or refs.compare_and_swap(repository, name, b, a)
+"""
+
+
+def test_a_writer_killed_at_any_instant_leaves_a_ref_that_moves(
+    repository: Repository, commits: list[str]
+) -> None:
+    a, b, _ = commits
+    refs.compare_and_swap(repository, NAME, None, a)
+    for delay in range(8):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", KILLED, repository.path, NAME, a, b], stdout=subprocess.PIPE
+        )
+        with writer:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+            # Not to wait for anything: to be killed somewhere else each time
+            time.sleep(0.004 * delay)
+            writer.kill()
+        current = refs.read(repository, NAME)
+        assert current in (a, b)
+        assert refs.compare_and_swap(repository, NAME, current, a)
 
 
 def test_a_reader_never_sees_half_a_ref(repository: Repository, commits: list[str]) -> None:
