@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from lockgate.backends import host, local_process, processes
 from lockgate.backends.contract import Ended, Started
 from lockgate.backends.local_process import LocalProcess
+from lockgate.backends.process import Scan
 from lockgate.errors import OutsideError
 from lockgate.project.pipeline import Resources
 from lockgate.project.quantities import duration_words, size_words
@@ -23,6 +24,7 @@ _LAZY_LOOK_S = 0.5
 _ENDING_LOOK_S = 0.03
 _UNWATCHED_LOOK_S = 0.02
 _SWEEP_S = 1.0
+_SWEPT_AGE_S = 60.0
 _AGAIN_S = 1.0
 #: Looking at all processes may take one part in this many of the time.
 _LOOK_SHARE = 25
@@ -99,9 +101,12 @@ class LocalBackend:
             self._take(Job("", os.path.basename(folder), folder, Resources()))  # noqa: PTH119
         waiting = [job for job in self._queue if job.folder in wanted]
         for job in waiting:
+            self._queue.remove(job)
             if local_process.claim(job.folder):
-                self._queue.remove(job)
                 self._report(job.folder, ExitRecord(cause="cancelled", detail="cancelled before it started"))
+            else:
+                self._seen.discard(job.folder)
+                self._take(job)
         self._start()
         running = [self._running[folder] for folder in folders if folder in self._running]
         if running:
@@ -149,6 +154,8 @@ class LocalBackend:
         return max(0.0, min(due)) if due else None
 
     def close(self) -> None:
+        if self._brief_marks:
+            self._sweep()
         self._watch.close()
 
     def _take(self, job: Job) -> None:
@@ -232,6 +239,8 @@ class LocalBackend:
         for pid in ended:
             process = self._by_pid.pop(pid, None)
             if process is not None:
+                self._watch.drop(pid)
+                self._unwatched.discard(pid)
                 self._unsettled[process.job.folder] = process
         if self._unsettled:
             for process in list(self._unsettled.values()):
@@ -240,8 +249,6 @@ class LocalBackend:
 
     def _finish(self, process: LocalProcess) -> None:
         folder = process.job.folder
-        self._watch.drop(process.pid)
-        self._unwatched.discard(process.pid)
         del self._unsettled[folder], self._running[folder]
         self._free_cpus += process.job.resources.cpus
         self._free_bytes += process.job.resources.memory_bytes or 0
@@ -252,9 +259,10 @@ class LocalBackend:
             return
         if not self._running and not self._queue:
             self._look_at = None
-        self._brief_marks.add(local_process.mark_of(folder))
-        if self._sweep_at is None:
-            self._sweep_at = time.monotonic() + _SWEEP_S
+        if process.is_brief:
+            self._brief_marks.add(local_process.mark_of(folder))
+            if self._sweep_at is None:
+                self._sweep_at = time.monotonic() + _SWEEP_S
         self._report(folder, process.record())
 
     def _report(self, folder: str, record: ExitRecord) -> None:
@@ -297,7 +305,7 @@ class LocalBackend:
         deadlines = [each.ends_by for each in running if each.ends_by is not None and each.ending is None]
         self._look_at = min([now + max(interval, _LOOK_SHARE * took_s), *deadlines])
 
-    def _enforce(self, process: LocalProcess, used_bytes: int, scan: processes.Scan, now: float) -> None:
+    def _enforce(self, process: LocalProcess, used_bytes: int, scan: Scan, now: float) -> None:
         asked = process.job.resources
         if asked.memory_bytes is not None and used_bytes > asked.memory_bytes:
             detail = f"killed at {size_words(used_bytes)}, asked for {size_words(asked.memory_bytes)}"
@@ -307,10 +315,10 @@ class LocalBackend:
             process.end("walltime", detail, scan, grace_s=self._grace_s)
 
     def _sweep(self) -> None:
-        """Kill what a job that has ended left behind in a session of its own."""
+        """Kill what brief jobs left behind in sessions of their own."""
         marks, self._brief_marks, self._sweep_at = self._brief_marks, set(), None
-        for pid in processes.scan():
-            if processes.marker_of(pid) in marks:
+        for pid, process in processes.scan().items():
+            if processes.age_s(process) < _SWEPT_AGE_S and processes.marker_of(pid) in marks:
                 processes.send([pid], signal.SIGKILL)
 
 

@@ -11,7 +11,6 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Mapping
 
 import msgspec
 
@@ -35,7 +34,6 @@ _DEFAULT_SIGNALS = [
 ]
 #: How long a pid's process may seem younger than its file and still be the one that wrote it.
 _CLOCK_SLACK_S = 2.0
-#: A job that ends sooner has no descendants worth a look at every process of the host.
 _BRIEF_S = 0.2
 #: After a kill the shell has this long to write its record.
 _RECORD_S = 1.0
@@ -52,7 +50,11 @@ def read_pid(folder: str) -> int | None:
     try:
         with open(f"{folder}/{exitrecord.PID}", "rb", buffering=0) as file:
             text = file.read(32).strip()
+            is_new = not text and time.time() - os.fstat(file.fileno()).st_mtime < _CLOCK_SLACK_S
     except OSError:
+        return None
+    if is_new:
+        # Its shell is about to write it. A second start finds it taken, and then reads whose it is.
         return None
     return int(text) if text.isdigit() else 0
 
@@ -61,7 +63,11 @@ def claim(folder: str) -> bool:
     """Keep the job from ever starting, as its own start guard does; False: it has started."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
-        os.close(os.open(f"{folder}/{exitrecord.PID}", flags, 0o644))
+        descriptor = os.open(f"{folder}/{exitrecord.PID}", flags, 0o644)
+        try:
+            os.write(descriptor, b"0\n")
+        finally:
+            os.close(descriptor)
     except FileExistsError:
         return False
     except OSError:
@@ -112,6 +118,11 @@ class LocalProcess:
         walltime_s = self.job.resources.walltime_s
         return None if walltime_s is None else self.began + walltime_s
 
+    @property
+    def is_brief(self) -> bool:
+        """Whether it is too young to be worth a look at all processes of the host."""
+        return self._is_child and self.ending is None and time.monotonic() - self.began < _BRIEF_S
+
     def look(self, scan: Scan) -> int:
         """Take in a scan; return the memory, in bytes, that the whole job holds."""
         self._members = tree(scan, self.pid, self._members)
@@ -155,8 +166,7 @@ class LocalProcess:
             # Before the shell is reaped, while its pid and its group cannot be another's.
             with contextlib.suppress(OSError):
                 os.killpg(self.pid, signal.SIGKILL)
-        is_brief = self._is_child and self.ending is None and time.monotonic() - self.began < _BRIEF_S
-        if not is_brief and not self._is_drained():
+        if not self.is_brief and not self._is_drained():
             return False
         if self._status is None:
             with contextlib.suppress(ChildProcessError):
@@ -196,24 +206,24 @@ class LocalProcess:
     def _unrecorded(self) -> ExitRecord:
         started_at = exitrecord.started(self.job.folder)
         ended_at = time.time()
-        times: Mapping[str, float | None] = {
-            "started_at": started_at,
-            "ended_at": ended_at if started_at is None else max(started_at, ended_at),
-        }
+        times = ExitRecord(
+            started_at=started_at,
+            ended_at=ended_at if started_at is None else max(started_at, ended_at),
+        )
         if self._status is None:
             return vanished(self.job.folder)
         if self._status < 0:
             name = signal.Signals(-self._status).name
             detail = f"its shell was killed ({name}) by someone, or by the system for want of memory"
-            return ExitRecord(signal=-self._status, detail=detail, **times)
+            return msgspec.structs.replace(times, signal=-self._status, detail=detail)
         if started_at is None or self._status == ALREADY_STARTED:
             detail = (
                 f"its job.sh could not start (exit code {self._status}): is the folder there and writable?"
             )
-            return ExitRecord(cause="vanished", detail=detail, **times)
+            return msgspec.structs.replace(times, cause="vanished", detail=detail)
         if self._status > 128 and self._status - 128 in signal.valid_signals():
-            return ExitRecord(signal=self._status - 128, detail=_NO_RECORD, **times)
-        return ExitRecord(code=self._status, detail=_NO_RECORD, **times)
+            return msgspec.structs.replace(times, signal=self._status - 128, detail=_NO_RECORD)
+        return msgspec.structs.replace(times, code=self._status, detail=_NO_RECORD)
 
     def _peak(self) -> int | None:
         """The largest sum seen, or the largest process as the system saw it: that figure is only worth
