@@ -21,6 +21,8 @@ REGISTRY = re.compile(r"://(?:[\w.-]+@)?(?:registry|files|index|pypi|pypi-mirror
 OPTIONS = re.compile(r"^\s*(?:--(?:extra-)?index-url|--find-links|-i|-f)\b", re.M)
 WORKPLACE = re.compile(r"(?<![\w.~$}/])/(?:work|root)/\w")
 OLD_WORDS = re.compile(r"\b(?:TODO|FIXME|XXX)\b")
+#: Files that must be long, and why.
+LONG = {"src/lockgate/runs/notebook_runner.py": "copied into a job as one file that imports nothing of ours"}
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "stuff"}
 
 
@@ -107,4 +109,5 @@ def test_files_are_about_one_thing() -> None:
     for name, length in sorted(lengths.items(), key=lambda item: -item[1]):
         if length > 450:
             print(f"{length:5} {name}")
-    assert not [name for name, length in lengths.items() if length > 700 and name.startswith("src/")]
+    too_long = {name for name, length in lengths.items() if length > 700 and name.startswith("src/")}
+    assert not too_long - LONG.keys()
