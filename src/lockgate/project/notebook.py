@@ -12,7 +12,7 @@ import msgspec
 from lockgate.errors import UserError
 from lockgate.project.reading import parse_python
 
-_ASSIGNMENT = re.compile(r"\s*([^\W\d][\w.]*)\s*(?:::\s*\w+\s*)?(?:<-|=(?![=~]))")
+_ASSIGNMENT = re.compile(r"\s*([^\W\d][\w.]*)\s*(?:::\s*\w+\s*)?(?:<-|=(?![=~>]))")
 _MAGIC = re.compile(r"\s*[%!?]")
 
 

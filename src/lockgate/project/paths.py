@@ -66,6 +66,6 @@ def _refuse_spelling(written: str) -> None:
     if "://" in written:
         raise PathError(
             f'"{written}" is an address, not a path',
-            "Bring the data in with a stage, or with `lockgate data add`.",
+            "Bring the data in with a stage that downloads it.",
             "path-outside",
         )

@@ -181,9 +181,10 @@ def _modules(
     seen: set[str] = set()
     while pending:
         module = pending.pop(0)
-        if module in seen:
+        if module in seen or not module.strip("."):
             continue
         seen.add(module)
+        pending.append(module.rpartition(".")[0])
         for place in places:
             part = posixpath.join(place, module.lstrip(".").replace(".", "/"))
             file = next((each for each in (f"{part}.py", f"{part}/__init__.py") if each in files), None)

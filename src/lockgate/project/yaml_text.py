@@ -37,6 +37,7 @@ class Document:
     def __init__(self, text: str, file: str) -> None:
         """Raises `UserError` (`manifest-syntax`)."""
         self.file = file
+        self._last_line = text.count("\n", 0, len(text.rstrip())) + 1
         self.lines: dict[Path, int] = {}
         self._count = 0
         self._anchors: dict[str, tuple[Value, int]] = {}
@@ -63,6 +64,7 @@ class Document:
         return UserError(f"{self.file}:{self.line(path)}: {message}", hint, code=code)
 
     def _syntax(self, line: int, problem: str) -> UserError:
+        line = min(line, self._last_line)
         return UserError(f"{self.file}:{line}: {problem}", "Correct this line.", code="manifest-syntax")
 
     def _read_stream(self) -> None:
