@@ -152,10 +152,10 @@ def _check_backends(names: set[str]) -> None:
     """Refuse a backend nobody provides; the built-in one needs no looking up."""
     unusual = sorted(names - {"local"})
     if unusual:
-        from lockgate.backends.registry import require  # noqa: PLC0415  (entry points: 10 ms)
+        from lockgate.backends.registry import load_backend  # noqa: PLC0415  (entry points: 10 ms)
 
         for name in unusual:
-            require(name)
+            load_backend(name)
 
 
 def _adopt_first_branch(repository: Path, updates: list[Update]) -> None:

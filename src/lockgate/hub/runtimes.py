@@ -85,8 +85,10 @@ class _Ready(msgspec.Struct, frozen=True):
 class Runtimes:
     """The runtimes of one hub, in one folder; safe for any number of processes and threads."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, may_lock: bool = True) -> None:
+        """`may_lock` False: what would have to be locked first is an error instead, `runtime-unlocked`."""
         self.folder = folder
+        self._may_lock = may_lock
         self._pythons: dict[str, tuple[str, str, int]] = {}
 
     def locked(
@@ -160,6 +162,9 @@ class Runtimes:
         minor = python or ".".join(full.split(".")[:2])
         header = lock_header({name: blob_id(text) for name, text in requirements.items()}, minor, extra)
         kept = self.folder / "locks" / f"{sha256(header.encode() + main.encode()).hexdigest()}.lock"
+        if kept.exists():
+            return kept.read_text("utf-8")
+        self._require_locking(main)
         with _disk_told("locking the runtime"), _exclusive(kept.with_suffix(".guard")):
             if kept.exists():
                 return kept.read_text("utf-8")
@@ -178,6 +183,9 @@ class Runtimes:
         """
         key = sha256(b"".join(b"%s %s\n" % (n.encode(), blob_id(files[n]).encode()) for n in sorted(files)))
         kept = self.folder / "locks" / f"{key.hexdigest()}.export"
+        if kept.exists():
+            return kept.read_text("utf-8")
+        self._require_locking(main)
         with _disk_told("reading uv.lock"), _exclusive(kept.with_suffix(".guard")):
             if kept.exists():
                 return kept.read_text("utf-8")
@@ -195,6 +203,14 @@ class Runtimes:
             own = "".join(f"--extra-index-url {address}\n" for address in registries)
             _write_whole(kept, (own + output).encode())
             return own + output
+
+    def _require_locking(self, main: str) -> None:
+        if not self._may_lock:
+            raise UserError(
+                f"{main or 'the runtime'} is not locked yet",
+                "Run it once: lockgate run",
+                code="runtime-unlocked",
+            )
 
     def find_python(self, version: str | None) -> tuple[Path, str]:
         """Return an interpreter of a version as `3.11` and its full version; None: the one the hub runs on.

@@ -1,0 +1,33 @@
+"""`lockgate cancel`: end a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from lockgate.cli.options import ask_hub, hub_options, json_option
+from lockgate.cli.output import echo, print_json
+
+
+@click.command("cancel")
+@click.argument("run")
+@hub_options
+@json_option
+def command(run: str, hub: Path | None, project: str | None, is_json: bool) -> None:
+    """End a run, with every process its jobs started. What is done so far is kept and recorded.
+
+    \b
+    Example:
+      lockgate cancel 8F3KQ2ZD
+    """
+    from lockgate.hub.cancel import cancel_run  # noqa: PLC0415
+
+    place = ask_hub(hub, project, ["cancel", run, *(["--json"] if is_json else [])])
+    done = cancel_run(place.hub, place.project, run)
+    if is_json:
+        print_json(done)
+    else:
+        echo(
+            f"run {done.run[-8:]} {'is being cancelled' if done.was_running else f'had ended: {done.state}'}"
+        )

@@ -1,0 +1,85 @@
+"""`lockgate show`: one run with its stages, causes, metrics and artifacts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lockgate.cli.options import ask_hub, hub_options, json_option
+from lockgate.cli.output import bold, echo, print_json, state_words, table, when
+from lockgate.project.quantities import duration_words, size_words
+from lockgate.runs.runid import short
+
+if TYPE_CHECKING:
+    from lockgate.hub.index import JobRow
+    from lockgate.hub.queries import RunView
+
+
+@click.command("show")
+@click.argument("run", default="latest")
+@hub_options
+@json_option
+def command(run: str, hub: Path | None, project: str | None, is_json: bool) -> None:
+    """Show one run: the end of its id is enough; without one, the newest.
+
+    \b
+    Examples:
+      lockgate show
+      lockgate show 8F3KQ2ZD --json
+    """
+    from lockgate.hub.queries import show_run  # noqa: PLC0415
+
+    place = ask_hub(hub, project, ["show", run, *(["--json"] if is_json else [])])
+    view = show_run(place.hub, place.project, run)
+    if is_json:
+        print_json(view)
+    else:
+        _print(view)
+
+
+def _print(view: RunView) -> None:
+    line = view.line
+    taken = f" in {duration_words(line.seconds)}" if line.seconds is not None else ""
+    echo(f"{bold('run ' + short(line.id))}  {state_words(line.state)}{taken}")
+    rows = [("id", line.id), ("queued", when(line.created_at)), ("member", line.member)]
+    rows.append(("of", f"{line.where} @ {line.commit[:10]}"))
+    if view.params:
+        rows.append(("parameters", ", ".join(f"{name}={value}" for name, value in view.params.items())))
+    if view.result_commit and view.result_commit != line.commit:
+        moved = ", on the branch" if view.has_moved_branch else ""
+        rows.append(("result", view.result_commit[:10] + moved))
+    elif view.result_commit:
+        rows.append(("result", "nothing changed"))
+    if line.cause:
+        rows.append(("cause", line.cause))
+    table(rows)
+    if view.stages:
+        echo()
+        table([_stage(job) for job in view.stages], ("STAGE", "STATE", "TIME", "MEMORY", "WHY"))
+    if view.metrics:
+        echo()
+        table(
+            [
+                (key, f"{value:.6g}" if isinstance(value, float) else str(value))
+                for key, value in view.metrics.items()
+            ],
+            ("METRIC", "VALUE"),
+        )
+    if view.artifacts:
+        echo()
+        rows_ = [(a.path, a.kind, size_words(a.size_bytes), a.md5[:10]) for a in view.artifacts]
+        table(rows_, ("ARTIFACT", "KIND", "SIZE", "MD5"))
+
+
+def _number(value: float | str) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _stage(job: JobRow) -> tuple[str, str, str, str, str]:
+    taken = ""
+    if job.started_at is not None and job.ended_at is not None:
+        taken = duration_words(max(0.0, job.ended_at - job.started_at))
+    memory = size_words(job.peak_memory_bytes) if job.peak_memory_bytes else ""
+    return job.stage, state_words(job.state), taken, memory, job.cause or job.reason

@@ -1,0 +1,42 @@
+"""A person's own hub, made when it is first needed, and a work tree's place on it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+from lockgate.git.program import attempt, git
+from lockgate.git.worktree import add_remote, remotes
+from lockgate.hub.address import REMOTE
+from lockgate.hub.directory import Hub, add_project, create_hub, private_hub_root
+
+#: Which work tree a project of a private hub belongs to; two folders of one name are two projects.
+_OWNER = "lockgate.worktree"
+
+
+def ensure_remote(root: Path) -> str:
+    """Return the URL of the remote `hub`; without one, make the private hub and point the remote at it."""
+    url = remotes(root).get(REMOTE)
+    if url is not None:
+        return url
+    hub, _ = create_hub(private_hub_root())
+    path, is_new = add_project(hub, _free_name(hub, root))
+    if is_new:
+        git(path, "config", _OWNER, str(root))
+    add_remote(root, REMOTE, str(path))
+    return str(path)
+
+
+def _free_name(hub: Hub, root: Path) -> str:
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", root.name).strip("-._") or "project"
+    name = name.removesuffix(".git").removesuffix(".lock")[:80] or "project"
+    name = re.sub(r"\.\.+", ".", name)
+    if not hub.repository(name).exists() or _owner(hub, name) == str(root):
+        return name
+    return f"{name}-{hashlib.sha256(str(root).encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"
+
+
+def _owner(hub: Hub, name: str) -> str | None:
+    code, output, _ = attempt(hub.repository(name), "config", _OWNER)
+    return output.decode("utf-8", "surrogateescape").strip() if code == 0 else None

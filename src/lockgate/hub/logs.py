@@ -1,0 +1,77 @@
+"""The output of a run's jobs, from the files they write, also while they write them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from lockgate.errors import UserError
+from lockgate.hub.directory import Hub
+from lockgate.hub.index import Index
+from lockgate.hub.jobname import safe_name
+from lockgate.hub.queries import find_run
+from lockgate.hub.queue import ensure_dispatcher
+
+_NAP_S = 0.1
+_PIECE_BYTES = 1 << 16
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """Some bytes of one stage's output, in order."""
+
+    stage: str
+    content: bytes
+    run_state: str
+
+
+def read_logs(hub: Hub, project: str, run: str, stage: str | None, *, is_follow: bool) -> Iterator[Piece]:
+    """Yield what the jobs printed, stage by stage; with `is_follow` until the run has ended.
+
+    A last piece without content tells the run's state. Raises `UserError`: `run-unknown`, `stage-unknown`.
+    """
+    index = Index(hub.index, is_read_only=True)
+    row = find_run(index, project, run)
+    folder = hub.run_folder(project, row.request.id) / "jobs"
+    offsets: dict[str, int] = {}
+    if is_follow and row.ended_at is None:
+        ensure_dispatcher(hub)
+    while True:
+        row = index.run(row.request.id) or row
+        is_over = row.ended_at is not None
+        jobs = index.jobs(row.request.id)
+        if stage is not None and jobs and all(job.stage != stage for job in jobs):
+            names = ", ".join(job.stage for job in jobs[:20])
+            raise UserError(f"run {run} has no stage {stage}", f"Its stages: {names}", code="stage-unknown")
+        for job in jobs:
+            if stage is None or job.stage == stage:
+                place = _log(folder, job.stage)
+                yield from _new(place, job.stage, offsets, row.state) if place else ()
+        if is_over or not is_follow:
+            yield Piece(stage or "", b"", row.state)
+            return
+        time.sleep(_NAP_S)
+
+
+def _log(folder: Path, stage: str) -> Path | None:
+    """Find a stage's folder; its number is its place in the pipeline, of which the run may be a part."""
+    ending = safe_name(0, stage)[4:]
+    found = next(iter(sorted(folder.glob(f"[0-9]*{_escaped(ending)}"))), None)
+    return found / "output.log" if found else None
+
+
+def _escaped(name: str) -> str:
+    return "".join(f"[{c}]" if c in "*?[" else c for c in name)
+
+
+def _new(log: Path, stage: str, offsets: dict[str, int], state: str) -> Iterator[Piece]:
+    try:
+        with log.open("rb") as file:
+            file.seek(offsets.get(stage, 0))
+            while content := file.read(_PIECE_BYTES):
+                offsets[stage] = offsets.get(stage, 0) + len(content)
+                yield Piece(stage, content, state)
+    except FileNotFoundError:
+        return

@@ -1,0 +1,66 @@
+"""`lockgate init`: everything a folder lacks to be a project, and nothing it has already."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from lockgate.errors import UserError
+from lockgate.git.program import git
+from lockgate.git.worktree import find_root, remotes
+from lockgate.hub.address import REMOTE
+from lockgate.hub.home import ensure_remote
+from lockgate.project.pipeline import LOCK_FILE, MANIFEST_FILE
+from lockgate.project.proposal import propose
+from lockgate.project.snapshot import WorktreeSource
+
+#: Two results merge line by line: each line of the lock stands alone.
+_ATTRIBUTES = f"{LOCK_FILE} merge=union linguist-generated\n"
+
+
+class SetUp(msgspec.Struct, frozen=True):
+    root: str
+    hub: str
+    lines: tuple[str, ...]
+    """What was done, for a reader."""
+
+
+def set_up(folder: Path) -> SetUp:
+    """Make a folder a project: repository, `lockgate.toml`, merge rule, hub, remote."""
+    lines: list[str] = []
+    root = _repository(folder, lines)
+    source = WorktreeSource(root)
+    paths = sorted(source.files())
+    if MANIFEST_FILE in paths or (root / MANIFEST_FILE).exists():
+        lines.append(f"{MANIFEST_FILE} is there already")
+    else:
+        text = propose(paths, lambda path: (root / path).read_bytes(), root.name)
+        if text is None:
+            lines.append("dvc.yaml is the pipeline; no lockgate.toml is needed")
+        else:
+            (root / MANIFEST_FILE).write_text(text, "utf-8")
+            lines.append(f"wrote {MANIFEST_FILE}, proposed from what is here")
+    attributes = root / ".gitattributes"
+    before = attributes.read_text("utf-8", "surrogateescape") if attributes.exists() else ""
+    if LOCK_FILE not in before:
+        gap = "" if not before or before.endswith("\n") else "\n"
+        attributes.write_text(before + gap + _ATTRIBUTES, "utf-8", "surrogateescape")
+        lines.append(f"wrote .gitattributes: git merges {LOCK_FILE} line by line")
+    had_remote = REMOTE in remotes(root)
+    url = ensure_remote(root)
+    lines.append(f"remote `{REMOTE}` {'is' if had_remote else 'now is'} {url}")
+    return SetUp(str(root), url, tuple(lines))
+
+
+def _repository(folder: Path, lines: list[str]) -> Path:
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not a folder", f"Make it first: mkdir {folder}", code="no-folder")
+    try:
+        return find_root(folder)
+    except UserError as error:
+        if error.code != "not-a-repository":
+            raise
+    git(folder, "init", "--quiet")
+    lines.append(f"made {folder} a git repository")
+    return find_root(folder)

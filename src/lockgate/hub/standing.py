@@ -1,0 +1,132 @@
+"""`lockgate status`: what a run of the work tree would do, and why. Reads only; waits for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from lockgate.errors import LockgateError, UserError
+from lockgate.git.listing import Listing
+from lockgate.hub.address import LocalHub, RemoteHub, address
+from lockgate.hub.index import Index
+from lockgate.project.runtime import find_runtime
+from lockgate.project.snapshot import CommitSource, WorktreeSource
+from lockgate.runs.load import Loaded, load
+from lockgate.runs.plan import Known, PlannedStage, Planner
+from lockgate.runs.record import StageRecord
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """How a work tree stands to what has been run."""
+
+    project: str
+    stages: tuple[PlannedStage, ...]
+    notes: tuple[str, ...] = ()
+    """What a person should know besides, as an artifact edited by hand."""
+
+    @property
+    def is_nothing_to_do(self) -> bool:
+        return all(stage.reused is not None for stage in self.stages)
+
+
+def standing(root: Path, params: Mapping[str, str]) -> Standing:
+    """Plan the work tree as it is against its lock file and, where the hub is here, the hub's index."""
+    source = WorktreeSource(root)
+    loaded = load(source, params, root.name)
+    found = _hub(root)
+    local = found if isinstance(found, LocalHub) else None
+    finder = _Finder(loaded.lock, local)
+    runtime = _runtime(loaded, source, local)
+    known = Known(finder.find, finder.previous, _files_at(root))
+    planner = Planner(loaded.pipeline, loaded.inputs, runtime, known)
+    return Standing(loaded.pipeline.project, planner.plan().stages, tuple(_notes(loaded)))
+
+
+def _hub(root: Path) -> LocalHub | RemoteHub | None:
+    try:
+        return address(None, None, root)
+    except LockgateError:
+        return None
+
+
+class _Finder:
+    """Looks records up in the lock file first, in the hub's index only for what is not there."""
+
+    def __init__(self, lock: Mapping[str, StageRecord], hub: LocalHub | None) -> None:
+        self._lock = lock
+        self._by_fingerprint = {record.fingerprint: record for record in lock.values()}
+        self._hub = hub
+        self._index: Index | None = None
+
+    def find(self, fingerprint: str) -> StageRecord | None:
+        record = self._by_fingerprint.get(fingerprint)
+        return record if record is not None else self._ask(lambda i, p: i.find_result(p, fingerprint))
+
+    def previous(self, stage: str) -> StageRecord | None:
+        record = self._lock.get(stage)
+        return record if record is not None else self._ask(lambda i, p: i.newest_result(p, stage))
+
+    def _ask(self, question: Callable[[Index, str], StageRecord | None]) -> StageRecord | None:
+        if self._hub is None:
+            return None
+        if self._index is None:
+            self._index = Index(self._hub.hub.index, is_read_only=True)
+        return question(self._index, self._hub.project)
+
+
+def _files_at(root: Path) -> Callable[[str], Listing | None]:
+    def files_at(commit: str) -> Listing | None:
+        try:
+            return CommitSource(root, commit).files()
+        except LockgateError:
+            return None
+
+    return files_at
+
+
+def _runtime(loaded: Loaded, source: WorktreeSource, hub: LocalHub | None) -> str:
+    """Return the runtime's digest, exact where the hub is here and nothing is left to lock.
+
+    Elsewhere the digest of the lock file stands as long as the runtime's files are those it was made from;
+    a hub far away is not asked, because a status must not wait.
+    """
+    pipeline = loaded.pipeline
+    if hub is not None:
+        from lockgate.hub.runtimes import Runtimes  # noqa: PLC0415  (only beside a hub)
+
+        try:
+            return (
+                Runtimes(hub.hub.runtimes, may_lock=False)
+                .locked(
+                    loaded.files,
+                    pipeline.runtime,
+                    lambda path: source.read([path]).get(path),
+                    any(stage.notebook is not None for stage in pipeline.stages),
+                )
+                .digest
+            )
+        except UserError as error:
+            if error.code != "runtime-unlocked":
+                raise
+    recorded = {record.runtime for record in loaded.lock.values()}
+    runtime = find_runtime(loaded.files, pipeline.runtime)
+    if len(recorded) == 1 and not _has_changed(loaded, runtime.path):
+        return next(iter(recorded))
+    return f"not locked yet: {runtime.path or 'python'}"
+
+
+def _has_changed(loaded: Loaded, path: str | None) -> bool:
+    return path is not None and path not in loaded.files
+
+
+def _notes(loaded: Loaded) -> list[str]:
+    """Name artifacts in the work tree that are not what their stage made."""
+    edited = []
+    for record in loaded.lock.values():
+        for artifact in record.artifacts:
+            entry = loaded.files.get(artifact.path)
+            if entry is not None and artifact.git is not None and entry.id != artifact.git:
+                edited.append(f"{artifact.path} was changed by hand; a run of {record.stage} puts it back")
+    return edited

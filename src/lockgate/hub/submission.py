@@ -1,0 +1,87 @@
+"""`lockgate run`: the work tree as it is, run on the hub, its results brought back into the work tree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from lockgate.errors import OutsideError, UserError
+from lockgate.git.program import attempt
+from lockgate.git.worktree import snapshot
+from lockgate.hub.fetching import Fetched, artifacts_at, fetch_commit, place_large, place_results
+from lockgate.hub.follow import Progress
+from lockgate.hub.home import ensure_remote
+from lockgate.hub.sending import Receipt, send
+from lockgate.project.pipeline import MANIFEST_FILE
+from lockgate.runs.load import DVC_FILE
+from lockgate.runs.runid import new_run_id
+
+
+class Submission(msgspec.Struct, frozen=True):
+    """How a `lockgate run` ended."""
+
+    run: str
+    snapshot: str
+    ended: Progress | None = None
+    """None: detached."""
+    fetched: Fetched = Fetched((), ())
+    large: tuple[str, ...] = ()
+
+
+def submit(
+    root: Path,
+    *,
+    only: Sequence[str],
+    params: Mapping[str, str],
+    force: Sequence[str],
+    backend: str | None,
+    is_wait: bool,
+    show: Callable[[Receipt | Progress], None],
+) -> Submission:
+    """Snapshot, push, follow, and place the results; `show` is told everything as it happens."""
+    if not any((root / name).exists() for name in (MANIFEST_FILE, DVC_FILE)):
+        raise UserError(
+            f"there is no {MANIFEST_FILE} in {root}",
+            "Let Lockgate propose one: lockgate init",
+            code="no-manifest",
+        )
+    ensure_remote(root)
+    run = new_run_id()
+    commit = snapshot(root, f"Snapshot of the work tree for run {run[-8:]}")
+    ended: Progress | None = None
+    for news in send(
+        root,
+        commit,
+        run,
+        _member(root),
+        params=params,
+        only=only,
+        force=force,
+        backend=backend,
+        is_wait=is_wait,
+    ):
+        show(news)
+        if isinstance(news, Progress) and news.kind == "ended":
+            ended = news
+    if not is_wait:
+        return Submission(run, commit)
+    if ended is None:
+        raise OutsideError(
+            f"the connection ended before run {run[-8:]} did",
+            f"It goes on: lockgate show {run[-8:]}",
+            code="connection-lost",
+            is_transient=True,
+        )
+    if ended.state != "succeeded" or ended.result_commit is None:
+        return Submission(run, commit, ended)
+    fetch_commit(root, ended.result_commit)
+    fetched = place_results(root, commit, ended.result_commit)
+    large = place_large(root, artifacts_at(root, ended.result_commit))
+    return Submission(run, commit, ended, fetched, large)
+
+
+def _member(root: Path) -> str:
+    code, output, _ = attempt(root, "config", "user.email")
+    return output.decode("utf-8", "replace").strip() if code == 0 else "member"
