@@ -95,7 +95,7 @@ def _translate_part(part: str) -> str:
     if not middle:
         return first
     last = middle.pop()
-    return first + "".join(f"(?>[^/]*?{piece})" for piece in middle if piece) + f"[^/]*{last}(?![^/])"
+    return first + "".join(f"(?>[^/]*?{piece})" for piece in middle if piece) + f"[^/]*{last}"
 
 
 def _translate_set(inside: str) -> str:

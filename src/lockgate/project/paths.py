@@ -42,7 +42,10 @@ def clean_path(written: str) -> str:
             )
         if part.lower() == ".git":
             raise PathError(f'"{written}" lies in git\'s own folder', "Use another path.", "path-outside")
-    return "/".join(parts)
+    clean = "/".join(parts)
+    if clean != written:
+        _refuse_spelling(clean)
+    return clean
 
 
 def _refuse_spelling(written: str) -> None:

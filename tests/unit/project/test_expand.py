@@ -204,6 +204,12 @@ def test_values_of_several_types_take_the_first_that_fits() -> None:
 @pytest.mark.parametrize(
     ("overrides", "code", "message", "hint"),
     [
+        (
+            {"b.depth": "1", "b.zzz": "1"},
+            "parameter-unknown",
+            "there is no parameter b.zzz",
+            'Known here: "depth", "flag", "name", "own", "rate", "wide", "a.own", "b.depth", "b.own".',
+        ),
         ({"dept": "1"}, "parameter-unknown", "there is no parameter dept", 'Did you mean "depth"?'),
         ({"b.dept": "1"}, "parameter-unknown", "there is no parameter b.dept", 'Did you mean "b.depth"?'),
         ({"a.depth": "1"}, "parameter-unknown", "there is no parameter a.depth", 'Did you mean "b.depth"?'),
@@ -282,6 +288,12 @@ def test_an_override_of_nothing_says_that_there_is_nothing() -> None:
             '[stages.a]\nrun = "x"\nneeds = ["lockgate.lock"]\nmetrics = ["./lockgate.lock"]',
             "path-invalid",
             "lockgate.toml:4: stage a: lockgate.lock cannot be made by a stage",
+            "Write to another file.",
+        ),
+        (
+            '[stages.a]\nrun = "x"\nmakes = ["lockgate.toml"]',
+            "path-invalid",
+            "lockgate.toml:3: stage a: lockgate.toml cannot be made by a stage",
             "Write to another file.",
         ),
         (

@@ -87,6 +87,11 @@ def test_without_needs_it_does_not_wait_for_those_that_wait_for_it() -> None:
     assert found["report"] == ("train",)
 
 
+def test_one_that_another_above_waits_for_is_not_among_the_nearest() -> None:
+    found = upstream(pipeline(stage("report", ("model",)), stage("train", (), "model"), stage("end", None)))
+    assert found["end"] == ("report",)
+
+
 def test_members_of_a_matrix_do_not_wait_for_each_other() -> None:
     found = upstream(
         pipeline(

@@ -261,6 +261,13 @@ STAGE = '[stages.a]\nrun = "x"\n'
             "Put a date or a larger number in quotes; give a list to `matrix`.",
         ),
         (
+            "[params]\nx = 9223372036854775808\n",
+            "manifest-invalid",
+            "lockgate.toml:2: [params]: params.x is 9223372036854775808, "
+            "not text, a finite number of at most 64 bits, true or false",
+            "Put a date or a larger number in quotes; give a list to `matrix`.",
+        ),
+        (
             '[params]\n"a b" = 1\n',
             "manifest-invalid",
             'lockgate.toml:2: [params]: "a b" cannot be the name of a parameter',

@@ -39,6 +39,7 @@ def test_spellings(written: str, clean: str) -> None:
         ("a/..", "path-outside"),
         ("..", "path-outside"),
         ("~/a", "path-outside"),
+        ("./~/a", "path-outside"),
         ("C:/a", "path-outside"),
         ("s3://bucket/a", "path-outside"),
         (".git", "path-outside"),
@@ -63,6 +64,7 @@ def test_refusals(written: str, code: str) -> None:
 
 @given(st.text() | st.lists(st.sampled_from(["a", ".", "..", "", ".git", "b c", "\\", "~"])).map("/".join))
 @example(".\n")
+@example("./~/0")
 @example("a\n")
 def test_what_is_taken_stays_inside_and_as_it_is(written: str) -> None:
     try:
