@@ -106,6 +106,8 @@ class ExitWatch:
         descriptor = self._descriptors.pop(pid, None)
         if descriptor is not None:
             del self._pids[descriptor]
+            # Closing is not enough: a child that is being started may still hold a copy of it.
+            self._epoll.unregister(descriptor)
             os.close(descriptor)
 
     def ended(self) -> list[int]:

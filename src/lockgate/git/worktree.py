@@ -148,7 +148,7 @@ def snapshot(root: Path, message: str) -> str:
         # With every untracked file listed by itself, only a repository of its own is shown as a folder
         if path.endswith("/"):
             raise _embedded(path)
-    with _copied_index(root) as index:
+    with copied_index(root) as index:
         environment = QUIET | {"GIT_INDEX_FILE": os.fspath(index)}
         code, _, error = attempt(root, *PLAIN, "add", "--all", "--sparse", "--", ".", environment=environment)
         words = error.decode("utf-8", "replace")
@@ -157,7 +157,7 @@ def snapshot(root: Path, message: str) -> str:
         tree = git(root, *PLAIN, "write-tree", environment=environment).decode().strip()
     if found.head and git(root, "rev-parse", f"{found.head}^{{tree}}").decode().strip() == tree:
         return found.head
-    return _commit_tree(root, tree, found.head, message)
+    return commit_tree(root, tree, found.head, message)
 
 
 def remotes(root: Path) -> dict[str, str]:
@@ -195,9 +195,9 @@ def add_remote(root: Path, name: str, url: str) -> None:
 
 
 @contextmanager
-def _copied_index(root: Path) -> Iterator[Path]:
-    """A copy of the index beside it (where a split index finds its other half), removed afterwards."""
-    git_dir = _git_dir(root)
+def copied_index(root: Path) -> Iterator[Path]:
+    """Give a copy of the index beside it (where a split index finds its other half), removed afterwards."""
+    git_dir = git_dir_of(root)
     copy = git_dir / f"lockgate-index-{os.getpid()}-{os.urandom(6).hex()}"
     try:
         try:
@@ -219,15 +219,19 @@ def _copied_index(root: Path) -> Iterator[Path]:
         copy.with_name(copy.name + ".lock").unlink(missing_ok=True)
 
 
-def _git_dir(root: Path) -> Path:
-    """The folder of HEAD and index: `.git`, or where a `.git` file points (gitrepository-layout(5))."""
+def git_dir_of(root: Path) -> Path:
+    """Return the folder of HEAD and index: `.git`, or where a `.git` file points (gitrepository-layout(5))."""
     place = root / ".git"
     if place.is_dir():
         return place
     return root / os.fsdecode(place.read_bytes().removeprefix(b"gitdir: ").removesuffix(b"\n"))
 
 
-def _commit_tree(root: Path, tree: str, parent: str | None, message: str) -> str:
+def commit_tree(root: Path, tree: str, parent: str | None, message: str) -> str:
+    """Write a commit by the member, or by the login name where git knows no member; return its id.
+
+    Raises `OutsideError` (`git-failed`).
+    """
     command = ("-c", "i18n.commitEncoding=utf-8", "commit-tree", tree, *(("-p", parent) if parent else ()))
     text = message.encode("utf-8", "replace")
     own = {name: os.environ[name] for name in IDENTITY if os.environ.get(name)}

@@ -122,7 +122,7 @@ def base_environment(
         "PYTHONDONTWRITEBYTECODE": "1",
         "MPLBACKEND": "Agg",
     }
-    from_folder = {"HOME": "home", "TMPDIR": "tmp"}
+    from_folder = {"HOME": "tmp", "TMPDIR": "tmp"}
     if runtime_bin is not None:
         bin_path = os.fspath(runtime_bin)
         environment["PATH"] = f"{bin_path}:{path}"
@@ -130,6 +130,6 @@ def base_environment(
     if cache is not None:
         environment["MPLCONFIGDIR"] = f"{os.fspath(cache)}/matplotlib"
     else:
-        from_folder["MPLCONFIGDIR"] = "home/.config/matplotlib"
+        from_folder["MPLCONFIGDIR"] = "tmp/.config/matplotlib"
     environment.update(dict.fromkeys(_THREADS, str(max(1, cpus))))
     return environment, from_folder

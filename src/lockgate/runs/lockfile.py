@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from lockgate.errors import UserError
+from lockgate.git.listing import FILE
 from lockgate.project.pipeline import LOCK_FILE, Kind, Scalar
 from lockgate.runs.record import Artifact, StageRecord
 
@@ -42,7 +43,8 @@ class _ArtifactLine(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unkn
     size_bytes: int
     kind: Kind = "file"
     git: str | None = None
-    mode: int = 0o100644
+    mode: int | None = None
+    """None: a plain file."""
     file_count: int = 1
 
 
@@ -89,7 +91,7 @@ def write_lock(records: Iterable[StageRecord]) -> bytes:
                         made.size_bytes,
                         made.kind,
                         made.git,
-                        made.mode,
+                        made.mode if made.mode != FILE else None,
                         made.file_count,
                     )
                 )
@@ -116,7 +118,7 @@ def read_lock(content: bytes) -> dict[str, StageRecord]:
                     size_bytes=made.size_bytes,
                     md5=made.md5,
                     git=made.git,
-                    mode=made.mode,
+                    mode=made.mode if made.mode is not None else FILE,
                     file_count=made.file_count,
                 )
             else:

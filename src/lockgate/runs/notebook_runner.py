@@ -44,17 +44,25 @@ VOLATILE = ("execution", "ExecuteTime", "papermill", "collapsed", "scrolled")
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 # A scheduler signals every process of a job at once: the kernel leaves SIGTERM to the runner, which asks it
-# to stop and takes its last output; what a cell forks must still be killable. prctl(2): 1 = PR_SET_PDEATHSIG.
+# to stop and takes its last output. What a cell forks must still be killable, from its first instant: CPython
+# drops signals that come between fork and its own clean-up. prctl(2): 1 = PR_SET_PDEATHSIG.
 PYTHON_KERNEL = """
 import os, signal, sys
 if sys.path[0] == "":
     del sys.path[0]
-own = os.getpid()
 def leave(number, frame):
-    if os.getpid() != own:
-        signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
+    pass
+masks = []
+def before():
+    masks.append(signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]))
+def after():
+    signal.pthread_sigmask(signal.SIG_SETMASK, masks.pop())
+def after_in_child():
+    if signal.getsignal(signal.SIGTERM) is leave:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    after()
 signal.signal(signal.SIGTERM, leave)
+os.register_at_fork(before=before, after_in_parent=after, after_in_child=after_in_child)
 if sys.platform == "linux":
     import ctypes
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
@@ -179,6 +187,13 @@ def _read(path: Path) -> Json:
         metadata = {
             key: value for key, value in content["metadata"].items() if key not in ("widgets", "papermill")
         }
+        spec = metadata.get("kernelspec")
+        if isinstance(spec, dict) and isinstance(spec.get("name"), str):
+            metadata["kernelspec"] = {"display_name": spec["name"], **spec}
+        else:
+            metadata.pop("kernelspec", None)
+        if not isinstance(metadata.get("language_info"), dict):
+            metadata.pop("language_info", None)
         cells = [_fresh(cell) for cell in content["cells"]]
     except OSError as error:
         raise RefusedError(f"{path} cannot be read: {error.strerror}") from None

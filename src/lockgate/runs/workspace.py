@@ -23,8 +23,10 @@ from lockgate.errors import OutsideError, UserError
 if sys.platform == "linux":
     import fcntl
 
-SCRIPT, INVENTORY, PID = "job.sh", "inputs.json", "pid"
-_FOLDERS = ("workspace", "home", "tmp")
+SCRIPT, PID = "job.sh", "pid"
+_FOLDERS = ("workspace", "tmp")
+#: The script's last line, behind its `exit`: no file of its own, as making files is most of the cost.
+_INPUTS = b"\n# inputs: "
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
 _CHUNK = 1 << 30
 #: linux/fs.h: share the blocks of another file, on file systems that can (Btrfs, XFS, …).
@@ -63,10 +65,10 @@ Inventory = tuple[Placed, ...]
 
 def lay_out(folder: Path, script: str, inputs: Iterable[Input], makes: Iterable[str] = ()) -> Inventory:
     """Make a job's folder: job.sh, `workspace` with the inputs (read-only, sharing no inode with the store)
-    and the folders its `makes` lie in, `home`, `tmp`.
+    and the folders its `makes` lie in, `tmp`.
 
     A folder laid out before, or whose job has started, is left as it is; one that was cut short is begun
-    again. The inventory is kept in `inputs.json`, written last.
+    again. The script is written last, with the inventory in its last line.
 
     Raises `UserError` (`input-path`) for a path that leaves the workspace, `OutsideError` (`job-folder`)
     when the disk refuses.
@@ -84,9 +86,10 @@ def lay_out(folder: Path, script: str, inputs: Iterable[Input], makes: Iterable[
             folder.mkdir(parents=True, exist_ok=True)
         for name in _FOLDERS:
             os.mkdir(f"{root}/{name}")
-        _write(f"{root}/{SCRIPT}", script.encode("utf-8", "surrogateescape"), 0o755)
         placed = _place(f"{root}/workspace", inputs, makes)
-        _write(f"{root}/{INVENTORY}", json.dumps(msgspec.to_builtins(placed)).encode(), 0o644)
+        listed = json.dumps(msgspec.to_builtins(placed)).encode()
+        text = script.encode("utf-8", "surrogateescape").rstrip(b"\n") + _INPUTS + listed + b"\n"
+        _write(f"{root}/{SCRIPT}", text, 0o755)
     except OSError as error:
         raise OutsideError(
             f"the job's folder {root} could not be laid out: {error.strerror or error}",
@@ -101,7 +104,8 @@ def inventory(folder: Path) -> Inventory | None:
     """Return the inputs as laid out; None: the folder is not laid out to its end, nor has its job started."""
     root = os.fspath(folder)
     try:
-        return msgspec.convert(json.loads(_read(f"{root}/{INVENTORY}")), Inventory)
+        listed = _read(f"{root}/{SCRIPT}").rpartition(_INPUTS)[2]
+        return msgspec.convert(json.loads(listed), Inventory)
     except (FileNotFoundError, ValueError):
         return () if os.path.exists(f"{root}/{PID}") else None
 
@@ -260,7 +264,7 @@ def _is_same(path: str, origin: str, now: os.stat_result) -> bool:
 
 
 def clean(folder: Path) -> None:
-    """Remove workspace, home and tmp with all that a job did to them; its script, log and records stay.
+    """Remove `workspace` and `tmp` with all that a job did to them; its script, log and records stay.
 
     Raises `OutsideError` (`job-folder`) for what cannot be removed.
     """
