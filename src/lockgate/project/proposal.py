@@ -75,6 +75,8 @@ def propose(paths: Sequence[str], read: Callable[[str], bytes], name: str) -> st
         return None
     files = set(paths)
     steps = [step for path in _candidates(files) if (step := _look(path, files, read)) is not None]
+    used = {path for step in steps for path in step.reads if path != step.path}
+    steps = [step for step in steps if step.writes or not (step.path in used and step.path.endswith(".py"))]
     left_out = steps[MOST_STAGES:]
     steps = _ordered(steps[:MOST_STAGES])
     _settle(steps, files)

@@ -73,6 +73,12 @@ def test_own_modules_are_needed_not_run() -> None:
     assert set(stage.needs) == {"run.py", "lib.py", "deep.py", "pkg", "conf.txt"}
 
 
+def test_a_module_that_sets_things_up_for_others_is_no_stage() -> None:
+    files = {"style.py": "plt.rcParams.update(x)", "plot.py": "import style\nplt.savefig('f.png')"}
+    (stage,) = proposed(files).stages
+    assert (stage.name, stage.needs) == ("plot", ("plot.py", "style.py"))
+
+
 def test_a_read_that_is_not_known_leaves_needs_out() -> None:
     assert named({"a.py": "open(sys.argv[1])"}, "a").needs is None
 
