@@ -163,6 +163,9 @@ class Dispatcher:
             return
         repository = self._wiring.hub.repository(row.request.project)
         ref, commit = row.request.ref, row.request.commit
+        if self._wiring.index.has_sibling(row, RECEIVED_LIMIT_S):
+            self._wiring.index.drop_received(row.request.id)
+            return
         moved = attempt(repository, "merge-base", "--is-ancestor", commit, ref)[0] == 0
         if moved:
             enqueue(self._wiring.hub, self._wiring.index, row.request)

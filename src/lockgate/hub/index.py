@@ -223,6 +223,13 @@ class Index:
         """Ask the dispatcher to end a run; return False where it has ended already."""
         return self._do("update runs set cancelled_by = ? where id = ? and ended_at is null", (by, run)) == 1
 
+    def has_sibling(self, row: RunRow, within_s: float) -> bool:
+        """Return whether another push of the same commit to the same ref was queued at about that time."""
+        around = (row.request.project, row.created_at - within_s, row.created_at + within_s)
+        where = "where project = ? and state != 'received' and created_at between ? and ?"
+        wanted = (row.request.ref, row.request.commit)
+        return any((each.request.ref, each.request.commit) == wanted for each in self._runs(where, around))
+
     def unfinished(self) -> list[RunRow]:
         """Return every run not ended, received ones too, oldest first."""
         return self._runs(f"where ended_at is null and state not in {_FINAL} order by number", ())

@@ -16,7 +16,7 @@ from pathlib import Path
 from lockgate.errors import LockgateError, UserError
 from lockgate.git.program import attempt, git
 from lockgate.hub.directory import Hub, open_hub
-from lockgate.hub.index import Index, Request
+from lockgate.hub.index import Index, Request, RunRow
 from lockgate.hub.push import Options, Update, describe, parse_options, parse_updates, runs_asked
 from lockgate.hub.queue import enqueue, ensure_dispatcher
 from lockgate.runs.runid import new_run_id
@@ -92,11 +92,7 @@ def answer_push(hub: Hub, project: str, updates: list[Update], options: Options)
     from lockgate.hub.receipt import receipt  # noqa: PLC0415
 
     index = Index(hub.index)
-    queued = []
-    for row in index.received(project):
-        if (row.request.ref, row.request.commit) in asked:
-            enqueue(hub, index, row.request)
-            queued.append(row)
+    queued = _queue_moved(hub, index, project, asked)
     if queued:
         ensure_dispatcher(hub)
     for row in queued:
@@ -114,6 +110,18 @@ def answer_push(hub: Hub, project: str, updates: list[Update], options: Options)
         for progress in follow(hub, index, [row.request.id for row in queued]):
             for line in lines_of(progress, is_json=options.is_json):
                 say(line)
+
+
+def _queue_moved(hub: Hub, index: Index, project: str, moved: set[tuple[str, str]]) -> list[RunRow]:
+    """Queue one run for each ref that moved; others like it are of pushes that did not go through."""
+    newest = {(row.request.ref, row.request.commit): row for row in index.received(project)}
+    queued = [row for pushed, row in newest.items() if pushed in moved]
+    for row in queued:
+        enqueue(hub, index, row.request)
+    for row in index.received(project):
+        if (row.request.ref, row.request.commit) in moved:
+            index.drop_received(row.request.id)
+    return queued
 
 
 def _say_json(request: Request, lines: tuple[str, ...]) -> None:
