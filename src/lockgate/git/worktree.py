@@ -220,7 +220,7 @@ def copied_index(root: Path) -> Iterator[Path]:
 
 
 def git_dir_of(root: Path) -> Path:
-    """Return the folder of HEAD and index: `.git`, or where a `.git` file points (gitrepository-layout(5))."""
+    """Return the folder of HEAD and index: `.git`, or where a `.git` file points to (git-worktree(1))."""
     place = root / ".git"
     if place.is_dir():
         return place

@@ -24,6 +24,7 @@ from lockgate.hub.queue import enqueue
 from lockgate.hub.wake import open_wake, wake_up
 from lockgate.hub.wiring import Wiring
 from lockgate.runs.job import Job
+from lockgate.runs.workspace import clean
 
 log = logging.getLogger("lockgate.dispatcher")
 
@@ -33,6 +34,11 @@ LINGER_S = 20.0
 RECEIVED_GRACE_S = 3.0
 #: A push that moved no ref for this long did not go through.
 RECEIVED_LIMIT_S = 600.0
+#: The queue is looked at this often even if nobody says there is news.
+LOOK_S = 1.0
+#: Workspaces of runs that did not succeed are kept this long to be looked at; then so many runs' at once go.
+KEPT_S = 7 * 86_400.0
+SWEPT_AT_ONCE = 1_000
 #: After a failure from outside (a full disk, a system down) an effect is tried again this often.
 RETRY_S = 5.0
 
@@ -102,21 +108,27 @@ class Dispatcher:
         self._wiring = wiring
         self._wake = wake
         self._active: dict[str, Execution] = {}
+        self._looked_at = 0.0
+        self._finished: list[Execution] = []
+        """Runs that are over but for the removal of their workspaces."""
         self._built: queue.SimpleQueue[tuple[str, LockgateError | None]] = queue.SimpleQueue()
         self._threads: set[threading.Thread] = set()
 
     def loop(self, linger: float) -> None:
         """Work until nothing is left and nothing came for `linger` seconds."""
-        self._take_up(is_first=True)
+        self._take_up()
+        self._sweep()
         idle_since = time.monotonic()
         while True:
             is_busy = self._turn()
+            has_cleaned = self._clean_some()
             now = time.monotonic()
-            if is_busy:
+            if is_busy or has_cleaned:
                 idle_since = now
             elif now - idle_since >= linger:
                 break
-            if self._wait(None if is_busy else max(0.0, idle_since + linger - now)):
+            timeout = 0.0 if has_cleaned else None if is_busy else max(0.0, idle_since + linger - now)
+            if self._wait(timeout):
                 self._take_up()
         for backend in self._wiring.backends.values():
             backend.close()
@@ -129,13 +141,30 @@ class Dispatcher:
             moved = self._fill() or moved
             self._retry()
             for run in [run for run, execution in self._active.items() if execution.is_over]:
-                del self._active[run]
+                self._finished.append(self._active.pop(run))
                 moved = True
             if not moved:
                 return bool(self._active) or bool(self._wiring.index.unfinished())
 
-    def _take_up(self, *, is_first: bool = False) -> None:
+    def _clean_some(self) -> bool:
+        """Remove a workspace while there is nothing better to do; return whether there was one."""
+        for execution in (*self._finished, *self._active.values()):
+            with self._guarded(execution.request.id):
+                if execution.clean_one():
+                    return True
+        self._finished.clear()
+        return False
+
+    def _sweep(self) -> None:
+        """Remove what runs of long ago left to look at, and what a killed dispatcher did not come to."""
+        for project, run in self._wiring.index.take_unswept(time.time() - KEPT_S, SWEPT_AT_ONCE):
+            for folder in (self._wiring.hub.run_folder(project, run) / "jobs").glob("*"):
+                with self._guarded(run):
+                    clean(folder)
+
+    def _take_up(self) -> None:
         """Look at the queue: new runs, cancellations, pushes whose hook died."""
+        self._looked_at = time.monotonic()
         for row in self._wiring.index.unfinished():
             run = row.request.id
             if row.state == "received":
@@ -295,10 +324,10 @@ class Dispatcher:
                 timeouts.append(interval)
         if any(execution.retry_at is not None for execution in self._active.values()):
             timeouts.append(RETRY_S)
-        timeouts.append(1.0 if not self._active and self._wiring.index.unfinished() else 60.0)
+        timeouts.append(LOOK_S)
         readable, _, _ = select.select(fds, [], [], min(timeouts))
         if self._wake in readable:
             with contextlib.suppress(BlockingIOError):
                 os.read(self._wake, 65536)
             return True
-        return not readable
+        return time.monotonic() - self._looked_at >= LOOK_S

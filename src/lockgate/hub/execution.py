@@ -238,7 +238,7 @@ class Execution:
 
     def _persist(self, events: Sequence[Event] | deque[Event]) -> None:
         index, now = self._wiring.index, time.time()
-        before = self.run
+        before, moved = self.run, dict[str, None]()
         with index.transaction():
             index.add_results(self.request.project, self._new_records)
             for event in events:
@@ -248,6 +248,7 @@ class Execution:
                 self._sequence += 1
                 index.add_event(self.request.id, self._sequence, event, now)
                 self.run = after
+                moved.update(dict.fromkeys(after.moved))
                 self._due.extend(effects)
                 self._ended_at = max(now, self._ended_at)
                 if isinstance(event, JobEnded):
@@ -261,27 +262,32 @@ class Execution:
                     )
                 elif isinstance(event, JobStarted):
                     index.set_job_times(self.request.id, event.stage, now, None, None)
-            self._persist_rows(before, now)
+            index.set_jobs(self.run.id, [(stage, self.run.jobs[stage]) for stage in moved])
+            if self.run.state != before.state:
+                self._persist_state(now)
         self._new_records.clear()
-        while self._to_clean:
-            clean(self._to_clean.pop())
 
-    def _persist_rows(self, before: Run, now: float) -> None:
-        index, run = self._wiring.index, self.run
-        if run.jobs is not before.jobs:
-            earlier = before.jobs
-            changed = [(name, job) for name, job in run.jobs.items() if earlier.get(name) is not job]
-            index.set_jobs(run.id, changed)
-        if run.state != before.state:
-            index.set_run(
-                run.id,
-                run.state,
-                started_at=now,
-                ended_at=now if self.is_over else None,
-                cause=run.cause,
-                result_commit=run.result_commit,
-                has_moved_branch=run.has_moved_branch,
-            )
+    def _persist_state(self, now: float) -> None:
+        run = self.run
+        self._wiring.index.set_run(
+            run.id,
+            run.state,
+            started_at=now,
+            ended_at=now if self.is_over else None,
+            cause=run.cause,
+            result_commit=run.result_commit,
+            has_moved_branch=run.has_moved_branch,
+        )
+
+    def clean_one(self) -> bool:
+        """Remove one finished job's workspace; return whether there was one.
+
+        Apart from the job's end, since removing files may take longer than trivial jobs do.
+        """
+        if not self._to_clean:
+            return False
+        clean(self._to_clean.pop())
+        return True
 
     def _perform(self, effect: Effect) -> Sequence[Event]:
         match effect:

@@ -41,10 +41,12 @@ create table runs (
   cause text,
   result_commit text,
   has_moved_branch integer not null default 0,
-  cancelled_by text
+  cancelled_by text,
+  is_swept integer not null default 0
 );
 create index runs_by_project on runs (project, number);
 create index runs_unfinished on runs (state) where ended_at is null;
+create index runs_unswept on runs (ended_at) where is_swept = 0;
 create table jobs (
   run text not null,
   stage text not null,
@@ -229,6 +231,16 @@ class Index:
         where = "where project = ? and state != 'received' and created_at between ? and ?"
         wanted = (row.request.ref, row.request.commit)
         return any((each.request.ref, each.request.commit) == wanted for each in self._runs(where, around))
+
+    def take_unswept(self, ended_before: float, limit: int) -> list[tuple[str, str]]:
+        """Return (project, run) of runs that ended before this time and mark them as swept."""
+        with self._in_words():
+            rows = self._sql.execute(
+                "update runs set is_swept = 1 where number in (select number from runs"
+                " where is_swept = 0 and ended_at < ? order by number limit ?) returning project, id",
+                (ended_before, limit),
+            ).fetchall()
+        return [(row[0], row[1]) for row in rows]
 
     def unfinished(self) -> list[RunRow]:
         """Return every run not ended, received ones too, oldest first."""

@@ -49,7 +49,9 @@ def advance(run: Run, event: Event) -> Step:
     """Return the run after the event, and what is to be done now."""
     if run.state in FINAL_RUN_STATES:
         return run, ()
-    return _advance(event, run)
+    before = replace(run, moved=()) if run.moved else run
+    after, effects = _advance(event, before)
+    return (run if after is before else after), effects
 
 
 def effects_due(run: Run) -> tuple[Effect, ...]:
@@ -110,7 +112,7 @@ def _(event: Planned, run: Run) -> Step:
             dependents[other].append(stage)
     graph = Graph(event.upstream, {stage: tuple(below) for stage, below in dependents.items()})
     jobs = {stage: JobStatus(waits_for=len(above)) for stage, above in event.upstream.items()}
-    run = replace(run, state="running", graph=graph, jobs=jobs, unsettled=len(jobs))
+    run = replace(run, state="running", graph=graph, jobs=jobs, unsettled=len(jobs), moved=tuple(jobs))
     return _decide(run, event.decisions)
 
 
@@ -199,7 +201,8 @@ def _state(run: Run, stage: str) -> str | None:
 
 
 def _with_jobs(run: Run, changed: dict[str, JobStatus], settled: int = 0) -> Run:
-    return replace(run, jobs={**run.jobs, **changed}, unsettled=run.unsettled - settled)
+    jobs = {**run.jobs, **changed}
+    return replace(run, jobs=jobs, unsettled=run.unsettled - settled, moved=(*run.moved, *changed))
 
 
 def _decide(run: Run, decisions: Iterable[Decision]) -> Step:

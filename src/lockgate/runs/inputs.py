@@ -10,7 +10,7 @@ import msgspec
 
 from lockgate.errors import UserError
 from lockgate.git.listing import LINK, SUBMODULE, Entry, Listing, tree_id
-from lockgate.project.globs import compile_glob
+from lockgate.project.globs import compile_glob, fixed_folder, is_glob, may_hold
 from lockgate.project.pipeline import LOCK_FILE, Pipeline, Stage
 from lockgate.runs.fingerprint import source_identity
 
@@ -82,11 +82,8 @@ class Inputs:
 
     def maker(self, path: str) -> str | None:
         """Return the stage that makes this path or a folder around it."""
-        while path:
-            if path in self._makers:
-                return self._makers[path]
-            path = posixpath.dirname(path)
-        return None
+        around = self._made_around(path)
+        return self._makers[around] if around is not None else None
 
     def _is_made(self, path: str) -> bool:
         return self.maker(path) is not None
@@ -115,7 +112,7 @@ class Inputs:
         made = [path for path in self._matching_makes(need) if self._makers[path] != stage.name]
         for path in made:
             artifacts[path] = self._makers[path]
-        if any(mark in need for mark in "*?["):
+        if is_glob(need):
             is_match = compile_glob(need)
             found = [path for path in self._paths if is_match(path)]
             for path in found:
@@ -135,18 +132,27 @@ class Inputs:
             )
 
     def _matching_makes(self, need: str) -> Iterator[str]:
-        if any(mark in need for mark in "*?["):
+        """Yield the made paths that a need takes, lies in, or may find its files in."""
+        is_pattern = is_glob(need)
+        if is_pattern:
             is_match = compile_glob(need)
-            yield from (path for path in self.made if is_match(path))
-            return
-        around = self.maker(need)
+            yield from (path for path in self.made if is_match(path) or may_hold(need, path))
+            need = fixed_folder(need)
+        around = self._made_around(need)
         if around is not None:
-            path = need
-            while path not in self._makers:
-                path = posixpath.dirname(path)
-            yield path
-            return
-        prefix = need + "/"
+            yield around
+        elif not is_pattern:
+            yield from self._made_under(need)
+
+    def _made_around(self, path: str) -> str | None:
+        while path:
+            if path in self._makers:
+                return path
+            path = posixpath.dirname(path)
+        return None
+
+    def _made_under(self, folder: str) -> Iterator[str]:
+        prefix = folder + "/"
         for path in self.made[bisect_left(self.made, prefix) :]:
             if not path.startswith(prefix):
                 break

@@ -9,7 +9,6 @@ import msgspec
 from lockgate.errors import UserError
 from lockgate.git.listing import LINK, Listing
 from lockgate.project.expand import build_pipeline
-from lockgate.project.lines import locate
 from lockgate.project.manifest import Manifest, parse_manifest
 from lockgate.project.pipeline import LOCK_FILE, MANIFEST_FILE, Pipeline
 from lockgate.project.snapshot import Source
@@ -61,7 +60,7 @@ def load(source: Source, overrides: Mapping[str, str], project: str) -> Loaded:
     return Loaded(
         pipeline=pipeline,
         files=files,
-        inputs=Inputs(pipeline, files, targets, _where(path, text)),
+        inputs=Inputs(pipeline, files, targets, _where(manifest)),
         lock=read_lock(early[LOCK_FILE]) if LOCK_FILE in early else {},
     )
 
@@ -69,9 +68,9 @@ def load(source: Source, overrides: Mapping[str, str], project: str) -> Loaded:
 def _parse(path: str, text: str, source: Source) -> Manifest:
     if path == MANIFEST_FILE:
         return parse_manifest(text, path)
-    from lockgate.project.dvc import parse_dvc  # noqa: PLC0415  (YAML: only where a dvc.yaml is)
+    from lockgate.project.dvc import parse_dvc, variable_files  # noqa: PLC0415  (YAML: only for dvc.yaml)
 
-    found = source.read(["params.yaml"])
+    found = source.read(variable_files(text))
     return parse_dvc(text, {name: _decoded(content, name) for name, content in found.items()})
 
 
@@ -99,10 +98,8 @@ def _decoded(content: bytes, path: str) -> str:
         raise UserError(f"{path}:{line}: not UTF-8 text", f"Save {path} as UTF-8.", code="not-utf8") from None
 
 
-def _where(path: str, text: str) -> Where:
+def _where(manifest: Manifest) -> Where:
     def where(group: str, key: str) -> str:
-        if path != MANIFEST_FILE:
-            return f"{path}: "
-        return f"{path}:{locate(text, ('stages', group, key))}: "
+        return manifest.error(("stages", group, key), "", "", code="").message
 
     return where

@@ -52,6 +52,8 @@ class Run(msgspec.Struct, frozen=True):
     cause: str | None = None
     result_commit: str | None = None
     has_moved_branch: bool = False
+    moved: tuple[str, ...] = ()
+    """The stages whose job the newest event changed."""
 
 
 # Events: what happened. Each carries all it needs, so that a run can be replayed from them.
