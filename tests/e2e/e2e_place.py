@@ -182,6 +182,10 @@ class Place:
         with self.index() as index:
             return {job.stage: job for job in index.jobs(run)}
 
+    def states(self, run: str) -> dict[str, str]:
+        """Return the state of each stage of a run."""
+        return {stage: job.state for stage, job in self.jobs(run).items()}
+
     def activities(self, project: str = "p") -> list[Activity]:
         """Return the chain, oldest first."""
         return [activity for _, activity in chain.read(self.repository(project), 10_000)][::-1]
