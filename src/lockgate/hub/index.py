@@ -148,11 +148,13 @@ class Index:
                 self._sql = sqlite3.connect(
                     f"file:{_quoted(path)}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None
                 )
-            else:
-                self._sql = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
-                self._sql.execute("pragma journal_mode = wal")
-                self._sql.execute("pragma synchronous = normal")
-                self._create()
+                if self._sql.execute("pragma user_version").fetchone()[0] == FORMAT:
+                    return
+                self._sql.close()
+            self._sql = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+            self._sql.execute("pragma journal_mode = wal")
+            self._sql.execute("pragma synchronous = normal")
+            self._create()
 
     def close(self) -> None:
         self._sql.close()
