@@ -127,7 +127,7 @@ class Place:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.hub = root / "hub"
-        self.env = dict(os.environ) | {"LOCKGATE_HUB": str(self.hub), "LOCKGATE_LINGER_S": str(LINGER_S)}
+        self.env = dict(os.environ) | {"LOCKGATE_HUB": str(self.hub)}
         #: Stages may leave traces here, outside of every workspace.
         self.outside = root / "outside"
         self.outside.mkdir()
