@@ -77,7 +77,9 @@ class Inputs:
             if stage.params_files[path]:
                 needs.pop(path, None)
         return StageInputs(
-            tuple(sorted(needs.items())), tuple(files.items()), tuple(sorted(artifacts.items()))
+            tuple(sorted((_as_text(need), identity) for need, identity in needs.items())),
+            tuple(files.items()),
+            tuple(sorted(artifacts.items())),
         )
 
     def maker(self, path: str) -> str | None:
@@ -206,3 +208,12 @@ class Inputs:
                     "Put the file itself into the project, or declare `needs` without the link.",
                     code="link-outside",
                 )
+
+
+def _as_text(path: str) -> str:
+    """Records are text: a name with bytes that are none stands in them with `\\xe9` for such a byte."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return path
