@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -54,6 +54,8 @@ class Inputs:
         self._links = links
         self.where = where
         self._folder_ids: dict[str, str] = {}
+        self._taken_by: dict[str, list[str]] = {}
+        self._all_files: tuple[tuple[str, Entry], ...] | None = None
 
     def of(self, name: str, above: Iterable[str]) -> StageInputs:
         """Return a stage's inputs; `above` are all stages it depends on, near and far.
@@ -92,9 +94,10 @@ class Inputs:
 
     def _whole(self, stage: Stage, above: Iterable[str]) -> StageInputs:
         artifacts = tuple((path, other) for other in above for path in self._stages[other].makes)
-        files = tuple(self.sources.items())
-        self._check(stage, self.sources)
-        return StageInputs(((WHOLE, self._folder_id("")),), files, tuple(sorted(artifacts)))
+        if self._all_files is None:
+            self._check(stage, self.sources)
+            self._all_files = tuple(self.sources.items())
+        return StageInputs(((WHOLE, self._folder_id("")),), self._all_files, tuple(sorted(artifacts)))
 
     def _add(
         self,
@@ -114,17 +117,12 @@ class Inputs:
         made = [path for path in self._matching_makes(need) if self._makers[path] != stage.name]
         for path in made:
             artifacts[path] = self._makers[path]
+        found = self._taken(need)
+        files.update((path, self.sources[path]) for path in found)
         if is_glob(need):
-            is_match = compile_glob(need)
-            found = [path for path in self._paths if is_match(path)]
-            for path in found:
-                needs[path] = source_identity(self.sources[path])
-                files[path] = self.sources[path]
-        else:
-            found = list(self._under(need))
-            if found:
-                needs[need] = self._folder_id(need)
-                files.update((path, self.sources[path]) for path in found)
+            needs.update((path, source_identity(self.sources[path])) for path in found)
+        elif found:
+            needs[need] = self._folder_id(need)
         if not found and not made:
             raise UserError(
                 f"{self.where(stage.group, 'needs')}stage {stage.name} needs {need}, "
@@ -154,18 +152,19 @@ class Inputs:
         return None
 
     def _made_under(self, folder: str) -> Iterator[str]:
-        prefix = folder + "/"
-        for path in self.made[bisect_left(self.made, prefix) :]:
-            if not path.startswith(prefix):
-                break
-            yield path
+        return _starting(self.made, folder + "/")
 
     def _under(self, folder: str) -> Iterator[str]:
-        prefix = folder + "/" if folder else ""
-        for path in self._paths[bisect_left(self._paths, prefix) :]:
-            if not path.startswith(prefix):
-                break
-            yield path
+        return _starting(self._paths, folder + "/" if folder else "")
+
+    def _taken(self, need: str) -> list[str]:
+        """Return the source files that a folder holds or a pattern takes; stages often share their needs."""
+        found = self._taken_by.get(need)
+        if found is None:
+            is_match = compile_glob(need) if is_glob(need) else None
+            found = [path for path in self._paths if is_match(path)] if is_match else list(self._under(need))
+            self._taken_by[need] = found
+        return found
 
     def _folder_id(self, folder: str) -> str:
         if folder not in self._folder_ids:
@@ -208,6 +207,14 @@ class Inputs:
                     "Put the file itself into the project, or declare `needs` without the link.",
                     code="link-outside",
                 )
+
+
+def _starting(ordered: Sequence[str], prefix: str) -> Iterator[str]:
+    """Yield the paths that start so, without a look at the others."""
+    for number in range(bisect_left(ordered, prefix), len(ordered)):
+        if not ordered[number].startswith(prefix):
+            break
+        yield ordered[number]
 
 
 def _as_text(path: str) -> str:

@@ -71,6 +71,7 @@ class Planner:
         self._runtime = runtime
         self._known = known
         self._inputs_of: dict[str, StageInputs] = {}
+        self._whole_inputs: dict[tuple[str, ...], StageInputs] = {}
 
     def plan(self, only: Collection[str] = (), force: Collection[str] = ()) -> Plan:
         """Plan the stages named in `only` and all they depend on; none named: all.
@@ -87,8 +88,9 @@ class Planner:
 
     def inputs_of(self, name: str) -> StageInputs:
         if name not in self._inputs_of:
-            above = self._above(name) if self._stages[name].needs is None else ()
-            self._inputs_of[name] = self.inputs.of(name, above)
+            self._inputs_of[name] = (
+                self._whole_inputs_of(name) if self._stages[name].needs is None else self.inputs.of(name, ())
+            )
         return self._inputs_of[name]
 
     def stage(self, name: str) -> Stage:
@@ -177,9 +179,13 @@ class Planner:
                     pending.append(other)
         return chosen
 
-    def _above(self, name: str) -> list[str]:
-        above = self._with_upstream({name}) - {name}
-        return [other for other in self._order if other in above]
+    def _whole_inputs_of(self, name: str) -> StageInputs:
+        """Stages that need everything differ in what lies above them alone: a matrix shares one answer."""
+        nearest = self.upstream[name]
+        if nearest not in self._whole_inputs:
+            above = self._with_upstream({name}) - {name}
+            self._whole_inputs[nearest] = self.inputs.of(name, [o for o in self._order if o in above])
+        return self._whole_inputs[nearest]
 
     def _changed_inside(
         self, previous: StageRecord, needs: Sequence[tuple[str, str]]
