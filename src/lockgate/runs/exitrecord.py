@@ -44,7 +44,7 @@ def read_raw(folder: str) -> ExitRecord | None:
         with open(f"{folder}/{RAW}", "rb", buffering=0) as file:  # noqa: PTH123
             raw = parse_raw(file.read(4096))
             ended_at = os.fstat(file.fileno()).st_mtime
-    except FileNotFoundError:
+    except OSError:
         return None
     if raw is None:
         return None
@@ -95,5 +95,5 @@ def read(folder: str) -> ExitRecord | None:
     try:
         with open(f"{folder}/{FINAL}", "rb", buffering=0) as file:  # noqa: PTH123
             return _decode(file.read())
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError):
         return None

@@ -115,7 +115,7 @@ def _place(workspace: str, inputs: Iterable[Input], makes: Iterable[str]) -> Inv
     placed = []
     for each in inputs:
         parent, _, name = each.path.rpartition("/")
-        if name in _NO_NAMES:
+        if name in _NO_NAMES or each.path[0] == "/":
             raise _outside(each.path)
         if each.is_folder:
             _make_folder(workspace, each.path, made)
@@ -142,7 +142,7 @@ def _make_folder(workspace: str, path: str, made: set[str]) -> None:
     if path in made:
         return
     parent, _, name = path.rpartition("/")
-    if name in _NO_NAMES:
+    if name in _NO_NAMES or path[0] == "/":
         raise _outside(path)
     _make_folder(workspace, parent, made)
     try:
