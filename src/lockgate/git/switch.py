@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lockgate.errors import OutsideError, UserError
 from lockgate.git.contents import AS_WRITTEN
-from lockgate.git.listing import parse_ls_tree
+from lockgate.git.listing import Listing, parse_ls_tree
 from lockgate.git.program import attempt, git
 from lockgate.git.worktree import PLAIN, QUIET, changes, copied_index, git_dir_of
 
@@ -21,6 +21,8 @@ UNDER_WAY = {
     "rebase-merge": "rebase",
     "rebase-apply": "rebase",
 }
+#: So many paths on one command line.
+_CHUNK = 500
 
 
 def operation_under_way(root: Path) -> str | None:
@@ -103,9 +105,8 @@ def _obstacle(root: Path, path: str) -> str | None:
     return path if os.path.lexists(root / path) else None
 
 
-def _has_strangers(folder: Path, name: str, held: object) -> bool:
+def _has_strangers(folder: Path, name: str, held: Listing) -> bool:
     """Return whether a folder holds a file that the snapshot does not."""
-    assert isinstance(held, dict)
     for here, _, names in os.walk(folder):
         inside = os.path.relpath(here, folder)
         stem = name if inside == "." else f"{name}/{inside}"
@@ -119,11 +120,11 @@ def _different(root: Path, paths: Sequence[str], commit: str) -> list[str]:
     if not paths:
         return []
     wanted = parse_ls_tree(git(root, "ls-tree", "-r", "-z", "--full-tree", commit, environment=AS_WRITTEN))
-    found = []
-    for path in paths:
-        oid = git(root, "hash-object", "--no-filters", "--", path).decode().strip()
-        if oid != wanted[path].id:
-            found.append(path)
+    found: list[str] = []
+    for at in range(0, len(paths), _CHUNK):
+        part = paths[at : at + _CHUNK]
+        ids = git(root, "hash-object", "--no-filters", "--", *part).decode().split()
+        found += [path for path, oid in zip(part, ids, strict=True) if oid != wanted[path].id]
     return found
 
 
