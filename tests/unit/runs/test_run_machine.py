@@ -11,9 +11,7 @@ from hypothesis.stateful import (
     MultipleResults,
     RuleBasedStateMachine,
     initialize,
-    invariant,
     multiple,
-    precondition,
     rule,
 )
 
@@ -106,6 +104,7 @@ class RunLife(RuleBasedStateMachine):
         self.history.append(event)
         self.todo.extend(effects)
         self.check_step(before, effects)
+        self.whole()
         return event
 
     def check_step(self, before: Run, effects: tuple[Effect, ...]) -> None:
@@ -160,12 +159,22 @@ class RunLife(RuleBasedStateMachine):
 
     # What the world may do
 
-    @precondition(lambda self: self.todo)
-    @rule(target=events, data=st.data())
-    def perform(self, data: st.DataObject) -> MultipleResults[Event]:
-        """One effect is performed; an answer to a question may be good or bad."""
-        effect = self.todo.pop(data.draw(st.integers(0, len(self.todo) - 1)))
-        return multiple(*self.done(effect, is_well=data.draw(RARELY_NOT)))
+    @rule(target=events, data=st.data(), steps=st.integers(1, 4))
+    def goes_on(self, data: st.DataObject, steps: int) -> MultipleResults[Event]:
+        """Effects are performed, with good or bad answers; the backend tells of jobs, maybe once more."""
+        happened: list[Event] = []
+        for _ in range(steps):
+            choices: list[Effect | str] = [*self.todo, *sorted(self.backend)]
+            if choices:
+                at = data.draw(st.integers(0, len(choices) - 1))
+                chosen = choices[at]
+                if isinstance(chosen, str):
+                    news = data.draw(st.sampled_from(["started", "ended", "ended", "refused"]))
+                    happened.append(self.told(chosen, news))
+                else:
+                    del self.todo[at]
+                    happened += self.done(chosen, is_well=data.draw(RARELY_NOT))
+        return multiple(*happened)
 
     def done(self, effect: Effect, *, is_well: bool) -> list[Event]:
         match effect:
@@ -207,15 +216,6 @@ class RunLife(RuleBasedStateMachine):
         for other in self.graph[stage]:
             found |= {other} | self.above(other)
         return found
-
-    @precondition(lambda self: self.backend)
-    @rule(target=events, data=st.data())
-    def report(self, data: st.DataObject) -> Event:
-        """The backend tells of one of its jobs, maybe not for the first time."""
-        return self.told(
-            data.draw(st.sampled_from(sorted(self.backend))),
-            data.draw(st.sampled_from(["started", "ended", "ended", "refused"])),
-        )
 
     def told(self, stage: str, news: str) -> Event:
         if news == "started":
@@ -265,12 +265,8 @@ class RunLife(RuleBasedStateMachine):
         assert self.asked["record"] == 1
         self.whole()
 
-    # What holds at every moment
-
-    @invariant()
     def whole(self) -> None:
-        if not hasattr(self, "run"):
-            return
+        """What holds at every moment."""
         run, jobs = self.run, self.run.jobs
         settled = {stage for stage, job in jobs.items() if job.state in SETTLED_JOB_STATES}
         assert run.unsettled == len(jobs) - len(settled)
@@ -301,6 +297,6 @@ class RunLife(RuleBasedStateMachine):
 
 
 RunLife.TestCase.settings = settings(
-    max_examples=80, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=80, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 TestRunLife = RunLife.TestCase
