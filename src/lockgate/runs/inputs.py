@@ -63,6 +63,9 @@ class Inputs:
         Raises `UserError`: `need-missing`, `link-outside`, `submodule`.
         """
         stage = self._stages[name]
+        notebook = stage.notebook
+        if notebook is not None and notebook not in self.sources and not self._is_made(notebook):
+            raise self._missing(stage, "notebook", notebook)
         if stage.needs is None:
             return self._whole(stage, above)
         needs: dict[str, str] = {}
@@ -124,12 +127,15 @@ class Inputs:
         elif found:
             needs[need] = self._folder_id(need)
         if not found and not made:
-            raise UserError(
-                f"{self.where(stage.group, 'needs')}stage {stage.name} needs {need}, "
-                "which is not in the project and no stage makes",
-                f"Add the file (git add {need}), correct the path, or let a stage make it.",
-                code="need-missing",
-            )
+            raise self._missing(stage, "needs", need)
+
+    def _missing(self, stage: Stage, key: str, path: str) -> UserError:
+        return UserError(
+            f"{self.where(stage.group, key)}stage {stage.name} needs {path}, "
+            "which is not in the project and no stage makes",
+            f"Add the file (git add {path}), correct the path, or let a stage make it.",
+            code="need-missing",
+        )
 
     def _matching_makes(self, need: str) -> Iterator[str]:
         """Yield the made paths that a need takes, lies in, or may find its files in."""
