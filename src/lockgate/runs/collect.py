@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from lockgate.data.digest import Listed, folder_listing, md5_of, md5_of_file
@@ -47,8 +47,8 @@ class Collector:
     def collect(self, stage: Stage, workspace: Path) -> tuple[Artifact, ...]:
         """Return everything the stage declares to make.
 
-        Raises `UserError`: `make-missing`, `make-outside` (a link that leads out of the workspace),
-        `make-special` (a pipe, socket or device).
+        Raises `UserError`: `make-missing`, `make-outside` (a link that leads out of the workspace or in a
+        ring), `make-special` (a pipe, socket or device), `path-unsafe` (a name that cannot be kept).
         """
         missing = [path for path in stage.makes if not os.path.lexists(workspace / path)]
         if missing:
@@ -72,6 +72,7 @@ class Collector:
 
     def _take(self, stage: Stage, workspace: Path, path: str) -> Artifact:
         place = workspace / path
+        _require_inside(workspace, place.parent, path)
         status = _look(workspace, place, path)
         if stat.S_ISDIR(status.st_mode):
             return self._take_folder(stage, workspace, path)
@@ -104,6 +105,7 @@ class Collector:
             oid = self._repository.edit_tree(None, entries) if entries else EMPTY_TREE
             md5 = md5_of(listing) + ".dir"
         else:
+            _require_text(name for name, _ in files)
             for (name, _), row in zip(files, listed, strict=True):
                 self._store.put(workspace / name, row.md5)
             md5 = self._store.put_listing(listing)
@@ -134,8 +136,8 @@ def size_of(workspace: Path, makes: Sequence[str]) -> int:
     return total
 
 
-def _walk(workspace: Path, folder: str) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield every file under a folder by its path in the workspace, sorted."""
+def _walk(workspace: Path, folder: str, around: tuple[str, ...] = ()) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield every file under a folder by its path in the workspace, sorted; `around`: the links walked."""
     for here, folders, names in os.walk(workspace / folder):
         folders.sort()
         inside = os.path.relpath(here, workspace)
@@ -143,7 +145,10 @@ def _walk(workspace: Path, folder: str) -> Iterator[tuple[str, os.stat_result]]:
             path = posixpath.join(inside, name)
             status = _look(workspace, workspace / path, path)
             if stat.S_ISDIR(status.st_mode):
-                yield from _walk(workspace, path)
+                target, place = os.path.realpath(workspace / path), os.path.realpath(here)
+                if target in around or f"{place}/".startswith(f"{target}/"):
+                    raise _misleading(workspace, path, "a folder around it")
+                yield from _walk(workspace, path, (*around, target))
             else:
                 yield path, status
 
@@ -151,14 +156,11 @@ def _walk(workspace: Path, folder: str) -> Iterator[tuple[str, os.stat_result]]:
 def _look(workspace: Path, place: Path, path: str) -> os.stat_result:
     status = place.lstat()
     if stat.S_ISLNK(status.st_mode):
-        target = place.resolve()
-        if not target.is_relative_to(workspace.resolve()) or not target.exists():
-            raise UserError(
-                f"{path} is a link to {place.readlink()}, which is not in the workspace",
-                "Write the file itself at that path: a result must stand on its own.",
-                code="make-outside",
-            )
-        status = target.stat()
+        _require_inside(workspace, place, path)
+        try:
+            status = place.stat()
+        except OSError:
+            raise _misleading(workspace, path, "nothing") from None
     if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
         raise UserError(
             f"{path} is a pipe, socket or device, which cannot be a result",
@@ -166,3 +168,34 @@ def _look(workspace: Path, place: Path, path: str) -> os.stat_result:
             code="make-special",
         )
     return status
+
+
+def _require_inside(workspace: Path, place: Path, path: str) -> None:
+    """Refuse a path whose own link, or one among the folders above it, leads out of the workspace."""
+    root, real = os.path.realpath(workspace), os.path.realpath(place)
+    if real != root and not real.startswith(f"{root}/"):
+        raise _misleading(workspace, path, f"{real}, which is not in the workspace")
+
+
+def _misleading(workspace: Path, path: str, where: str) -> UserError:
+    place = workspace / path
+    link = f"{path} is a link to {place.readlink()}" if place.is_symlink() else f"{path} lies behind a link"
+    return UserError(
+        f"{link} and leads to {where}",
+        "Write the file itself at that path: a result must stand on its own.",
+        code="make-outside",
+    )
+
+
+def _require_text(paths: Iterable[str]) -> None:
+    """A folder's listing in the store is JSON, whose names are text."""
+    for path in paths:
+        try:
+            path.encode()
+        except UnicodeEncodeError:
+            shown = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+            raise UserError(
+                f"the name of {shown} is not UTF-8, so the store cannot list it",
+                "Write it under a name in UTF-8.",
+                code="path-unsafe",
+            ) from None
