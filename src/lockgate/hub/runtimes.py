@@ -311,12 +311,14 @@ class Runtimes:
             raise uv.failure(said, "building the runtime", f"The full log: {log}", "runtime-build-failed")
 
     def _warm_fonts(self, digest: str) -> None:
-        """Let matplotlib list the fonts now, beside everything else, so that the first job need not wait.
+        """Fix the ids in SVGs; let matplotlib list the fonts now, so that the first job need not wait.
 
         matplotlib writes the list under a lock of its own, and a job that comes first makes it itself.
         """
         cache = self.cache_path(digest) / "matplotlib"
         cache.mkdir(parents=True, exist_ok=True)
+        # Else the ids in every SVG are random (matplotlib, backend_svg.py, _make_id)
+        (cache / "matplotlibrc").write_text("svg.hashsalt: lockgate\n", "utf-8")
         subprocess.run(
             [
                 "/bin/sh",
