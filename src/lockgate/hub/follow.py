@@ -8,9 +8,10 @@ from typing import Literal
 
 import msgspec
 
+from lockgate.errors import OutsideError
 from lockgate.hub.directory import Hub
 from lockgate.hub.index import Index
-from lockgate.hub.queue import ensure_dispatcher
+from lockgate.hub.queue import ensure_dispatcher, last_words
 from lockgate.project.quantities import duration_words
 from lockgate.runs.run import (
     Event,
@@ -27,6 +28,8 @@ from lockgate.runs.runid import short
 _NAP_S, _LONGEST_NAP_S = 0.004, 0.05
 #: A run that stands still this long gets its dispatcher looked after.
 _STILL_S = 2.0
+#: So often a dispatcher is started anew without any news before it is said to be failing.
+_STARTS_AT_MOST = 3
 #: Above so many stages a member wants counts, not names.
 _NAMED_AT_MOST = 60
 
@@ -93,17 +96,18 @@ class _Followed:
 def follow(hub: Hub, index: Index, runs: Sequence[str]) -> Iterator[Progress]:
     """Yield what happens to these runs, from their beginning, until all have ended."""
     open_runs = {run: _Followed(run) for run in runs}
-    nap, seen, moved_at = _NAP_S, -1, time.monotonic()
+    nap, seen, moved_at, starts = _NAP_S, -1, time.monotonic(), 0
     while open_runs:
         now_seen = index.changes_seen()
         if now_seen == seen:
             time.sleep(nap)
             nap = min(nap * 1.2, _LONGEST_NAP_S)
             if time.monotonic() - moved_at > _STILL_S:
-                ensure_dispatcher(hub)
+                starts += ensure_dispatcher(hub)
+                _check_starts(hub, starts)
                 moved_at = time.monotonic()
             continue
-        seen, nap, moved_at = now_seen, _NAP_S, time.monotonic()
+        seen, nap, moved_at, starts = now_seen, _NAP_S, time.monotonic(), 0
         for run in list(open_runs):
             followed = open_runs[run]
             row = index.run(run)
@@ -125,6 +129,16 @@ def follow(hub: Hub, index: Index, runs: Sequence[str]) -> Iterator[Progress]:
                         row.has_moved_branch,
                         max(0.0, (row.ended_at or 0.0) - row.created_at),
                     )
+
+
+def _check_starts(hub: Hub, starts: int) -> None:
+    """A dispatcher that dies each time it is started will not do the work however long one waits."""
+    if starts > _STARTS_AT_MOST:
+        raise OutsideError(
+            f"the hub's dispatcher ends as soon as it is started: {last_words(hub)}",
+            f"The run stays queued. On the hub's host: lockgate hub doctor --hub {hub.root}",
+            code="dispatcher-failing",
+        )
 
 
 def lines_of(progress: Progress, *, is_json: bool) -> Iterator[str]:

@@ -223,6 +223,37 @@ class Index:
             (state, started_at, ended_at, cause, result_commit, int(has_moved_branch), run),
         )
 
+    def restore_run(self, row: RunRow, jobs: Sequence[JobRow]) -> None:
+        """Put an ended run back as it was recorded, under a new number; one that is there stays."""
+        self._do(
+            "insert into runs (id, project, state, request, receipt, created_at, started_at, ended_at, cause,"
+            " result_commit, has_moved_branch, cancelled_by) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " on conflict (id) do nothing",
+            (
+                row.request.id,
+                row.request.project,
+                row.state,
+                _encode(row.request),
+                _encode(row.receipt),
+                row.created_at,
+                row.started_at,
+                row.ended_at,
+                row.cause,
+                row.result_commit,
+                int(row.has_moved_branch),
+                row.cancelled_by,
+            ),
+        )
+        rows = [
+            (
+                row.request.id, job.stage, position, job.state, job.reason, job.cause, job.reused_from,
+                job.started_at, job.ended_at, job.peak_memory_bytes,
+            )
+            for position, job in enumerate(jobs)
+        ]  # fmt: skip
+        with self._in_words():
+            self._sql.executemany("insert or replace into jobs values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
     def request_cancel(self, run: str, by: str) -> bool:
         """Ask the dispatcher to end a run; return False where it has ended already."""
         return self._do("update runs set cancelled_by = ? where id = ? and ended_at is null", (by, run)) == 1

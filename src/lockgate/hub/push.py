@@ -59,7 +59,7 @@ def parse_options(environment: Mapping[str, str]) -> Options:
         name, equals, value = word.partition("=")
         if word in flags:
             flags[word] = True
-        elif name in lists and value:
+        elif name in lists and value.strip(","):
             lists[name] += [stage for stage in value.split(",") if stage] if "@" not in value else [value]
         elif name == "backend" and value:
             backend = value

@@ -41,13 +41,13 @@ def queued_requests(repository: Path) -> list[Request]:
     return requests
 
 
-def ensure_dispatcher(hub: Hub) -> None:
-    """Wake the hub's dispatcher, or start one apart from this process and its terminal.
+def ensure_dispatcher(hub: Hub) -> bool:
+    """Wake the hub's dispatcher, or start one apart from this process; return whether one was started.
 
     Raises `OutsideError` (`dispatcher-not-started`).
     """
     if wake_up(hub):
-        return
+        return False
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         log = os.open(hub.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -61,6 +61,16 @@ def ensure_dispatcher(hub: Hub) -> None:
             f"On the hub's host: lockgate hub doctor --hub {hub.root}",
             code="dispatcher-not-started",
         ) from error
+    return True
+
+
+def last_words(hub: Hub) -> str:
+    """Return the last line of the dispatcher's log."""
+    try:
+        lines = hub.log.read_text("utf-8", "replace").strip().splitlines()
+    except OSError:
+        return ""
+    return lines[-1] if lines else ""
 
 
 def _spawn_detached(hub: Hub, environment: dict[str, str], log: int) -> None:

@@ -1,0 +1,228 @@
+"""Building the index anew from every project's chain and queue."""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from lockgate.activity.chain import FILE_NAME, entry_ids, parse
+from lockgate.activity.entry import Activity
+from lockgate.errors import OutsideError, UserError
+from lockgate.git.contents import read_many
+from lockgate.git.program import attempt, git
+from lockgate.hub.directory import Hub
+from lockgate.hub.dispatcher import DispatcherLock
+from lockgate.hub.index import Index, JobRow, Request, RunRow
+from lockgate.hub.queue import QUEUE, ensure_dispatcher
+from lockgate.runs.job import ExitRecord
+from lockgate.runs.record import StageRecord
+from lockgate.runs.run import Outcome
+from lockgate.runs.runid import is_run_id, made_at
+
+#: A run's id tells when it was asked for, unless the clock that made it was off by more than this.
+_CLOCK_TRUST_S = 86_400.0
+_SIDES = ("", "-wal", "-shm")
+
+
+class Reindexed(msgspec.Struct, frozen=True):
+    """What the new index holds, and where the old one lies (None: there was none)."""
+
+    run_count: int
+    result_count: int
+    queued_count: int
+    old: str | None
+    problems: tuple[str, ...]
+    """What could not be read; everything else is in the index."""
+
+
+class _Stage(msgspec.Struct, frozen=True):
+    stage: str
+    state: str
+    reason: str = ""
+    cause: str | None = None
+    reused_from: str | None = None
+    exit: ExitRecord | None = None
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """The evidence of `run.finished`, as recording writes it."""
+
+    request: Request
+    outcome: Outcome
+    started_at: str
+    result: str | None = None
+    has_moved_branch: bool = False
+    cause: str | None = None
+    stages: tuple[_Stage, ...] = ()
+    records: tuple[StageRecord, ...] = ()
+
+
+class Restored(msgspec.Struct, frozen=True):
+    row: RunRow
+    jobs: tuple[JobRow, ...]
+    records: tuple[StageRecord, ...]
+
+
+def reindex(hub: Hub) -> Reindexed:
+    """Build the index anew, the old one moved aside; queued runs are queued again, the dispatcher woken.
+
+    Raises `UserError` (`dispatcher-running`), `OutsideError` (`index-unavailable`, `git-failed`).
+    """
+    with DispatcherLock(hub) as lock:
+        if not lock.acquire():
+            raise UserError(
+                "the hub's dispatcher is at work, and the index is its memory",
+                "Wait until it has ended (it does when idle), or end it; jobs go on: lockgate hub doctor",
+                code="dispatcher-running",
+            )
+        found = _build(hub)
+    if found.queued_count:
+        ensure_dispatcher(hub)
+    return found
+
+
+def _build(hub: Hub) -> Reindexed:
+    draft = hub.index.with_name(hub.index.name + ".new")
+    for side in _SIDES:
+        Path(f"{draft}{side}").unlink(missing_ok=True)
+    problems: list[str] = []
+    index = Index(draft)
+    runs, results = _restore_ended(hub, index, problems)
+    queued = _restore_queue(hub, index, problems)
+    _keep_received(hub, index)
+    index.close()
+    old = _swap(hub.index, draft)
+    # A push may have been queued while this went on
+    index = Index(hub.index)
+    queued += _restore_queue(hub, index, [])
+    index.close()
+    return Reindexed(runs, results, queued, str(old) if old else None, tuple(problems))
+
+
+def _restore_ended(hub: Hub, index: Index, problems: list[str]) -> tuple[int, int]:
+    runs = results = 0
+    streams = [ended_runs(hub.repository(project), project, problems) for project in hub.projects()]
+    with index.transaction():
+        for restored in heapq.merge(*streams, key=lambda each: each.row.created_at):
+            index.restore_run(restored.row, restored.jobs)
+            index.add_results(restored.row.request.project, restored.records)
+            runs += 1
+            results += len(restored.records)
+    return runs, results
+
+
+def ended_runs(repository: Path, project: str, problems: list[str]) -> Iterator[Restored]:
+    """Yield every run whose end the chain tells, oldest first; what cannot be read goes to `problems`."""
+    try:
+        ids = entry_ids(repository)[::-1]
+    except OutsideError as error:
+        problems.append(f"{project}: {error.message}")
+        return
+    for oid, found in zip(ids, read_many(repository, [f"{oid}:{FILE_NAME}" for oid in ids]), strict=True):
+        try:
+            if found is None:
+                raise ValueError(f"it has no {FILE_NAME}")
+            activity = parse(found.content)
+            if activity.kind == "run.finished":
+                yield restore(activity, project)
+        except ValueError as error:
+            problems.append(f"{project}: entry {oid}: {error}")
+
+
+def restore(activity: Activity, project: str) -> Restored:
+    """Return a run's rows from the activity of its end. Raises ValueError for evidence of another form."""
+    ended = msgspec.convert(activity.evidence, Ended)
+    # A project may have been renamed on the hub since
+    request = msgspec.structs.replace(ended.request, project=project)
+    started_at, ended_at = _seconds(ended.started_at), _seconds(activity.at)
+    row = RunRow(
+        number=0,
+        request=request,
+        state=ended.outcome,
+        created_at=_asked_at(request.id, started_at),
+        started_at=started_at,
+        ended_at=ended_at,
+        cause=ended.cause,
+        result_commit=ended.result,
+        has_moved_branch=ended.has_moved_branch,
+    )
+    return Restored(row, tuple(_job(stage) for stage in ended.stages), ended.records)
+
+
+def _job(stage: _Stage) -> JobRow:
+    exit_record = stage.exit or ExitRecord()
+    return JobRow(
+        stage=stage.stage,
+        state=stage.state,
+        reason=stage.reason,
+        cause=stage.cause,
+        reused_from=stage.reused_from,
+        started_at=exit_record.started_at,
+        ended_at=exit_record.ended_at,
+        peak_memory_bytes=exit_record.peak_memory_bytes,
+    )
+
+
+def _seconds(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+def _asked_at(run: str, started_at: float) -> float:
+    if not is_run_id(run):
+        return started_at
+    asked_at = made_at(run)
+    return asked_at if 0 <= started_at + 1 - asked_at < _CLOCK_TRUST_S else started_at
+
+
+def _restore_queue(hub: Hub, index: Index, problems: list[str]) -> int:
+    """Queue every request whose ref is left; let go the refs of runs whose end is on the chain."""
+    count = 0
+    for project in hub.projects():
+        repository = hub.repository(project)
+        for ref in sorted(git(repository, "for-each-ref", "--format=%(refname)", QUEUE).decode().split()):
+            run = ref.removeprefix(QUEUE)
+            row = index.run(run)
+            if row is not None:
+                if row.ended_at is not None:
+                    attempt(repository, "update-ref", "-d", ref)
+                continue
+            try:
+                content = git(repository, "cat-file", "tag", ref).partition(b"\n\n")[2]
+                request = msgspec.json.decode(content, type=Request)
+            except (ValueError, OutsideError) as error:
+                problems.append(f"{project}: {ref}: {error}")
+                continue
+            index.add_run(request, "queued", made_at(run) if is_run_id(run) else 0.0)
+            count += 1
+    return count
+
+
+def _keep_received(hub: Hub, index: Index) -> None:
+    """Pushes under way are known to the old index alone; where it can be read, they stay known."""
+    if not hub.index.exists():
+        return
+    with contextlib.suppress(OutsideError):
+        old = Index(hub.index, is_read_only=True)
+        for row in old.unfinished():
+            if row.state == "received":
+                index.add_run(row.request, "received", row.created_at, row.receipt)
+        old.close()
+
+
+def _swap(place: Path, draft: Path) -> Path | None:
+    """Put the new index into place, the old one beside it under the next free number."""
+    old: Path | None = None
+    if place.exists():
+        number = 1
+        while (old := place.with_name(f"{place.name}.old-{number}")).exists():
+            number += 1
+        for side in _SIDES:
+            with contextlib.suppress(FileNotFoundError):
+                Path(f"{place}{side}").rename(f"{old}{side}")
+    draft.rename(place)
+    return old
