@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shlex
@@ -82,18 +81,18 @@ def mend(hub: Hub) -> None:
 
 
 def dispatcher_pid(hub: Hub) -> str | None:
-    """Return the process id of the dispatcher at work (`?` if it has not said), or None where none is."""
+    """Return the process id of the dispatcher at work (`?` if it has not said), or None where none is.
+
+    Asked of the pipe, which only a dispatcher reads: trying the lock could keep one from starting.
+    """
     try:
-        handle = os.open(hub.lock, os.O_RDWR | os.O_CLOEXEC)
+        os.close(os.open(hub.wake, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
     except OSError:
         return None
     try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return hub.lock.read_text("ascii", "replace").strip() or "?"
     except OSError:
-        return os.read(handle, 32).decode("ascii", "replace").strip() or "?"
-    finally:
-        os.close(handle)
-    return None
+        return "?"
 
 
 def _git() -> Finding:

@@ -80,13 +80,13 @@ def reindex(hub: Hub) -> Reindexed:
                 "Wait until it has ended (it does when idle), or end it; jobs go on: lockgate hub doctor",
                 code="dispatcher-running",
             )
-        found = _build(hub)
-    if found.queued_count:
+        found, has_work = _build(hub)
+    if has_work:
         ensure_dispatcher(hub)
     return found
 
 
-def _build(hub: Hub) -> Reindexed:
+def _build(hub: Hub) -> tuple[Reindexed, bool]:
     draft = hub.index.with_name(hub.index.name + ".new")
     for side in _SIDES:
         Path(f"{draft}{side}").unlink(missing_ok=True)
@@ -100,8 +100,9 @@ def _build(hub: Hub) -> Reindexed:
     # A push may have been queued while this went on
     index = Index(hub.index)
     queued += _restore_queue(hub, index, [])
+    has_work = bool(index.unfinished())
     index.close()
-    return Reindexed(runs, results, queued, str(old) if old else None, tuple(problems))
+    return Reindexed(runs, results, queued, str(old) if old else None, tuple(problems)), has_work
 
 
 def _restore_ended(hub: Hub, index: Index, problems: list[str]) -> tuple[int, int]:

@@ -25,5 +25,13 @@ def is_run_id(text: str) -> bool:
     return len(text) == LENGTH and text[0] <= "7" and all(character in _ALPHABET for character in text)
 
 
+def made_at(run: str) -> float:
+    """Return when an id was made, by the clock of who made it: seconds since the epoch."""
+    value = 0
+    for character in run[:10]:
+        value = value << 5 | _ALPHABET.index(character)
+    return value / 1000
+
+
 def short(run: str) -> str:
     return run[-SHOWN:]

@@ -1,0 +1,31 @@
+"""`lockgate hub`: making hubs and looking after them."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import click
+
+from lockgate.cli.group import LazyGroup
+
+
+class HubGroup(LazyGroup):
+    table: ClassVar[dict[str, tuple[str, str]]] = {
+        "init": ("lockgate.cli.hub_init", "Make a directory a hub."),
+        "add-project": ("lockgate.cli.hub_add_project", "Add a project, ready to clone and push to."),
+        "doctor": ("lockgate.cli.hub_doctor", "Look whether a hub is well; --fix mends."),
+        "reindex": ("lockgate.cli.hub_reindex", "Build the index anew from git."),
+        "dispatch": ("lockgate.cli.hub_dispatch", "Run what is queued, in this terminal."),
+    }
+
+
+@click.group("hub", cls=HubGroup)
+def command() -> None:
+    """Make and look after hubs. A hub is a directory; nothing needs to be started or installed as a service.
+
+    \b
+    Example, for a team on one machine:
+      lockgate hub init /srv/hub
+      lockgate hub add-project flights --hub /srv/hub
+      git remote add hub /srv/hub/repositories/flights.git
+    """
