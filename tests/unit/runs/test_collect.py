@@ -161,7 +161,7 @@ def test_links_that_lead_outside_are_refused(
     fill(workspace, {"folder/deep/x": b"x"})
     (workspace / place).symlink_to("../" * place.count("/") + target if target[0] == "." else target)
     with pytest.raises(
-        UserError, match=" and leads to (nothing$|/.*, which is not in the workspace$)"
+        UserError, match=r" and leads to (nothing|/.*, which is not in the workspace)\n"
     ) as caught:
         collector.collect(stage(place.split("/")[0]), workspace)
     assert caught.value.code == "make-outside"
