@@ -12,11 +12,28 @@ from lockgate.errors import OutsideError
 #: Quarantined objects of a push under way, see git-receive-pack(1), "Quarantine environment".
 QUARANTINE = ("GIT_QUARANTINE_PATH", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
 
+#: How a person reaches other hosts and where their configuration lies, see git(1): no repository's affair.
+_PERSONAL = frozenset(
+    {
+        "GIT_SSH",
+        "GIT_SSH_COMMAND",
+        "GIT_SSH_VARIANT",
+        "GIT_ASKPASS",
+        "GIT_PROXY_COMMAND",
+        "GIT_CONFIG_GLOBAL",
+        "GIT_CONFIG_SYSTEM",
+        "GIT_CONFIG_NOSYSTEM",
+        "GIT_EXEC_PATH",
+    }
+)
+
 
 def clean_environment(keep: tuple[str, ...] = ()) -> dict[str, str]:
-    """Return this process's environment without git's own variables, which would lead git astray."""
+    """Return this process's environment without the variables that would lead git to another repository."""
     return {
-        name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name in keep
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("GIT_") or name in _PERSONAL or name in keep
     } | {"GIT_TERMINAL_PROMPT": os.environ.get("GIT_TERMINAL_PROMPT", "1"), "LC_ALL": "C.UTF-8"}
 
 
