@@ -181,7 +181,7 @@ def many(scratch: Path, quick: bool) -> list[Row]:
         sh(f"{LOCKGATE} init", folder, env)
         (folder / "out").mkdir()
         xargs = f"seq 0 {count - 1} | xargs -P2 -I{{}} sh -c 'cat in/{{}}.txt > out/{{}}.txt'"
-        floors.append(timed(lambda f=folder: sh(xargs, f, env)))  # type: ignore[misc]
+        floors.append(timed(lambda f=folder, script=xargs: sh(script, f, env)))
         shutil.rmtree(folder / "out")
         ours.append(timed(program([LOCKGATE, "run"], folder, env)))
         if len(list((folder / "out").iterdir())) != count:
@@ -219,9 +219,9 @@ def runtime(scratch: Path, quick: bool) -> list[Row]:
             f"{uv} venv -q --python {interpreter} {venv} && {uv} pip sync -q --require-hashes"
             f" --compile-bytecode --python {venv}/bin/python {lock}"
         )
-        floor = timed(lambda s=script: sh(s, scratch, env))  # type: ignore[misc]
-        ours_ms = timed(lambda d=digest: runtimes.build(d, text, "requirements", interpreter))  # type: ignore[misc]
-        again_ms = timed(lambda d=digest: Runtimes(runtimes.folder).ready(d))  # type: ignore[misc]
+        floor = timed(lambda s=script: sh(s, scratch, env))
+        ours_ms = timed(lambda d=digest: runtimes.build(d, text, "requirements", interpreter))
+        again_ms = timed(lambda d=digest: Runtimes(runtimes.folder).ready(d))
         if number:
             floors.append(floor)
             ours.append(ours_ms)

@@ -17,8 +17,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import cases  # noqa: E402
-from measure import Row  # noqa: E402
+import cases
+from measure import Row
 
 
 def main() -> int:

@@ -19,6 +19,7 @@ from lockgate.git.place import checkout_paths
 from lockgate.git.program import git
 from lockgate.git.worktree import remotes
 from lockgate.hub.address import REMOTE, LocalHub, RemoteHub, of_url
+from lockgate.hub.history import SEARCHED, entries, refresh, result_of
 from lockgate.project.pipeline import LOCK_FILE
 from lockgate.project.snapshot import CommitSource, WorktreeSource
 from lockgate.runs.lockfile import read_lock
@@ -38,6 +39,28 @@ def fetch_commit(root: Path, commit: str) -> None:
 
     if attempt(root, "cat-file", "-e", f"{commit}^{{commit}}")[0] != 0:
         git(root, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", REMOTE, commit)
+
+
+def fetch_run(root: Path, run: str, *, is_forced: bool) -> Fetched:
+    """Write what a run made into the work tree, found by the chain. Raises `UserError` (`run-unknown`)."""
+    refresh(root)
+    result, snapshot = result_of(entries(root, SEARCHED), run)
+    fetch_commit(root, result)
+    fetch_commit(root, snapshot)
+    done = place_results(root, snapshot, result)
+    taken: tuple[str, ...] = ()
+    if is_forced and done.kept:
+        taken = tuple(checkout_paths(root, result, done.kept))
+    large = place_large(root, artifacts_at(root, result))
+    kept = () if is_forced else done.kept
+    return Fetched(tuple(sorted({*done.written, *taken, *large})), kept)
+
+
+def fetch_named(root: Path) -> Fetched:
+    """Write the large artifacts that the work tree's lock file names."""
+    content = WorktreeSource(root).read([LOCK_FILE]).get(LOCK_FILE)
+    records = read_lock(content) if content else {}
+    return Fetched(place_large(root, [a for record in records.values() for a in record.artifacts]), ())
 
 
 def place_results(root: Path, snapshot: str, result: str) -> Fetched:

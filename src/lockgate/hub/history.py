@@ -24,6 +24,10 @@ from lockgate.runs.inputs import WHOLE
 #: The variables by which a member tells git how to reach a host.
 _SSH = ("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT")
 ADDED = "project.added"
+#: So many entries back a run is looked for.
+SEARCHED = 100_000
+#: So many characters of an id name a run.
+SHORTEST = 4
 
 
 class Refreshed(msgspec.Struct, frozen=True):
@@ -210,3 +214,26 @@ def added_entry(repository: Path) -> str | None:
     )  # fmt: skip
     found = output.decode().split()
     return found[0] if code == 0 and found else None
+
+
+def result_of(found: Iterable[Entry], text: str) -> tuple[str, str]:
+    """Return the result commit and the snapshot of the run meant by the end of an id; `latest`: the newest.
+
+    Raises `UserError` (`run-unknown`).
+    """
+    ending = text.strip().upper()
+    for entry in found:
+        run, evidence = entry.activity.run, entry.activity.evidence
+        if run is None or entry.activity.kind != "run.finished":
+            continue
+        if text == "latest" or (len(ending) >= SHORTEST and run.endswith(ending)):
+            request = evidence.get("request")
+            snapshot = request.get("commit") if isinstance(request, dict) else None
+            result = evidence.get("result")
+            if isinstance(snapshot, str) and isinstance(result, str):
+                return result, snapshot
+    raise UserError(
+        f"the activity chain knows no run {text} that has ended",
+        "The runs there are: lockgate runs; give at least 4 characters of the id.",
+        code="run-unknown",
+    )

@@ -14,15 +14,13 @@ from lockgate.git.program import attempt, git
 from lockgate.git.switch import require_branch, switch
 from lockgate.git.worktree import changes, commit_tree, snapshot
 from lockgate.hub.fetching import fetch_commit
-from lockgate.hub.history import Entry, entries
+from lockgate.hub.history import SEARCHED, Entry, entries
 from lockgate.project.pipeline import LOCK_FILE
 from lockgate.project.snapshot import CommitSource
 from lockgate.runs.lockfile import read_lock
 from lockgate.runs.runid import LENGTH, short
 
 UNDO = "refs/lockgate/undo/"
-#: So many of the newest entries are searched.
-SEARCHED = 100_000
 
 _HEX = re.compile(r"[0-9a-f]{4,40}")
 _ENDING = re.compile(r"[0-9A-HJKMNP-TV-Z]{4,26}")
