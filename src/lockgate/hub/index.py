@@ -166,10 +166,12 @@ class Index:
             self._sql.execute("begin immediate")
             try:
                 yield
+                self._sql.execute("commit")
             except BaseException:
-                self._sql.execute("rollback")
+                # A full disk may have ended the transaction already
+                if self._sql.in_transaction:
+                    self._sql.execute("rollback")
                 raise
-            self._sql.execute("commit")
 
     def changes_seen(self) -> int:
         """Return a number that differs once another connection has written."""
@@ -365,7 +367,7 @@ class Index:
                 "select sequence, at, body from events where run = ? and sequence > ? order by sequence",
                 (run, after),
             ).fetchall()
-        return [(row[0], row[1], _events.decode(row[2])) for row in rows]
+            return [(row[0], row[1], _events.decode(row[2])) for row in rows]
 
     # Results: the cache
 
@@ -380,34 +382,38 @@ class Index:
         row = self._one(
             "select record from results where project = ? and fingerprint = ?", (project, fingerprint)
         )
-        return _records.decode(row[0]) if row else None
+        return self._record(row)
 
     def newest_result(self, project: str, stage: str) -> StageRecord | None:
         row = self._one(
             "select record from results where project = ? and stage = ? order by number desc limit 1",
             (project, stage),
         )
-        return _records.decode(row[0]) if row else None
+        return self._record(row)
 
     def _runs(self, where: str, arguments: tuple[object, ...]) -> list[RunRow]:
         with self._in_words():
             rows = self._sql.execute(f"select {_RUN} from runs {where}", arguments).fetchall()
-        return [
-            RunRow(
-                number=row[0],
-                request=_requests.decode(row[1]),
-                state=row[2],
-                created_at=row[3],
-                started_at=row[4],
-                ended_at=row[5],
-                cause=row[6],
-                result_commit=row[7],
-                has_moved_branch=bool(row[8]),
-                cancelled_by=row[9],
-                receipt=_lines.decode(row[10]),
-            )
-            for row in rows
-        ]
+            return [
+                RunRow(
+                    number=row[0],
+                    request=_requests.decode(row[1]),
+                    state=row[2],
+                    created_at=row[3],
+                    started_at=row[4],
+                    ended_at=row[5],
+                    cause=row[6],
+                    result_commit=row[7],
+                    has_moved_branch=bool(row[8]),
+                    cancelled_by=row[9],
+                    receipt=_lines.decode(row[10]),
+                )
+                for row in rows
+            ]
+
+    def _record(self, row: tuple[bytes, ...] | None) -> StageRecord | None:
+        with self._in_words():
+            return _records.decode(row[0]) if row else None
 
     def _create(self) -> None:
         found: tuple[int] = self._sql.execute("pragma user_version").fetchone()
