@@ -1,0 +1,344 @@
+"""The index: what was written is found, by many at once, and what is broken is told."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lockgate.errors import OutsideError
+from lockgate.hub.index import Index, Request
+from lockgate.runs.job import ExitRecord
+from lockgate.runs.record import Artifact, StageRecord
+from lockgate.runs.run import (
+    CancelRequested,
+    Decision,
+    Event,
+    JobCollected,
+    JobEnded,
+    JobFailed,
+    JobRefused,
+    JobStarted,
+    JobStatus,
+    Planned,
+    PreparationFailed,
+    PrepareStarted,
+    Recorded,
+    Resolved,
+)
+
+AT = 1_770_000_000.5
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "index.sqlite"
+
+
+@pytest.fixture
+def index(path: Path) -> Iterator[Index]:
+    index = Index(path)
+    yield index
+    index.close()
+
+
+def request(run: str, project: str = "p", **more: object) -> Request:
+    values: dict[str, object] = {"ref": "refs/heads/main", "commit": "c" * 40, "member": "ana", **more}
+    return Request(id=run, project=project, **values)  # type: ignore[arg-type]
+
+
+def record(stage: str, fingerprint: str, run: str = "R") -> StageRecord:
+    return StageRecord(
+        stage=stage,
+        fingerprint=fingerprint,
+        run=run,
+        commit="c",
+        member="ana",
+        ended_at="2026-01-01T00:00:00Z",
+        command="x",
+        runtime="r",
+        params={"depth": 4, "rate": 1.0, "fast": True},
+        artifacts=(Artifact(path="a", size_bytes=1, md5="d"),),
+    )
+
+
+def test_a_runs_life(index: Index) -> None:
+    asked = request("R1", params={"a": "1"}, only=("x",), force=("y",), backend="slurm")
+    index.add_run(asked, "received", AT, ("line one", "line two"))
+    index.add_run(request("R1", member="ben"), "queued", AT + 9)
+    row = index.run("R1")
+    assert row is not None
+    assert (row.request, row.state, row.created_at, row.receipt) == (
+        asked, "received", AT, ("line one", "line two"),
+    )  # fmt: skip
+    assert index.has_run("R1") and not index.has_run("R2")
+    assert [found.request.id for found in index.received("p")] == ["R1"]
+    assert index.received("other") == []
+    assert index.queue_run("R1")
+    assert not index.queue_run("R1")
+    index.drop_received("R1")
+    index.set_run("R1", "running", started_at=AT + 1)
+    index.set_run("R1", "running", started_at=AT + 5)
+    assert [found.request.id for found in index.unfinished()] == ["R1"]
+    assert index.request_cancel("R1", "ben")
+    index.set_run("R1", "failed", ended_at=AT + 7, cause="why", result_commit="d", has_moved_branch=True)
+    row = index.run("R1")
+    assert row is not None
+    assert (row.state, row.started_at, row.ended_at, row.cause) == ("failed", AT + 1, AT + 7, "why")
+    assert (row.result_commit, row.has_moved_branch, row.cancelled_by) == ("d", True, "ben")
+    assert not index.request_cancel("R1", "ana")
+    assert not index.request_cancel("R9", "ana")
+    assert index.unfinished() == []
+
+
+def test_a_push_that_did_not_go_through_is_forgotten(index: Index) -> None:
+    index.add_run(request("R1"), "received", AT)
+    index.drop_received("R1")
+    assert index.run("R1") is None
+
+
+def test_runs_are_listed_newest_first(index: Index) -> None:
+    for number in range(5):
+        index.add_run(request(f"R{number}", "odd" if number % 2 else "even"), "queued", AT)
+    assert [row.request.id for row in index.runs(None, 3)] == ["R4", "R3", "R2"]
+    assert [row.request.id for row in index.runs("odd", 9)] == ["R3", "R1"]
+    assert [row.request.id for row in index.runs_ending_in("even", "2")] == ["R2"]
+    assert index.runs_ending_in("odd", "2") == []
+    assert [row.request.id for row in index.runs_ending_in(None, "R2")] == ["R2"]
+    assert [row.request.id for row in index.unfinished()] == ["R0", "R1", "R2", "R3", "R4"]
+
+
+def test_jobs(index: Index) -> None:
+    index.add_jobs("R", [("b", "never run"), ("a", "after b")])
+    index.set_jobs(
+        "R", [("a", JobStatus("blocked", cause="b failed")), ("b", JobStatus("cached", reused_from="O"))]
+    )
+    index.set_job_times("R", "b", AT, AT + 2, 1000)
+    index.set_job_times("R", "b", None, AT + 3, 2000)
+    index.set_reason("R", "a", "code changed: a.py")
+    b, a = index.jobs("R")
+    assert (b.stage, b.state, b.reused_from, b.started_at, b.ended_at) == ("b", "cached", "O", AT, AT + 3)
+    assert (a.stage, a.state, a.cause, a.reason) == ("a", "blocked", "b failed", "code changed: a.py")
+    assert b.peak_memory_bytes == 2000
+    assert index.jobs("other") == []
+
+
+EVENTS: list[Event] = [
+    PrepareStarted(),
+    PreparationFailed("é"),
+    Planned({"a": (), "b": ("a",)}, (Decision("a", "f"), Decision("b", "g", "OLD"))),
+    Resolved(Decision("a", "f")),
+    JobRefused("a", "too large"),
+    JobStarted("a", "17"),
+    JobEnded("a", ExitRecord(code=None, signal=9, cause="memory", detail="x", started_at=AT, cpu_time_s=0.1)),
+    JobCollected("a"),
+    JobFailed("a", "x"),
+    CancelRequested("ana"),
+    Recorded(None, False),
+]
+
+
+def test_every_event_comes_back(index: Index) -> None:
+    for number, event in enumerate(EVENTS):
+        index.add_event("R", number, event, AT + number)
+    assert index.events("R") == [(number, AT + number, event) for number, event in enumerate(EVENTS)]
+    assert [sequence for sequence, _, _ in index.events("R", 8)] == [9, 10]
+    assert index.events("other") == []
+
+
+def test_results_the_newest_counts(index: Index) -> None:
+    index.add_results("p", [record("a", "f1"), record("b", "f2")])
+    index.add_results("p", [record("a", "f3", "R2")])
+    assert index.find_result("p", "f1") == record("a", "f1")
+    assert index.find_result("p", "f9") is index.find_result("q", "f1") is None
+    assert index.newest_result("p", "a") == record("a", "f3", "R2")
+    index.add_results("p", [record("a", "f1", "R3")])
+    assert index.newest_result("p", "a") == index.find_result("p", "f1") == record("a", "f1", "R3")
+    assert index.newest_result("p", "c") is None
+
+
+def test_a_transaction_is_all_or_nothing(index: Index, path: Path) -> None:
+    with pytest.raises(KeyError), index.transaction():
+        index.add_run(request("R1"), "queued", AT)
+        raise KeyError
+    assert index.run("R1") is None
+    with index.transaction():
+        index.add_run(request("R1"), "queued", AT)
+        other = Index(path)
+        assert other.run("R1") is None
+        other.close()
+    assert index.run("R1") is not None
+
+
+def test_others_changes_are_seen(index: Index, path: Path) -> None:
+    before = index.changes_seen()
+    assert index.changes_seen() == before
+    other = Index(path)
+    other.add_run(request("R1"), "queued", AT)
+    assert index.changes_seen() != before
+    other.close()
+
+
+# Many at once
+
+
+def write_much(path: Path, number: int, start: float) -> None:
+    index = Index(path)
+    for count in range(20):
+        run = f"R{number}-{count}"
+        with index.transaction():
+            index.add_run(request(run), "queued", start)
+            index.add_event(run, 0, PrepareStarted(), start)
+        index.add_event(run, 1, CancelRequested("ana"), start)
+        assert index.run(run) is not None
+    index.close()
+
+
+def test_eight_processes_lose_nothing(path: Path) -> None:
+    """Also on an index that is not there yet: one of them makes it."""
+    context = multiprocessing.get_context("fork")
+    writers = [context.Process(target=write_much, args=(path, number, AT)) for number in range(8)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+    assert [writer.exitcode for writer in writers] == [0] * 8
+    index = Index(path, is_read_only=True)
+    rows = index.runs(None, 1000)
+    assert {row.request.id for row in rows} == {f"R{n}-{c}" for n in range(8) for c in range(20)}
+    assert sorted(row.number for row in rows) == list(range(1, 161))
+    assert all(len(index.events(row.request.id)) == 2 for row in rows)
+    assert index.check() is None
+    index.close()
+
+
+# What is broken
+
+
+def use(path: Path, *, is_read_only: bool = False) -> None:
+    index = Index(path, is_read_only=is_read_only)
+    try:
+        index.runs(None, 10)
+        index.add_run(request("R"), "queued", AT)
+    finally:
+        index.close()
+
+
+def fill(path: Path) -> None:
+    index = Index(path)
+    for number in range(200):
+        index.add_run(request(f"R{number}"), "queued", AT)
+    index.close()
+
+
+def cut(path: Path) -> None:
+    fill(path)
+    os.truncate(path, path.stat().st_size // 2 // 4096 * 4096)
+
+
+def scribble(path: Path) -> None:
+    fill(path)
+    content = bytearray(path.read_bytes())
+    content[4096:] = os.urandom(len(content) - 4096)
+    path.write_bytes(content)
+
+
+def spoil_event(path: Path) -> None:
+    fill(path)
+    with sqlite3.connect(path) as sql:
+        sql.execute("update runs set request = x'c1'")
+    sql.close()
+
+
+@pytest.mark.parametrize("is_read_only", [False, True])
+@pytest.mark.parametrize(
+    "damage", [lambda path: path.write_bytes(b"no database " * 1000), cut, scribble, spoil_event]
+)
+def test_a_damaged_file_is_told(path: Path, damage: Callable[[Path], object], is_read_only: bool) -> None:
+    damage(path)
+    with pytest.raises(OutsideError) as caught:
+        use(path, is_read_only=is_read_only)
+    assert caught.value.code == "index-damaged"
+    assert not caught.value.is_transient
+    assert "lockgate hub reindex" in caught.value.hint
+
+
+@pytest.mark.parametrize("is_read_only", [False, True])
+def test_a_newer_format_is_told(path: Path, is_read_only: bool) -> None:
+    fill(path)
+    with sqlite3.connect(path) as sql:
+        sql.execute("pragma user_version = 2")
+    sql.close()
+    with pytest.raises(OutsideError, match="has format 2; this Lockgate knows format 1") as caught:
+        use(path, is_read_only=is_read_only)
+    assert caught.value.code == "index-damaged"
+
+
+def test_a_reader_of_an_empty_file_finds_nothing(path: Path) -> None:
+    """One that was killed before it made the tables left this."""
+    path.touch()
+    index = Index(path, is_read_only=True)
+    assert index.runs(None, 10) == []
+    index.close()
+
+
+def test_a_path_that_cannot_be_an_index_is_told(tmp_path: Path) -> None:
+    for path in (tmp_path / "gone" / "index.sqlite", tmp_path):
+        with pytest.raises(OutsideError, match="cannot be used") as caught:
+            use(path)
+        assert caught.value.code == "index-unavailable"
+        assert caught.value.is_transient
+
+
+def test_a_folder_that_may_not_be_written_is_told() -> None:
+    """Root may write everywhere: it takes another name for the while."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o555)
+        is_root = os.geteuid() == 0
+        if is_root:
+            os.seteuid(65_534)
+        try:
+            with pytest.raises(OutsideError) as caught:
+                use(folder / "index.sqlite")
+        finally:
+            if is_root:
+                os.seteuid(0)
+            folder.chmod(0o755)
+    assert caught.value.code == "index-unavailable"
+    assert "rights" in caught.value.hint
+
+
+def test_a_full_disk_is_told_and_the_index_goes_on(index: Index) -> None:
+    index._sql.execute(f"pragma max_page_count = {index._sql.execute('pragma page_count').fetchone()[0] + 2}")
+    with pytest.raises(OutsideError, match="full") as caught, index.transaction():
+        for number in range(1000):
+            index.add_run(request(f"R{number}"), "queued", AT)
+    assert (caught.value.code, caught.value.is_transient) == ("index-unavailable", True)
+    assert index.runs(None, 10) == []
+    index._sql.execute("pragma max_page_count = 100000")
+    with index.transaction():
+        index.add_run(request("R"), "queued", AT)
+    assert index.has_run("R")
+
+
+def test_readers_do_not_write(path: Path) -> None:
+    fill(path)
+    index = Index(path, is_read_only=True)
+    with pytest.raises(OutsideError, match="readonly"):
+        index.add_run(request("R"), "queued", AT)
+    index.close()
+
+
+@pytest.mark.parametrize("name", ["a b", "100%", "what?x=1", "#1", "é"])
+def test_any_folder_may_hold_an_index(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    fill(tmp_path / name / "index.sqlite")
+    index = Index(tmp_path / name / "index.sqlite", is_read_only=True)
+    assert len(index.runs(None, 1000)) == 200
+    index.close()
