@@ -41,16 +41,17 @@ def parse_size(text: str) -> int | None:
 
 def parse_duration(text: str) -> int | None:
     """Return seconds, rounded up: `90 s`, `10 min`, `2 h`, `1 d 2 h`; None when it is no duration."""
-    total, at, used = 0.0, 0, set[int]()
+    total, at, used = 0, 0, set[int]()
     while at < len(text):
         found = _DURATION_PART.match(text, at)
         seconds = _SECONDS.get(found[2].lower()) if found else None
         if not found or seconds is None or seconds in used:
             return None
         used.add(seconds)
-        total += float(found[1]) * seconds
+        whole, _, part = found[1].partition(".")
+        total += int(whole + part) * seconds * 10 ** (9 - len(part))
         at = found.end()
-    return math.ceil(total) if used else None
+    return -(-total // 10**9) if used else None
 
 
 def duration_words(seconds: float) -> str:
