@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 from lockgate.project.dvc import read_parameters
 from lockgate.project.pipeline import Scalar
@@ -16,9 +17,12 @@ def flat_parameters(text: str, path: str) -> dict[str, Scalar]:
     leaves: dict[str, Scalar] = {}
 
     def walk(value: object, key: str) -> None:
-        if isinstance(value, dict) and value:
+        if isinstance(value, dict) and (value or not key):
             for name, inside in value.items():
                 walk(inside, f"{key}.{name}" if key else str(name))
+        elif isinstance(value, float) and not math.isfinite(value):
+            # JSON, which records are kept in, has no such number
+            leaves[key] = str(value)
         elif isinstance(value, str | int | float | bool):
             leaves[key] = value
         else:
