@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 import click
 import msgspec
+
+#: A colour (ECMA-48, SGR), kept as its group; or one character that may be unsafe.
+_UNSAFE = re.compile(r"(\x1b\[[0-9;]{0,20}m)|[^ -~\n\t]")
 
 _COLOURS = {
     "succeeded": "green",
@@ -33,9 +37,13 @@ def echo(text: str = "") -> None:
 
 
 def printable(text: str) -> str:
-    """Return text without what could steer a terminal, escapes of our own styling excepted."""
+    """Return text without what could steer a terminal; colours, as our own styling writes them, stay."""
     safe = text.encode("utf-8", "backslashreplace").decode()
-    return "".join(c if c in "\n\t\x1b" or c.isprintable() else f"\\x{ord(c):02x}" for c in safe)
+    return _UNSAFE.sub(lambda found: found[1] or _escaped(found[0]), safe)
+
+
+def _escaped(character: str) -> str:
+    return character if character.isprintable() else f"\\x{ord(character):02x}"
 
 
 def uses_colour() -> bool:
