@@ -19,7 +19,7 @@ from lockgate.hub.directory import Hub, hub_of_repository, open_hub
 REMOTE = "hub"
 
 _SSH_URL = re.compile(r"(?:ssh|git\+ssh)://(?P<host>[^/]+?)(?P<port>:\d+)?(?P<path>/.*)")
-_SCP = re.compile(r"(?P<host>[^/:]+(?:@[^/:]+)?|\[[^\]]+\]):(?P<path>.+)")
+_SCP = re.compile(r"(?P<host>(?:[^/:@\[]+@)?\[[^\]/]+\]|[^/:]+):(?P<path>.+)")
 
 
 class LocalHub(msgspec.Struct, frozen=True):
@@ -107,7 +107,7 @@ def of_url(url: str, root: Path) -> Address:
     if found:
         path = found["path"]
         port = found["port"].removeprefix(":") if found["port"] else None
-        return RemoteHub(found["host"], port, path[1:] if path.startswith("/~") else path)
+        return _remote(url, found["host"], port, path[1:] if path.startswith("/~") else path)
     if "://" in url and not url.startswith("file://"):
         raise UserError(
             f"the hub's address {url} is neither a path nor ssh",
@@ -121,8 +121,9 @@ def of_url(url: str, root: Path) -> Address:
         else _SCP.fullmatch(url)
     )
     if found:
-        return RemoteHub(found["host"].strip("[]"), None, found["path"])
-    belongs = hub_of_repository(Path(os.path.normpath(root / local.expanduser())))
+        return _remote(url, found["host"], None, found["path"])
+    # pathlib raises for the ~ of nobody
+    belongs = hub_of_repository(Path(os.path.normpath(root / os.path.expanduser(local))))  # noqa: PTH111
     if belongs is None:
         raise UserError(
             f"the remote `{REMOTE}` ({url}) is not a project of a hub",
@@ -130,6 +131,17 @@ def of_url(url: str, root: Path) -> Address:
             code="no-hub",
         )
     return LocalHub(*belongs)
+
+
+def _remote(url: str, host: str, port: str | None, path: str) -> RemoteHub:
+    """Refuse what ssh would take for an option, as git does; brackets around an address are the URL's."""
+    if host.startswith("-") or path.startswith("-"):
+        raise UserError(
+            f"the hub's address {url} names a host or path that begins with `-`",
+            "Use a path, ssh://HOST/PATH or HOST:PATH.",
+            code="hub-url",
+        )
+    return RemoteHub(host.replace("[", "").replace("]", ""), port, path)
 
 
 def _remote_quoted(word: str) -> str:
