@@ -57,13 +57,9 @@ def read_logs(hub: Hub, project: str, run: str, stage: str | None, *, is_follow:
 
 def _log(folder: Path, stage: str) -> Path | None:
     """Find a stage's folder; its number is its place in the pipeline, of which the run may be a part."""
-    ending = safe_name(0, stage)[4:]
-    found = next(iter(sorted(folder.glob(f"[0-9]*{_escaped(ending)}"))), None)
-    return found / "output.log" if found else None
-
-
-def _escaped(name: str) -> str:
-    return "".join(f"[{c}]" if c in "*?[" else c for c in name)
+    name = safe_name(0, stage).partition("-")[2]
+    found = sorted(path for path in folder.glob("[0-9]*-*") if path.name.partition("-")[2] == name)
+    return found[0] / "output.log" if found else None
 
 
 def _new(log: Path, stage: str, offsets: dict[str, int], state: str) -> Iterator[Piece]:
