@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,6 +21,8 @@ from lockgate.runs.runid import LENGTH
 
 #: A metrics file larger than this is a table, not metrics.
 _METRICS_LIMIT_BYTES = 1_000_000
+#: A number beyond this is told as a word: no float, or infinite.
+_LARGEST = 1e308
 
 
 class RunLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,10 +120,6 @@ def read_metrics(repository: Path, records: Mapping[str, StageRecord]) -> dict[s
 
 def flat_metrics(content: bytes) -> dict[str, float | str]:
     """Return the leaves of a JSON document under dotted keys; nothing of what is no JSON."""
-    try:
-        document = json.loads(content)
-    except ValueError:
-        return {}
     leaves: dict[str, float | str] = {}
 
     def walk(value: object, key: str) -> None:
@@ -132,11 +129,14 @@ def flat_metrics(content: bytes) -> dict[str, float | str]:
         elif isinstance(value, bool):
             leaves[key or "value"] = str(value).lower()
         elif isinstance(value, int | float):
-            leaves[key or "value"] = value if math.isfinite(value) else str(value)
+            leaves[key or "value"] = value if abs(value) < _LARGEST else str(value)
         elif isinstance(value, str) and len(value) <= 100:
             leaves[key or "value"] = value
 
-    walk(document, "")
+    try:
+        walk(json.loads(content), "")
+    except (ValueError, RecursionError):
+        return {}
     return leaves
 
 
