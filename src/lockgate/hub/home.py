@@ -29,9 +29,9 @@ def ensure_remote(root: Path) -> str:
 
 
 def _free_name(hub: Hub, root: Path) -> str:
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", root.name).strip("-._") or "project"
-    name = name.removesuffix(".git").removesuffix(".lock")[:80] or "project"
-    name = re.sub(r"\.\.+", ".", name)
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", root.name)
+    name = re.sub(r"\.\.+", ".", name).strip("-._")[:80]
+    name = re.sub(r"(\.(git|lock|))+$", "", name) or "project"
     if not hub.repository(name).exists() or _owner(hub, name) == str(root):
         return name
     return f"{name}-{hashlib.sha256(str(root).encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"
