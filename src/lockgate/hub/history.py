@@ -62,24 +62,38 @@ def refresh(root: Path) -> Refreshed:
     """
     if REMOTE not in remotes(root):
         return Refreshed(f"there is no remote `{REMOTE}`; this is what was fetched before")
+    # git takes any update of a ref outside refs/heads (git-fetch(1), <refspec>): it is judged here first
+    incoming = f"refs/lockgate/incoming/{os.getpid()}"
     code, _, error = attempt(
         root,
         "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance",
-        REMOTE, f"{chain.REF}:{chain.REF}",
+        REMOTE, f"+{chain.REF}:{incoming}",
         environment={name: os.environ[name] for name in _SSH if name in os.environ},
     )  # fmt: skip
     if code == 0:
+        try:
+            _take_over(root, incoming)
+        finally:
+            attempt(root, "update-ref", "-d", incoming)
         return Refreshed()
     words = error.decode("utf-8", "replace").strip()
-    if "rejected" in words and "non-fast-forward" in words:
+    if "couldn't find remote ref" in words:
+        return Refreshed("the hub has recorded nothing of this project yet")
+    return Refreshed(f"the hub cannot be reached; this is what was fetched before ({_last(words)})")
+
+
+def _take_over(root: Path, incoming: str) -> None:
+    """Move the copy on to what came, if that continues it."""
+    code, output, _ = attempt(root, "rev-parse", "--verify", "--quiet", chain.REF)
+    old = output.decode().strip() if code == 0 else "0" * 40
+    if code == 0 and attempt(root, "merge-base", "--is-ancestor", old, incoming)[0] != 0:
         raise OutsideError(
             "the hub's activity chain does not continue the one fetched before: entries were changed or lost",
             f"Ask the hub's owner why. To take the hub's: git fetch {REMOTE} +{chain.REF}:{chain.REF}",
             code="activity-rewritten",
         )
-    if "couldn't find remote ref" in words:
-        return Refreshed("the hub has recorded nothing of this project yet")
-    return Refreshed(f"the hub cannot be reached; this is what was fetched before ({_last(words)})")
+    # Where another process was faster, the copy is as new
+    attempt(root, "update-ref", chain.REF, incoming, old)
 
 
 def _last(words: str) -> str:

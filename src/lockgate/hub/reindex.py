@@ -140,7 +140,10 @@ def restore(activity: Activity, project: str) -> Restored:
     ended = msgspec.convert(activity.evidence, Ended)
     # A project may have been renamed on the hub since
     request = msgspec.structs.replace(ended.request, project=project)
-    started_at, ended_at = _seconds(ended.started_at), _seconds(activity.at)
+    jobs = tuple(_job(stage) for stage in ended.stages)
+    started_at = _seconds(ended.started_at)
+    # The chain tells whole seconds, jobs their fractions
+    ended_at = max([_seconds(activity.at), *(job.ended_at for job in jobs if job.ended_at is not None)])
     row = RunRow(
         number=0,
         request=request,
@@ -152,7 +155,7 @@ def restore(activity: Activity, project: str) -> Restored:
         result_commit=ended.result,
         has_moved_branch=ended.has_moved_branch,
     )
-    return Restored(row, tuple(_job(stage) for stage in ended.stages), ended.records)
+    return Restored(row, jobs, ended.records)
 
 
 def _job(stage: _Stage) -> JobRow:

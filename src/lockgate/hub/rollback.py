@@ -152,7 +152,13 @@ def roll_back(root: Path, state: State) -> RolledBack:
     if not is_there:
         message = f"Roll back to {state.title}\n\nLockgate-Rollback: {state.trailer}\n"
         commit = commit_tree(root, tree, head, message)
-    switch(root, before, commit, branch, head, f"rollback: to {state.title}")
+    try:
+        switch(root, before, commit, branch, head, f"rollback: to {state.title}")
+    except UserError:
+        # Nothing was changed, so there is nothing to bring back
+        if undo is not None:
+            attempt(root, "update-ref", "-d", undo, before)
+        raise
     return RolledBack(
         state=state,
         branch=branch.removeprefix("refs/heads/"),

@@ -88,6 +88,8 @@ def explain(root: Path, path: str) -> Origin | SourceOrigin:
     Raises `UserError`: `file-unknown`, `not-recorded` (declared, but no run of it is recorded),
     `lock-damaged`, `path-ambiguous` (a folder with several artifacts in it).
     """
+    if path == ".":
+        raise UserError("this is the whole project", "Name a file or folder in it.", code="file-unknown")
     lock = _lock(root)
     made = find(lock, path)
     if made is not None:
