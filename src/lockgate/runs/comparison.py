@@ -87,6 +87,8 @@ class CodeChange(msgspec.Struct, frozen=True):
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """All that differs between two runs, `left` and `right`; metrics and artifacts that agree too."""
+
     left: str
     right: str
     left_state: str
