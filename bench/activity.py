@@ -1,11 +1,12 @@
 """What one more activity costs at the start of a chain and at its hundred-thousandth entry.
 
-Run: python bench/activity.py [entries]
+Run: python bench/activity.py [--json] [entries]
 Prints both medians in milliseconds and their ratio, which is to stay at or below 1.2.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import subprocess
@@ -71,7 +72,8 @@ def measure(repositories: list[Repository], key: Key) -> list[float]:
 
 
 def main() -> None:
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
+    arguments = [word for word in sys.argv[1:] if word != "--json"]
+    count = int(arguments[0]) if arguments else 100_000
     with tempfile.TemporaryDirectory() as folder:
         key = create_key(Path(folder) / "key")
         began = time.perf_counter()
@@ -80,6 +82,11 @@ def main() -> None:
         at_start, at_end = measure([short, long], key)
         print(f"append at entry     100: {at_start:.2f} ms")
         print(f"append at entry {count:7d}: {at_end:.2f} ms")
+        if "--json" in sys.argv:
+            ratio = at_end / at_start
+            what, floor = f"activity append at {count:,} entries", "append at 100 entries"
+            print(json.dumps([what, floor, at_start, at_end, ratio, "≤ 1.2 ×", ratio <= 1.2]))
+            return
         print(f"ratio: {at_end / at_start:.2f} (to stay at or below 1.2)")
         began = time.perf_counter()
         newest = list(read(long.path, 50))

@@ -1,6 +1,6 @@
 """What planning 10,000 stages costs, from the manifest's text to every stage's reason.
 
-Run: python bench/planning.py [stages]
+Run: python bench/planning.py [--json] [stages]
 Prints one row a shape, milliseconds a part, and the process's peak memory. Planning (inputs, graph,
 fingerprints, reasons) is to take less than 1 s, the process less than 300 MB.
 """
@@ -8,6 +8,7 @@ fingerprints, reasons) is to take less than 1 s, the process less than 300 MB.
 from __future__ import annotations
 
 import gc
+import json
 import multiprocessing
 import resource
 import sys
@@ -102,7 +103,7 @@ def records(planner: Planner) -> dict[str, StageRecord]:
     return found
 
 
-def measure(shape: str, count: int) -> None:
+def measure(shape: str, count: int, is_json: bool) -> None:
     text, listing = SHAPES[shape](count), files(count)
     manifest, parsing = timed(lambda: parse_manifest(text, "lockgate.toml"))
     pipeline, expanding = timed(lambda: build_pipeline(manifest, {}, "bench"))
@@ -121,20 +122,29 @@ def measure(shape: str, count: int) -> None:
     (_, again), cached = timed(lambda: plan(known))
     assert again.is_nothing_to_do
     assert not first.is_nothing_to_do
+    stages = len(pipeline.stages)
+    if is_json:
+        ours, note = expanding + fresh, f"{peak:.0f} MB of 300; parsing the text {parsing:.0f} ms more"
+        what = f"planning {stages:,} stages, {shape}: expand, check, plan"
+        print(json.dumps([what, "—", None, ours, None, "< 1 s, < 300 MB", ours < 1000 and peak < 300, note]))
+        return
     print(
-        f"| {shape:10} | {len(pipeline.stages):6} | {parsing:8.0f} | {expanding:9.0f} | {fresh:10.0f} "
+        f"| {shape:10} | {stages:6} | {parsing:8.0f} | {expanding:9.0f} | {fresh:10.0f} "
         f"| {cached:10.0f} | {peak:7.0f} |"
     )
 
 
 def main() -> None:
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
-    print("| shape      | stages | parse ms | expand ms | never run ms | all known ms | peak MB |")
-    print("| ---------- | -----: | -------: | --------: | ---------: | ---------: | ------: |")
+    is_json = "--json" in sys.argv
+    arguments = [word for word in sys.argv[1:] if word != "--json"]
+    count = int(arguments[0]) if arguments else 10_000
+    if not is_json:
+        print("| shape      | stages | parse ms | expand ms | never run ms | all known ms | peak MB |")
+        print("| ---------- | -----: | -------: | --------: | ---------: | ---------: | ------: |")
     sys.stdout.flush()
     for shape in SHAPES:
         # A process of its own: peak memory never falls again within one
-        child = multiprocessing.get_context("spawn").Process(target=measure, args=(shape, count))
+        child = multiprocessing.get_context("spawn").Process(target=measure, args=(shape, count, is_json))
         child.start()
         child.join()
         if child.exitcode != 0:
