@@ -25,6 +25,13 @@ def test_a_listing_is_written_as_dvc_writes_it() -> None:
     assert parse_listing(listing) == (files[1], files[0])
 
 
+def test_a_folders_digest_is_what_dvc_add_gives_it() -> None:
+    """As DVC 3.67.1 wrote `out.dvc` for these three files."""
+    files = {"z.bin": b"z" * 100, "sub/a.bin": b"a", "sub/ö.bin": b"a"}
+    listing = folder_listing(Listed(md5_of(content), path) for path, content in files.items())
+    assert md5_of(listing) == "6c75f8dfd8deb2c69e9d74d55beb89ca"
+
+
 @given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), st.binary(max_size=4)))
 def test_listings_come_back(files: dict[str, bytes]) -> None:
     rows = {Listed(md5_of(content), path) for path, content in files.items()}
