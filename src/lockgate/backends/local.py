@@ -179,7 +179,7 @@ class LocalBackend:
             raw = exitrecord.read_raw(job.folder)
             self._report(job.folder, raw or local_process.vanished(job.folder))
 
-    def _run(self, started: LocalProcess) -> None:
+    def _run(self, started: LocalProcess, *, is_news: bool = True) -> None:
         folder = started.job.folder
         self._running[folder] = started
         self._by_pid[started.pid] = started
@@ -187,7 +187,8 @@ class LocalBackend:
         self._free_bytes -= started.job.resources.memory_bytes or 0
         if not self._watch.add(started.pid):
             self._unwatched.add(started.pid)
-        self._news.append(Started(folder, str(started.pid)))
+        if is_news:
+            self._news.append(Started(folder, str(started.pid)))
         first_look = started.began + _LOOK_S
         self._look_at = first_look if self._look_at is None else min(self._look_at, first_look)
 
@@ -255,7 +256,7 @@ class LocalBackend:
         self._gpus += process.gpus
         other = process.other_shell()
         if other is not None:
-            self._run(local_process.adopt(process.job, other))
+            self._run(local_process.adopt(process.job, other), is_news=False)
             return
         if not self._running and not self._queue:
             self._look_at = None

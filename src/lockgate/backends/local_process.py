@@ -281,6 +281,7 @@ def vanished(folder: str) -> ExitRecord:
     """Return the record of a job that was started and left none."""
     return ExitRecord(
         cause="vanished",
-        detail="its processes are gone and it left no record: the host was restarted, or they were killed",
+        detail="its processes are gone and it left no record: the host was restarted, its disk was full, "
+        "or they were killed",
         started_at=exitrecord.started(folder),
     )

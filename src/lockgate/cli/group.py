@@ -48,6 +48,8 @@ class LazyGroup(click.Group):
 
 
 class RootGroup(LazyGroup):
+    """The commands of `lockgate` itself."""
+
     table: ClassVar[dict[str, tuple[str, str]]] = {
         "init": (
             "lockgate.cli.init",

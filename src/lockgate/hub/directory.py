@@ -29,6 +29,9 @@ _SETTINGS = {
     "core.logAllRefUpdates": "true",
 }
 
+#: What a hub that is being made holds before `hub.json`, which is written last.
+_OWN_NAMES = frozenset({"repositories", "runtimes", "store", "runs", "bin", "key", "key.pub", "wake"})
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 _HOOK = """\
@@ -131,15 +134,16 @@ def hub_of_repository(repository: Path) -> tuple[Hub, str] | None:
 def create_hub(root: Path) -> tuple[Hub, bool]:
     """Make a directory a hub, or open it if it is one; return it and whether it is new.
 
+    Where an earlier call was killed half-way, this one goes on.
     Raises `UserError` (`hub-not-empty`) for a directory with other things in it.
     """
     from lockgate.activity.key import create_key  # noqa: PLC0415  (cryptography: only a new hub needs it)
 
     root = root.expanduser().absolute()
-    if (root / "hub.json").exists():
-        return open_hub(root), False
     try:
-        if root.is_dir() and any(root.iterdir()):
+        if (root / "hub.json").exists():
+            return open_hub(root), False
+        if root.is_dir() and any(path.name not in _OWN_NAMES for path in root.iterdir()):
             raise UserError(
                 f"{root} is not empty and not a hub",
                 "Name a new or empty directory: lockgate hub init DIR",
@@ -148,7 +152,8 @@ def create_hub(root: Path) -> tuple[Hub, bool]:
         hub = Hub(root)
         for folder in (hub.repositories, hub.runtimes, hub.store, root / "runs", root / "bin"):
             folder.mkdir(parents=True, exist_ok=True)
-        create_key(hub.key)
+        if not hub.key.exists():
+            create_key(hub.key)
         write_wrapper(hub)
         make_wake(hub)
         (root / "hub.json").write_bytes(msgspec.json.encode(HubFile(FORMAT)) + b"\n")

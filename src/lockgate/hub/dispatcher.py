@@ -10,7 +10,7 @@ import queue
 import select
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -243,7 +243,7 @@ class Dispatcher:
     def _poll(self) -> bool:
         moved = False
         for backend in list(self._wiring.backends.values()):
-            for news in backend.poll():
+            for news in self._news_of(backend):
                 moved = True
                 for run, execution in self._active.items():
                     stage = execution.job_at(news.folder)
@@ -255,6 +255,14 @@ class Dispatcher:
                                 execution.ended(stage, news.exit)
                         break
         return moved
+
+    def _news_of(self, backend: Backend) -> Sequence[Started | Ended]:
+        """A backend in trouble keeps its news until it can tell them; the other backends' runs go on."""
+        try:
+            return backend.poll()
+        except OutsideError as error:
+            log.warning("%s; trying again", error.message, extra={"action": "poll"})
+            return ()
 
     def _fill(self) -> bool:
         """Hand ready jobs to their backends as those have room, oldest run first."""

@@ -9,7 +9,8 @@ from pathlib import Path
 from lockgate.git.program import attempt, git
 from lockgate.git.worktree import add_remote, remotes
 from lockgate.hub.address import REMOTE
-from lockgate.hub.directory import Hub, add_project, create_hub, private_hub_root
+from lockgate.hub.admission import admit
+from lockgate.hub.directory import Hub, create_hub, private_hub_root
 
 #: Which work tree a project of a private hub belongs to; two folders of one name are two projects.
 _OWNER = "lockgate.worktree"
@@ -21,7 +22,7 @@ def ensure_remote(root: Path) -> str:
     if url is not None:
         return url
     hub, _ = create_hub(private_hub_root())
-    path, is_new = add_project(hub, _free_name(hub, root))
+    path, is_new = admit(hub, _free_name(hub, root))
     if is_new:
         git(path, "config", _OWNER, str(root))
     add_remote(root, REMOTE, str(path))

@@ -83,12 +83,14 @@ def list_runs(hub: Hub, project: str, limit: int) -> list[RunLine]:
 
 
 def show_run(hub: Hub, project: str, text: str) -> RunView:
+    """Return everything known of a run. Raises `UserError`: `run-unknown`, `run-ambiguous`."""
     index = Index(hub.index, is_read_only=True)
     row = find_run(index, project, text)
     jobs = tuple(index.jobs(row.request.id))
     repository = hub.repository(project)
     records = _records(repository, row)
-    mine = {job.stage: records[job.stage] for job in jobs if job.stage in records}
+    settled_well = [job.stage for job in jobs if job.state in ("succeeded", "cached")]
+    mine = {stage: records[stage] for stage in settled_well if stage in records}
     return RunView(
         line=_line(row),
         ref=row.request.ref,

@@ -23,6 +23,7 @@ from lockgate.runs.runid import new_run_id
 
 
 def main(arguments: list[str]) -> int:
+    """Be the hook named; return its exit code, which for pre-receive decides the push."""
     hook, root, project = arguments
     try:
         hub = open_hub(Path(root))

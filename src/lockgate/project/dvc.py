@@ -198,6 +198,10 @@ def _from_file(
 
 
 def read_parameters(name: str, text: str) -> dict[str, Value]:
+    """Return a parameters file's document: TOML or YAML (of which JSON is a part), by the file's ending.
+
+    Raises `UserError` (`manifest-syntax`, `manifest-invalid`, `dvc-unsupported`) with file and line.
+    """
     if name.endswith(".toml"):
         try:
             return tomli.loads(text)
