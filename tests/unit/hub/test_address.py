@@ -173,6 +173,19 @@ def test_a_directory_with_other_things_is_left_alone(tmp_path: Path) -> None:
     assert outside.value.code == "hub-unwritable"
 
 
+@pytest.mark.parametrize("is_missing", ["hub.json", "wake", "bin/lockgate", "key", "key.pub"])
+def test_a_hub_half_made_is_made_whole(tmp_path: Path, is_missing: str) -> None:
+    hub, _ = create_hub(tmp_path / "hub")
+    key = hub.key.read_bytes()
+    for name in {"hub.json", is_missing}:
+        (hub.root / name).unlink()
+    again, is_new = create_hub(hub.root)
+    assert is_new
+    assert (hub.root / is_missing).exists() or is_missing == "key.pub"
+    assert (again.key.read_bytes() == key) == (is_missing != "key")
+    assert not create_hub(hub.root)[1]
+
+
 def test_the_private_hubs_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert private_hub_root() == tmp_path / "lockgate" / "hub"
