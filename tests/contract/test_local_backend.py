@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lockgate.backends.contract import Backend, Ended
+from lockgate.backends.contract import Backend, Ended, Started
 from lockgate.backends.local import LocalBackend
 from lockgate.project.pipeline import Resources
 from lockgate.runs import exitrecord
@@ -72,6 +72,7 @@ class TestLocalBackend(BackendContract):
         job = self.job(tmp_path / "job", f"trap '' TERM; sh -c '{LONG}'", resources=Resources(walltime_s=1))
         record = self.run(self.opened(), job)[job.folder]
         assert (record.cause, record.signal) == ("walltime", signal.SIGKILL)
+        assert exitrecord.read_raw(job.folder) is not None
 
     def test_a_stopped_job_is_ended_too(self, tmp_path: Path) -> None:
         job = self.job(tmp_path / "job", "echo $$ > self; kill -STOP $$")
@@ -80,6 +81,33 @@ class TestLocalBackend(BackendContract):
         self.until_exists(backend, tmp_path / "job/workspace/self", [])
         backend.cancel([job.folder])
         assert self.until_ended(backend, job.folder).cause == "cancelled"
+
+    def test_a_stopped_job_has_time_to_save(self, tmp_path: Path) -> None:
+        command = f"trap 'echo saved > saved; exit 0' TERM; echo $$ > self; kill -STOP $$; {LONG}"
+        job = self.job(tmp_path / "job", command)
+        backend = self.opened()
+        backend.submit([job])
+        self.until_exists(backend, tmp_path / "job/workspace/self", [])
+        backend.cancel([job.folder])
+        assert self.until_ended(backend, job.folder).cause == "cancelled"
+        assert (tmp_path / "job/workspace/saved").exists()
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+    def test_a_job_ignores_no_signal_that_the_hub_ignores(self, tmp_path: Path) -> None:
+        job = self.job(tmp_path / "job", "grep SigIgn /proc/self/status > out")
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        try:
+            assert self.run(self.opened(), job)[job.folder].is_success
+        finally:
+            signal.signal(signal.SIGHUP, before)
+        assert int((tmp_path / "job/workspace/out").read_text().split()[1], 16) & 0x7FFFFFFF == 0
+
+    def test_the_peak_is_the_jobs_and_not_the_hubs(self, tmp_path: Path) -> None:
+        large = self.job(tmp_path / "large", f"{sys.executable} -c 'bytearray(400_000_000)'")
+        small = self.job(tmp_path / "small", "true")
+        records = self.run(self.opened(), large, small)
+        assert (records[large.folder].peak_memory_bytes or 0) >= 400_000_000
+        assert (records[small.folder].peak_memory_bytes or 0) < 20_000_000
 
     def test_memory_is_that_of_the_whole_tree(self, tmp_path: Path) -> None:
         hold = f"(x=$(head -c 15000000 /dev/zero | tr '\\0' x); {LONG}; echo ${{#x}}) &\n"
@@ -150,6 +178,55 @@ class TestLocalBackend(BackendContract):
         finally:
             other.kill()
             other.wait()
+
+    def test_the_pid_of_another_job_is_not_the_job(self, tmp_path: Path) -> None:
+        running = self.job(tmp_path / "running", f"echo $$ > self; {LONG}")
+        gone = self.job(tmp_path / "gone", "true")
+        backend = self.opened()
+        backend.submit([running])
+        self.until_exists(backend, tmp_path / "running/workspace/self", [])
+        (tmp_path / "gone/pid").write_bytes((tmp_path / "running/pid").read_bytes())
+        later = self.opened()
+        later.attach([gone])
+        assert self.until_ended(later, gone.folder).cause == "vanished"
+        backend.cancel([running.folder])
+        self.until_ended(backend, running.folder)
+
+    def test_the_walltime_counts_from_the_start(self, tmp_path: Path) -> None:
+        job = self.job(tmp_path / "job", f"echo $$ > self; {LONG}", resources=Resources(walltime_s=1800))
+        first = self.opened()
+        first.submit([job])
+        self.until_exists(first, tmp_path / "job/workspace/self", [])
+        an_hour_ago = time.time() - 3600
+        os.utime(tmp_path / "job/pid", (an_hour_ago, an_hour_ago))
+        second = self.opened()
+        second.attach([job])
+        assert self.until_ended(second, job.folder).cause == "walltime"
+
+    def test_a_job_that_another_process_started_while_it_waited_here(self, tmp_path: Path) -> None:
+        here, there = self.opened(), self.opened()
+        before = self.job(tmp_path / "before", LONG, resources=Resources(cpus=2))
+        job = self.job(
+            tmp_path / "job", "echo ran >> ../count; until [ -e ../go ]; do sleep 0.02; done; exit 4"
+        )
+        here.submit([before, job])
+        there.submit([job])
+        self.until_exists(there, tmp_path / "job/count", [])
+        here.cancel([before.folder])
+        after = self.job(tmp_path / "after", "true")
+        here.submit([after])
+        news = self.until(
+            here, lambda news: any(isinstance(n, Ended) and n.folder == after.folder for n in news)
+        )
+        assert job.folder not in {each.folder for each in news if isinstance(each, Ended)}
+        (tmp_path / "job/go").touch()
+        news += self.until(
+            here, lambda news: any(isinstance(n, Ended) and n.folder == job.folder for n in news)
+        )
+        about = [each for each in news if each.folder == job.folder]
+        assert [type(each) for each in about] == [Started, Ended]
+        assert isinstance(about[1], Ended) and about[1].exit.code == 4
+        assert (tmp_path / "job/count").read_text() == "ran\n"
 
     def test_cancel_by_a_process_that_never_attached(self, tmp_path: Path) -> None:
         job = self.job(tmp_path / "job", f"echo $$ > self; {LONG}")

@@ -112,6 +112,19 @@ def test_an_end_wakes_and_is_told(sleeper: subprocess.Popen[bytes]) -> None:
     watch.close()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="pidfd")
+def test_what_is_dropped_is_forgotten_though_a_copy_lives_on(sleeper: subprocess.Popen[bytes]) -> None:
+    watch = procfs.ExitWatch()
+    watch.add(sleeper.pid)
+    copy = os.dup(watch._descriptors[sleeper.pid])
+    watch.drop(sleeper.pid)
+    sleeper.kill()
+    sleeper.wait()
+    assert watch.ended() == []
+    os.close(copy)
+    watch.close()
+
+
 def test_what_is_gone_cannot_be_watched() -> None:
     gone = subprocess.Popen(["true"])
     gone.wait()
