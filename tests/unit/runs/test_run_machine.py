@@ -230,7 +230,9 @@ class RunLife(RuleBasedStateMachine):
     def happens_again(self, event: Event) -> None:
         self.happen(event)
 
-    @rule(target=events, by=st.sampled_from(["ana", "ben"]), is_not_meant=st.sampled_from([True, True, False]))
+    @rule(
+        target=events, by=st.sampled_from(["ana", "ben"]), is_not_meant=st.sampled_from([True, True, False])
+    )
     def cancel(self, by: str, is_not_meant: bool) -> MultipleResults[Event]:
         return multiple() if is_not_meant else multiple(self.happen(CancelRequested(by)))
 
