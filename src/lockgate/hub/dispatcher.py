@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from lockgate.backends.contract import Backend, Started
+from lockgate.backends.contract import Backend, Ended, Started
 from lockgate.errors import LockgateError, OutsideError
 from lockgate.git.program import attempt
 from lockgate.hub.directory import Hub, make_wake
@@ -109,6 +109,7 @@ class Dispatcher:
         self._wake = wake
         self._active: dict[str, Execution] = {}
         self._looked_at = 0.0
+        self._complained_at = 0.0
         self._finished: list[Execution] = []
         """Runs that are over but for the removal of their workspaces."""
         self._built: queue.SimpleQueue[tuple[str, LockgateError | None]] = queue.SimpleQueue()
@@ -242,27 +243,30 @@ class Dispatcher:
 
     def _poll(self) -> bool:
         moved = False
-        for backend in list(self._wiring.backends.values()):
-            for news in self._news_of(backend):
+        for name, backend in list(self._wiring.backends.items()):
+            try:
+                news = backend.poll()
+            except OutsideError as error:
+                # What it could not say now, it says at a later call; its jobs go on
+                if time.monotonic() - self._complained_at >= RETRY_S:
+                    log.warning("%s: %s", name, error.message, extra={"action": "poll"})
+                    self._complained_at = time.monotonic()
+                continue
+            for one in news:
                 moved = True
-                for run, execution in self._active.items():
-                    stage = execution.job_at(news.folder)
-                    if stage is not None:
-                        with self._guarded(run):
-                            if isinstance(news, Started):
-                                execution.started(stage, news.native_id)
-                            else:
-                                execution.ended(stage, news.exit)
-                        break
+                self._pass_on(one)
         return moved
 
-    def _news_of(self, backend: Backend) -> Sequence[Started | Ended]:
-        """A backend in trouble keeps its news until it can tell them; the other backends' runs go on."""
-        try:
-            return backend.poll()
-        except OutsideError as error:
-            log.warning("%s; trying again", error.message, extra={"action": "poll"})
-            return ()
+    def _pass_on(self, news: Started | Ended) -> None:
+        for run, execution in self._active.items():
+            stage = execution.job_at(news.folder)
+            if stage is not None:
+                with self._guarded(run):
+                    if isinstance(news, Started):
+                        execution.started(stage, news.native_id)
+                    else:
+                        execution.ended(stage, news.exit)
+                return
 
     def _fill(self) -> bool:
         """Hand ready jobs to their backends as those have room, oldest run first."""

@@ -55,7 +55,7 @@ def how_it_ended(exit_record: ExitRecord) -> str:
         except ValueError:
             name = "unknown"
         return exit_record.detail or f"killed by signal {exit_record.signal} ({name})"
-    return f"exit code {exit_record.code}"
+    return f"exit code {exit_record.code}" + (f" ({exit_record.detail})" if exit_record.detail else "")
 
 
 def tail(log: Path) -> str:
@@ -83,7 +83,7 @@ def _undeclared(said: str, folder: Path, stage: Stage, inputs: Inputs) -> list[s
     if stage.needs is None:
         return []
     known = {*inputs.sources, *inputs.made}
-    declared = set(stage.needs)
+    declared = {*stage.needs, *stage.makes, *stage.params_files, stage.notebook}
     found = find_undeclared(said, os.fspath(folder / "workspace"), known, lambda path: path in declared)
     where = inputs.where(stage.group, "needs").rstrip(": ")
     return [
