@@ -223,14 +223,14 @@ class Place:
         return int(text) if text else None
 
     def kill_dispatcher(self) -> bool:
-        """Kill the dispatcher as a crash would; return whether there was one."""
+        """Kill the dispatcher, and one about to follow it, as a crash would; return whether there was one."""
         pid = self.dispatcher()
-        if pid is None or str(self.hub) not in command_of(pid):
-            return False
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+        words = f"lockgate.hub.dispatch {self.hub}"
+        for found in [found for found, command in commands() if words in command]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(found, signal.SIGKILL)
         until(lambda: not self.is_dispatched(), "the killed dispatcher is gone")
-        return True
+        return pid is not None
 
     def start_dispatcher(self) -> None:
         """Do what the next push or any follower does: see that somebody dispatches."""
@@ -258,11 +258,13 @@ class Place:
             self.start_dispatcher()
 
 
-def command_of(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace").replace("\0", " ")
-    except OSError:
-        return ""
+def commands() -> Iterator[tuple[int, str]]:
+    """Yield the pid and the command line of every process."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                text = (entry / "cmdline").read_bytes().decode("utf-8", "replace")
+                yield int(entry.name), text.replace("\0", " ").rstrip()
 
 
 def receipts(done: Done) -> list[str]:

@@ -9,10 +9,9 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from e2e_place import Place, WorkTree, command_of, until
+from e2e_place import Place, WorkTree, commands, until
 
 pytestmark = pytest.mark.slow
 
@@ -180,13 +179,8 @@ def test_the_next_push_takes_up_what_a_killed_dispatcher_left(place: Place) -> N
 
 
 def hooks_of(place: Place, kind: str) -> list[int]:
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            words = command_of(int(entry.name))
-            if f"lockgate.hub.receive {kind} {place.hub}" in words:
-                found.append(int(entry.name))
-    return found
+    words = f"lockgate.hub.receive {kind} {place.hub}"
+    return [pid for pid, command in commands() if words in command]
 
 
 def kill_hook(place: Place, tree: WorkTree, kind: str, delay_s: float) -> int:
@@ -242,15 +236,11 @@ def test_a_killed_push_leaves_the_run_going(place: Place) -> None:
 # Jobs
 
 
-def process_of(place: Place, pattern: str) -> int:
+def process_of(pattern: str) -> int:
     found: list[int] = []
 
     def look() -> list[int]:
-        found[:] = [
-            int(entry.name)
-            for entry in Path("/proc").iterdir()
-            if entry.name.isdigit() and re.search(pattern, command_of(int(entry.name)))
-        ]
+        found[:] = [pid for pid, command in commands() if re.search(pattern, command)]
         return found
 
     until(look, f"a process like {pattern}")
@@ -261,7 +251,7 @@ def test_a_jobs_shell_killed_fails_the_run_and_says_so(place: Place) -> None:
     tree = begin(place, is_open=False)
     tree.git("push", "-q", "hub", "main")
     until(lambda: ran(place), "the first stage runs")
-    os.kill(process_of(place, f"^sh {place.hub}/.*/0000-first/job.sh"), signal.SIGKILL)
+    os.kill(process_of(f"^sh {place.hub}/.*/0000-first/job.sh"), signal.SIGKILL)
     place.settle()
     (row,) = place.runs()
     assert row.state == "failed"
@@ -273,7 +263,7 @@ def test_a_jobs_command_killed_fails_the_run_and_says_so(place: Place) -> None:
     tree = begin(place, is_open=False)
     tree.git("push", "-q", "hub", "main")
     until(lambda: ran(place), "the first stage runs")
-    os.kill(process_of(place, f"^/bin/sh -c .*{place.outside}/gate"), signal.SIGKILL)
+    os.kill(process_of(f"^/bin/sh -c .*{place.outside}/gate"), signal.SIGKILL)
     place.settle()
     (row,) = place.runs()
     assert row.state == "failed"
@@ -285,7 +275,7 @@ def test_a_host_that_went_down_with_a_job_fails_the_run_and_says_so(place: Place
     tree = begin(place, is_open=False)
     tree.git("push", "-q", "hub", "main")
     until(lambda: ran(place), "the first stage runs")
-    shell = process_of(place, f"^sh {place.hub}/.*/0000-first/job.sh")
+    shell = process_of(f"^sh {place.hub}/.*/0000-first/job.sh")
     assert place.kill_dispatcher()
     os.killpg(shell, signal.SIGKILL)
     place.start_dispatcher()
