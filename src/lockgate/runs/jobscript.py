@@ -23,6 +23,9 @@ _THREADS = (
     "JULIA_NUM_THREADS",
 )
 
+#: A command that names its own shell gets one; any other is spared the time another shell takes to start.
+_OWN_SHELL = ("$$", "${$", "$0", "${0", "$PPID", "${PPID")
+
 # Only builtins: a fork costs as much as all the rest of the script. `./` keeps CDPATH out of it; the
 # record is written from the job's folder, which stays reachable when the command deletes the workspace.
 _SCRIPT = """\
@@ -38,7 +41,7 @@ set +C
 trap : HUP INT TERM
 unset CDPATH ENV BASH_ENV GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE PYTHONPATH PYTHONHOME PYTHONSTARTUP
 {exports}
-(cd ./workspace && exec /bin/sh -c {command}) </dev/null >output.log 2>&1
+(cd ./workspace && {how} {command}) </dev/null >output.log 2>&1
 code=$?
 {{ echo $code && times; }} >exit
 exit $code
@@ -79,6 +82,7 @@ def job_script(
         title=" ".join(title.split()),
         already_started=ALREADY_STARTED,
         exports="\n".join(exports) or ":",
+        how="exec /bin/sh -c" if any(own in command for own in _OWN_SHELL) else "unset folder && eval",
         command=quoted(command),
     )
 
