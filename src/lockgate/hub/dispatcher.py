@@ -36,6 +36,9 @@ RECEIVED_GRACE_S = 3.0
 RECEIVED_LIMIT_S = 600.0
 #: The queue is looked at this often even if nobody says there is news.
 LOOK_S = 1.0
+#: While jobs end faster than this, their workspaces wait to be removed, so many at most.
+QUIET_S = 0.05
+BACKLOG_AT_MOST = 5_000
 #: Workspaces of runs that did not succeed are kept this long to be looked at; then so many runs' at once go.
 KEPT_S = 7 * 86_400.0
 SWEPT_AT_ONCE = 1_000
@@ -110,6 +113,8 @@ class Dispatcher:
         self._active: dict[str, Execution] = {}
         self._looked_at = 0.0
         self._complained_at = 0.0
+        self._is_quiet = False
+        """Nothing happened for a while though jobs run: time to tidy up."""
         self._finished: list[Execution] = []
         """Runs that are over but for the removal of their workspaces."""
         self._built: queue.SimpleQueue[tuple[str, LockgateError | None]] = queue.SimpleQueue()
@@ -122,13 +127,20 @@ class Dispatcher:
         idle_since = time.monotonic()
         while True:
             is_busy = self._turn()
-            has_cleaned = self._clean_some()
-            now = time.monotonic()
-            if is_busy or has_cleaned:
-                idle_since = now
-            elif now - idle_since >= linger:
-                break
-            timeout = 0.0 if has_cleaned else None if is_busy else max(0.0, idle_since + linger - now)
+            backlog = self._backlog()
+            if backlog and (not is_busy or self._is_quiet or backlog[0].leftover_count > BACKLOG_AT_MOST):
+                self._clean(backlog[0])
+                timeout = 0.0
+            elif backlog:
+                timeout = QUIET_S
+            elif is_busy:
+                timeout = LOOK_S
+            else:
+                timeout = idle_since + linger - time.monotonic()
+                if timeout <= 0:
+                    break
+            if is_busy or backlog:
+                idle_since = time.monotonic()
             if self._wait(timeout):
                 self._take_up()
         for backend in self._wiring.backends.values():
@@ -147,14 +159,14 @@ class Dispatcher:
             if not moved:
                 return bool(self._active) or bool(self._wiring.index.unfinished())
 
-    def _clean_some(self) -> bool:
-        """Remove a workspace while there is nothing better to do; return whether there was one."""
-        for execution in (*self._finished, *self._active.values()):
-            with self._guarded(execution.request.id):
-                if execution.clean_one():
-                    return True
-        self._finished.clear()
-        return False
+    def _backlog(self) -> list[Execution]:
+        """Return the runs with workspaces still to be removed."""
+        self._finished = [execution for execution in self._finished if execution.leftover_count]
+        return [*self._finished, *(e for e in self._active.values() if e.leftover_count)]
+
+    def _clean(self, execution: Execution) -> None:
+        with self._guarded(execution.request.id):
+            execution.clean_one()
 
     def _sweep(self) -> None:
         """Remove what runs of long ago left to look at, and what a killed dispatcher did not come to."""
@@ -252,21 +264,18 @@ class Dispatcher:
                     log.warning("%s: %s", name, error.message, extra={"action": "poll"})
                     self._complained_at = time.monotonic()
                 continue
-            for one in news:
+            if news:
                 moved = True
-                self._pass_on(one)
+                self._pass_on(news)
         return moved
 
-    def _pass_on(self, news: Started | Ended) -> None:
-        for run, execution in self._active.items():
-            stage = execution.job_at(news.folder)
-            if stage is not None:
+    def _pass_on(self, news: Sequence[Started | Ended]) -> None:
+        """Give each run its own news, all at once: one step, made durable once."""
+        for run, execution in list(self._active.items()):
+            own = [one for one in news if execution.has_job_at(one.folder)]
+            if own:
                 with self._guarded(run):
-                    if isinstance(news, Started):
-                        execution.started(stage, news.native_id)
-                    else:
-                        execution.ended(stage, news.exit)
-                return
+                    execution.hear(own)
 
     def _fill(self) -> bool:
         """Hand ready jobs to their backends as those have room, oldest run first."""
@@ -325,19 +334,17 @@ class Dispatcher:
     def _backend_of(self, execution: Execution, job: Job) -> Backend:
         return self._wiring.backend(execution.prepared.backend_of(job.stage))
 
-    def _wait(self, timeout: float | None) -> bool:
+    def _wait(self, timeout: float) -> bool:
         """Sleep until something may have happened; return whether the queue is to be looked at."""
         fds = [self._wake]
-        timeouts = [] if timeout is None else [timeout]
+        timeouts = [timeout, LOOK_S]
         for backend in self._wiring.backends.values():
             fds.extend(backend.wake_fds())
             interval = backend.poll_interval_s()
             if interval is not None:
                 timeouts.append(interval)
-        if any(execution.retry_at is not None for execution in self._active.values()):
-            timeouts.append(RETRY_S)
-        timeouts.append(LOOK_S)
         readable, _, _ = select.select(fds, [], [], min(timeouts))
+        self._is_quiet = not readable
         if self._wake in readable:
             with contextlib.suppress(BlockingIOError):
                 os.read(self._wake, 65536)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lockgate.activity import chain
 from lockgate.activity.entry import Activity
+from lockgate.backends.contract import Ended, Started
 from lockgate.errors import LockgateError, OutsideError, UserError
 from lockgate.hub.index import RunRow
 from lockgate.hub.layout import Layout
@@ -108,9 +109,9 @@ class Execution:
             )
         return self._layout
 
-    def job_at(self, folder: str) -> str | None:
-        """Return the stage whose job has this folder."""
-        return self._stages_by_folder.get(folder)
+    def has_job_at(self, folder: str) -> bool:
+        """Return whether the job with this folder is one of the run's."""
+        return folder in self._stages_by_folder
 
     def restore(self) -> list[Job]:
         """Take the run up where an earlier dispatcher left it; return the jobs to attach to."""
@@ -139,19 +140,23 @@ class Execution:
         return attach
 
     def take(self, events: Iterable[Event]) -> None:
-        """Advance by events and by all that follows at once; nothing is done before it is durable."""
-        pending = deque(events)
-        while pending or self._due:
-            if pending:
-                self._persist(pending)
-                pending.clear()
-            while self._due:
-                effect = self._due[0]
-                followed = self._perform(effect)
-                self._due.popleft()
-                if followed:
-                    pending.extend(followed)
-                    break
+        """Advance by events and by all that follows at once; nothing is done before it is durable.
+
+        What effects answer is made durable together. An effect that fails stays due, behind it all others.
+        """
+        answers: list[Event] = list(events)
+        while answers or self._due:
+            if answers:
+                self._persist(answers)
+                answers = []
+            try:
+                while self._due:
+                    answers += self._perform(self._due[0])
+                    self._due.popleft()
+            except LockgateError:
+                if answers:
+                    self._persist(answers)
+                raise
 
     def begin(self) -> None:
         if self.run.state == "queued":
@@ -215,12 +220,17 @@ class Execution:
             return None
         return job
 
-    def started(self, stage: str, native_id: str) -> None:
-        self.take([JobStarted(stage, native_id)])
-
-    def ended(self, stage: str, exit_record: ExitRecord) -> None:
-        self._exits[stage] = exit_record
-        self.take([JobEnded(stage, exit_record)])
+    def hear(self, news: Iterable[Started | Ended]) -> None:
+        """Take what backends report of this run's jobs."""
+        events: list[Event] = []
+        for one in news:
+            stage = self._stages_by_folder[one.folder]
+            if isinstance(one, Started):
+                events.append(JobStarted(stage, one.native_id))
+            else:
+                self._exits[stage] = one.exit
+                events.append(JobEnded(stage, one.exit))
+        self.take(events)
 
     def _job(self, stage: str) -> Job:
         job = self.layout.job_of(stage)
@@ -236,7 +246,7 @@ class Execution:
                     self._records[stage] = record
         self._reasons = {job.stage: job.reason for job in self._wiring.index.jobs(self.request.id)}
 
-    def _persist(self, events: Sequence[Event] | deque[Event]) -> None:
+    def _persist(self, events: Sequence[Event]) -> None:
         index, now = self._wiring.index, time.time()
         before, moved = self.run, dict[str, None]()
         with index.transaction():
@@ -279,15 +289,16 @@ class Execution:
             has_moved_branch=run.has_moved_branch,
         )
 
-    def clean_one(self) -> bool:
-        """Remove one finished job's workspace; return whether there was one.
+    @property
+    def leftover_count(self) -> int:
+        """How many finished jobs' workspaces are still to be removed.
 
-        Apart from the job's end, since removing files may take longer than trivial jobs do.
+        That is done apart from a job's end, since removing files may take longer than a trivial job does.
         """
-        if not self._to_clean:
-            return False
+        return len(self._to_clean)
+
+    def clean_one(self) -> None:
         clean(self._to_clean.pop())
-        return True
 
     def _perform(self, effect: Effect) -> Sequence[Event]:
         match effect:
