@@ -171,7 +171,7 @@ def add_project(hub: Hub, name: str) -> tuple[Path, bool]:
             code="project-name",
         )
     path = hub.repository(name)
-    is_new = not path.exists()
+    is_new = not (path / "hooks" / HOOKS[-1]).exists()  # written last: one killed half-way is begun again
     try:
         if is_new:
             git(hub.root, "init", "--quiet", "--bare", "--template=", "--initial-branch=main", str(path))

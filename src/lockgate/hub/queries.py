@@ -142,12 +142,6 @@ def flat_metrics(content: bytes) -> dict[str, float | str]:
     return leaves
 
 
-def log_path(hub: Hub, project: str, run: str, position: int, stage: str) -> Path:
-    from lockgate.hub.jobname import safe_name  # noqa: PLC0415
-
-    return hub.run_folder(project, run) / "jobs" / safe_name(position, stage) / "output.log"
-
-
 def _records(repository: Path, row: RunRow) -> dict[str, StageRecord]:
     commit = row.result_commit or row.request.commit
     try:
