@@ -32,8 +32,10 @@ log = logging.getLogger("lockgate.dispatcher")
 LINGER_S = 20.0
 #: A push takes this long at most from its judging hook to its queueing one before it is looked after.
 RECEIVED_GRACE_S = 3.0
-#: A push that moved no ref for this long did not go through.
-RECEIVED_LIMIT_S = 600.0
+#: A push that moved no ref for this long did not go through; one that does later is judged again.
+RECEIVED_LIMIT_S = 10.0
+#: A push of what another pushed so shortly before or after is one of two that raced.
+RACE_S = 600.0
 #: The queue is looked at this often even if nobody says there is news.
 LOOK_S = 1.0
 #: While jobs end faster than this, their workspaces wait to be removed, so many at most.
@@ -205,7 +207,7 @@ class Dispatcher:
             return
         repository = self._wiring.hub.repository(row.request.project)
         ref, commit = row.request.ref, row.request.commit
-        if self._wiring.index.has_sibling(row, RECEIVED_LIMIT_S):
+        if self._wiring.index.has_sibling(row, RACE_S):
             self._wiring.index.drop_received(row.request.id)
             return
         moved = attempt(repository, "merge-base", "--is-ancestor", commit, ref)[0] == 0

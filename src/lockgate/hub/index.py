@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -262,10 +262,17 @@ class Index:
 
     def has_sibling(self, row: RunRow, within_s: float) -> bool:
         """Return whether another push of the same commit to the same ref was queued at about that time."""
-        around = (row.request.project, row.created_at - within_s, row.created_at + within_s)
-        where = "where project = ? and state != 'received' and created_at between ? and ?"
-        wanted = (row.request.ref, row.request.commit)
-        return any((each.request.ref, each.request.commit) == wanted for each in self._runs(where, around))
+        pushed = {(row.request.ref, row.request.commit)}
+        return bool(self.queued_around(row.request.project, pushed, row.created_at, within_s))
+
+    def queued_around(
+        self, project: str, pushed: Set[tuple[str, str]], at: float, within_s: float
+    ) -> list[RunRow]:
+        """Return the runs of these refs and commits that were asked for at about that time and are queued or
+        further."""
+        where = "where project = ? and state != 'received' and created_at between ? and ? order by number"
+        rows = self._runs(where, (project, at - within_s, at + within_s))
+        return [row for row in rows if (row.request.ref, row.request.commit) in pushed]
 
     def take_unswept(self, ended_before: float, limit: int) -> list[tuple[str, str]]:
         """Return (project, run) of runs that ended before this time and mark them as swept."""

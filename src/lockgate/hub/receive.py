@@ -11,6 +11,7 @@ import os
 import pwd
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from lockgate.errors import LockgateError, UserError
@@ -20,6 +21,8 @@ from lockgate.hub.index import Index, Request, RunRow
 from lockgate.hub.push import Options, Update, describe, parse_options, parse_updates, runs_asked
 from lockgate.hub.queue import enqueue, ensure_dispatcher
 from lockgate.runs.runid import new_run_id
+
+_SLOWEST_PUSH_S = 600.0
 
 
 def main(arguments: list[str]) -> int:
@@ -94,10 +97,14 @@ def answer_push(hub: Hub, project: str, updates: list[Update], options: Options)
 
     index = Index(hub.index)
     queued = _queue_moved(hub, index, project, asked)
+    asked -= _pushed(queued)
+    if asked:
+        missed = _queue_missed(hub, index, project, [u for u in updates if (u.ref, u.new) in asked], options)
+        asked -= _pushed(missed)
+        queued += missed
     if queued:
         ensure_dispatcher(hub)
     for row in queued:
-        asked.discard((row.request.ref, row.request.commit))
         if options.is_json:
             _say_json(row.request, row.receipt)
         else:
@@ -123,6 +130,25 @@ def _queue_moved(hub: Hub, index: Index, project: str, moved: set[tuple[str, str
         if (row.request.ref, row.request.commit) in moved:
             index.drop_received(row.request.id)
     return queued
+
+
+def _queue_missed(
+    hub: Hub, index: Index, project: str, updates: list[Update], options: Options
+) -> list[RunRow]:
+    """Queue what is not there to be queued: so slow was this push that the dispatcher took it for killed, and
+    queued its runs itself, or dropped them."""
+    pushed = {(update.ref, update.new) for update in updates}
+    taken_up = {
+        (row.request.ref, row.request.commit): row
+        for row in index.queued_around(project, pushed, time.time(), _SLOWEST_PUSH_S)
+    }
+    dropped = pushed - taken_up.keys()
+    judge_push(hub, project, [update for update in updates if (update.ref, update.new) in dropped], options)
+    return [*taken_up.values(), *_queue_moved(hub, index, project, dropped)]
+
+
+def _pushed(rows: Iterable[RunRow]) -> set[tuple[str, str]]:
+    return {(row.request.ref, row.request.commit) for row in rows}
 
 
 def _say_json(request: Request, lines: tuple[str, ...]) -> None:
