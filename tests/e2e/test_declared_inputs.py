@@ -38,7 +38,7 @@ def test_an_undeclared_input_fails_at_once_and_the_message_says_what_to_add(plac
     assert tree.read("o") == "1\na\n"
 
     tree.commit({"j": "b\n"})
-    assert "will run: input changed: j" in tree.push().err
+    assert "will run: data changed: j" in tree.push().err
     tree.pull()
     assert tree.read("o") == "1\nb\n"
 

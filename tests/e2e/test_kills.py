@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from e2e_place import Place, WorkTree, commands, until
@@ -263,7 +264,9 @@ def test_a_jobs_command_killed_fails_the_run_and_says_so(place: Place) -> None:
     tree = begin(place, is_open=False)
     tree.git("push", "-q", "hub", "main")
     until(lambda: ran(place), "the first stage runs")
-    os.kill(process_of(f"^/bin/sh -c .*{place.outside}/gate"), signal.SIGKILL)
+    shell = process_of(f"^sh {place.hub}/.*/0000-first/job.sh")
+    command = Path(f"/proc/{shell}/task/{shell}/children").read_text().split()[0]
+    os.kill(int(command), signal.SIGKILL)
     place.settle()
     (row,) = place.runs()
     assert row.state == "failed"

@@ -241,6 +241,26 @@ def test_a_push_that_git_refuses_after_the_hub_took_it_in_is_not_run(place: Plac
     assert len(place.finished()) == 2
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("fate", ["is queued by the dispatcher", "is dropped by the dispatcher"])
+def test_a_push_that_takes_very_long_between_its_hooks_is_one_run_with_a_receipt(
+    place: Place, fate: str
+) -> None:
+    """The dispatcher looks after pushes that seem to have been killed; this one was only slow."""
+    tree = place.project({"lockgate.toml": ONE_STAGE, "i": "1\n"})
+    post, update = (place.repository() / "hooks" / name for name in ("post-receive", "update"))
+    if fate == "is queued by the dispatcher":
+        post.write_text(post.read_text().replace("#!/bin/sh\n", "#!/bin/sh\nsleep 6\n", 1))
+    else:
+        update.write_text("#!/bin/sh\nsleep 13\n")
+        update.chmod(0o755)
+    done = tree.push()
+    assert len(receipts(done)) == 1
+    assert "SUCCEEDED" in done.err
+    assert len(place.runs()) == 1
+    assert place.finished() == [place.runs()[0].request.id]
+
+
 def _runs_in(text: str) -> list[str]:
     return [
         line.split()[2] for line in text.splitlines() if line.startswith("remote: run ") and " · " in line
