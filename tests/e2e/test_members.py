@@ -50,7 +50,7 @@ def test_what_one_member_ran_is_nothing_to_do_for_another_and_names_the_run(plac
     second.git("checkout", "-q", "-b", "mine", "hub/base")
     second.commit({"unrelated": "x\n"})
     said = second.push("mine").err
-    assert "nothing to do: all 2 stages are known" in said
+    assert "nothing to do: 2 stages, known already" in said
     one, two = place.runs()
     assert (one.request.member, two.request.member) == ("one@example.org", "two@example.org")
     assert f"copy  cached from run {one.request.id[-8:]}" in said

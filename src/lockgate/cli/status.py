@@ -10,6 +10,7 @@ import click
 from lockgate.cli.options import json_option
 from lockgate.cli.output import echo, print_json, state_words, table
 from lockgate.cli.parameters import parse_parameters
+from lockgate.project.quantities import counted
 
 if TYPE_CHECKING:
     from lockgate.hub.standing import Standing
@@ -43,14 +44,12 @@ def command(params: tuple[str, ...], is_all: bool, is_exit_code: bool, is_json: 
 
 def _print(found: Standing, is_all: bool) -> None:
     to_run = [stage for stage in found.stages if stage.reused is None]
+    total = len(found.stages)
     if not to_run:
-        echo(f"nothing to do: all {len(found.stages)} stages are known")
+        echo(f"nothing to do: {counted(total, 'stage')}, known already")
     else:
-        known = len(found.stages) - len(to_run)
-        echo(
-            f"{len(to_run)} of {len(found.stages)} stages would run"
-            + (f", {known} are known" if known else "")
-        )
+        known = f", {total - len(to_run)} known already" if len(to_run) < total else ""
+        echo(f"{len(to_run)} of {counted(total, 'stage')} would run{known}")
     named = list(found.stages) if is_all else to_run[:_NAMED_AT_MOST]
     table(
         [

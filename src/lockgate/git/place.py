@@ -33,10 +33,14 @@ def checkout_paths(root: Path, commit: str, paths: Iterable[str]) -> list[str]:
         check_path(path)
     if not chosen:
         return []
+    ways: dict[str, Path] = {}
     with _blobs(root) as source:
         for path, entry in chosen.items():
             try:
-                _place(real_root, path, entry, source)
+                folder = path.rpartition("/")[0]
+                if folder not in ways:
+                    ways[folder] = _open_way(real_root, real_root / path, path)
+                _place(real_root, ways[folder], path, entry, source)
             except OSError as error:
                 raise OutsideError(
                     f"{path!r} cannot be written: {error.strerror or error}",
@@ -67,9 +71,8 @@ def _choose(listing: Listing, wanted: list[str], commit: str) -> dict[str, Entry
     return {path: listing[path] for path in sorted(found) if listing[path].mode != SUBMODULE}
 
 
-def _place(root: Path, path: str, entry: Entry, source: _Source) -> None:
-    target = root.joinpath(*path.split("/"))
-    folder = _open_way(root, target, path)
+def _place(root: Path, folder: Path, path: str, entry: Entry, source: _Source) -> None:
+    target = folder / path.rpartition("/")[2]
     draft = folder / f".lockgate-{os.urandom(8).hex()}"
     try:
         if entry.mode == LINK:
@@ -83,8 +86,9 @@ def _place(root: Path, path: str, entry: Entry, source: _Source) -> None:
         if target.is_dir() and not target.is_symlink():
             _make_room(target, path)
         draft.replace(target)
-    finally:
+    except BaseException:
         draft.unlink(missing_ok=True)
+        raise
 
 
 def _open_way(root: Path, target: Path, path: str) -> Path:

@@ -75,6 +75,11 @@ class Hub:
         self.store = root / "store"
         self.repositories = root / "repositories"
 
+    @property
+    def is_there(self) -> bool:
+        """Whether the directory is still a hub, and was not removed meanwhile."""
+        return (self.root / "hub.json").exists()
+
     def repository(self, project: str) -> Path:
         return self.repositories / f"{project}.git"
 
@@ -233,6 +238,7 @@ def private_hub_root() -> Path:
 
 
 def _write_program(path: Path, text: str) -> None:
+    path.parent.mkdir(exist_ok=True)
     temporary = path.with_name(path.name + ".new")
     temporary.write_text(text)
     temporary.chmod(0o755)

@@ -46,6 +46,8 @@ KEPT_S = 7 * 86_400.0
 SWEPT_AT_ONCE = 1_000
 #: After a failure from outside (a full disk, a system down) an effect is tried again this often.
 RETRY_S = 5.0
+#: A hub that cannot be used (its disk is full, say) is tried again so often before the dispatcher gives up.
+FAILURES_AT_MOST = 120
 
 
 def linger_s() -> float:
@@ -93,16 +95,25 @@ def dispatch(hub: Hub, linger: float | None = None) -> bool:
     Raises `OutsideError` when the hub itself cannot be used; running jobs go on, nothing is lost.
     """
     wait = linger_s() if linger is None else linger
+    failures = 0
     while True:
         with DispatcherLock(hub) as lock:
             if not lock.acquire():
                 return False
-            make_wake(hub)
-            wiring = Wiring(hub)
-            with open_wake(hub) as wake:
-                Dispatcher(wiring, wake).loop(wait)
+            try:
+                make_wake(hub)
+                wiring = Wiring(hub)
+                with open_wake(hub) as wake:
+                    Dispatcher(wiring, wake).loop(wait)
+            except OutsideError as error:
+                failures += 1
+                if not error.is_transient or failures > FAILURES_AT_MOST or not hub.is_there:
+                    raise
+                log.warning("%s; trying again", error.message, extra={"action": "retry"})
+                time.sleep(RETRY_S)
+                continue
         # A hook may have queued between the last look and the closing of the pipe
-        if not wiring.index.unfinished():
+        if not hub.is_there or not wiring.index.unfinished():
             return True
 
 
@@ -144,7 +155,11 @@ class Dispatcher:
             if is_busy or backlog:
                 idle_since = time.monotonic()
             if self._wait(timeout):
+                if not self._wiring.hub.is_there:
+                    log.error("the hub was removed", extra={"action": "stop"})
+                    break
                 self._take_up()
+                self._say_why_jobs_wait()
         for backend in self._wiring.backends.values():
             backend.close()
 
@@ -160,6 +175,12 @@ class Dispatcher:
                 moved = True
             if not moved:
                 return bool(self._active) or bool(self._wiring.index.unfinished())
+
+    def _say_why_jobs_wait(self) -> None:
+        """Keep, for those who ask, what each job not running yet waits for."""
+        for run, execution in self._active.items():
+            with self._guarded(run):
+                execution.say_why_jobs_wait()
 
     def _backlog(self) -> list[Execution]:
         """Return the runs with workspaces still to be removed."""

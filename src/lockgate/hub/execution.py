@@ -15,7 +15,14 @@ from lockgate.hub.index import RunRow
 from lockgate.hub.layout import Layout
 from lockgate.hub.preparation import Prepared, prepare
 from lockgate.hub.push import describe
-from lockgate.hub.recording import Outcomes, append_activity, is_recorded, iso, write_results
+from lockgate.hub.recording import (
+    Outcomes,
+    append_activity,
+    email_of,
+    is_recorded,
+    iso,
+    write_results,
+)
 from lockgate.hub.wiring import Wiring
 from lockgate.runs.advance import advance, effects_due
 from lockgate.runs.collect import Collector
@@ -80,6 +87,8 @@ class Execution:
         self._ended_at = self.started_at
         self._new_records: list[StageRecord] = []
         self._to_clean: list[Path] = []
+        self._waiting: dict[str, str | None] = {}
+        """What was last said of jobs that wait."""
         self._was_recording = False
         """An earlier dispatcher may have appended the activity already."""
 
@@ -289,6 +298,24 @@ class Execution:
             has_moved_branch=run.has_moved_branch,
         )
 
+    def say_why_jobs_wait(self) -> None:
+        """Write into the index what each job handed over and not running yet waits for."""
+        if self.run.state != "running":
+            return
+        waiting: dict[str, str | None] = dict.fromkeys(self.ready, "waits for room at its backend")
+        by_backend: dict[str, dict[str, str]] = {}
+        for folder, stage in self._stages_by_folder.items():
+            if self.run.jobs[stage].state == "submitted":
+                by_backend.setdefault(self.prepared.backend_of(stage), {})[folder] = stage
+        for name, stages in by_backend.items():
+            why = self._wiring.backend(name).why_pending(list(stages))
+            waiting.update({stages[folder]: words for folder, words in why.items()})
+        changed = {s: w for s, w in waiting.items() if self._waiting.get(s) != w}
+        changed.update({stage: None for stage in self._waiting if stage not in waiting})
+        self._waiting = waiting
+        if changed:
+            self._wiring.index.set_waiting(self.request.id, changed.items())
+
     @property
     def leftover_count(self) -> int:
         """How many finished jobs' workspaces are still to be removed.
@@ -334,6 +361,7 @@ class Execution:
             self._wiring.key,
             keep=[request.commit],
             at_epoch_s=max(0, int(self.started_at)),
+            author_email=email_of(request.member),
         )
 
     def _prepare(self) -> Sequence[Event]:

@@ -7,20 +7,22 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import msgspec
 
 from lockgate.data.digest import md5_of_file
 from lockgate.data.store import Store
-from lockgate.errors import OutsideError
-from lockgate.git.listing import FOLDER
+from lockgate.errors import OutsideError, UserError
+from lockgate.git.exclude import exclude
+from lockgate.git.listing import EXECUTABLE, FILE, FOLDER, Entry, blob_id, tree_id
 from lockgate.git.place import checkout_paths
-from lockgate.git.program import git
+from lockgate.git.program import attempt, git
 from lockgate.git.worktree import remotes
 from lockgate.hub.address import REMOTE, LocalHub, RemoteHub, of_url
 from lockgate.hub.history import SEARCHED, entries, refresh, result_of
 from lockgate.project.pipeline import LOCK_FILE
+from lockgate.project.runtime import LOCK_MARK
 from lockgate.project.snapshot import CommitSource, WorktreeSource
 from lockgate.runs.lockfile import read_lock
 from lockgate.runs.record import Artifact
@@ -35,8 +37,6 @@ class Fetched(msgspec.Struct, frozen=True):
 
 def fetch_commit(root: Path, commit: str) -> None:
     """Bring one commit from the hub, whatever refs there are."""
-    from lockgate.git.program import attempt  # noqa: PLC0415
-
     if attempt(root, "cat-file", "-e", f"{commit}^{{commit}}")[0] != 0:
         git(root, "fetch", "--quiet", "--no-tags", "--no-write-fetch-head", REMOTE, commit)
 
@@ -58,24 +58,99 @@ def fetch_run(root: Path, run: str, *, is_forced: bool) -> Fetched:
 
 def fetch_named(root: Path) -> Fetched:
     """Write the large artifacts that the work tree's lock file names."""
-    content = WorktreeSource(root).read([LOCK_FILE]).get(LOCK_FILE)
-    records = read_lock(content) if content else {}
-    return Fetched(place_large(root, [a for record in records.values() for a in record.artifacts]), ())
+    return Fetched(place_large(root, _artifacts_here(root)), ())
 
 
 def place_results(root: Path, snapshot: str, result: str) -> Fetched:
-    """Write what a result commit adds to its snapshot into the work tree, index and branch untouched."""
+    """Write what a result commit adds to its snapshot into the work tree, index and branch untouched.
+
+    A file stays that is neither as it was snapshotted nor what an earlier run left there: somebody edited
+    it. What is written is kept out of the member's own commits, since the hub commits it.
+    """
     if result == snapshot:
         return Fetched((), ())
     before, after = CommitSource(root, snapshot).files(), CommitSource(root, result).files()
     changed = [path for path, entry in after.items() if before.get(path) != entry]
-    now = WorktreeSource(root).files()
-    kept = [
-        path for path in changed if path in now and now[path] != before.get(path) and now[path] != after[path]
-    ]
-    wanted = [path for path in changed if path not in kept and now.get(path) != after[path]]
+    left = _Left(root)
+    kept = [path for path in changed if left.is_edited(path, before.get(path), after[path])]
+    wanted = [path for path in changed if path not in kept and left.id_of(path) != after[path].id]
+    artifacts = artifacts_at(root, result)
+    exclude(root, _outermost(changed, [artifact.path for artifact in artifacts]))
     written = checkout_paths(root, result, wanted) if wanted else []
     return Fetched(tuple(sorted(written)), tuple(sorted(kept)))
+
+
+class _Left:
+    """What lies in the work tree, and which of it an earlier run left there."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._artifacts = {artifact.path: artifact for artifact in _artifacts_here(root)}
+        self._ids: dict[str, str | None] = {}
+        self._whole: dict[str, bool] = {}
+
+    def id_of(self, path: str) -> str | None:
+        """Return the blob id of a file; None where there is none."""
+        if path not in self._ids:
+            content = WorktreeSource(self._root).read([path]).get(path)
+            self._ids[path] = blob_id(content) if content is not None else None
+        return self._ids[path]
+
+    def is_edited(self, path: str, before: Entry | None, after: Entry) -> bool:
+        here = self.id_of(path)
+        if here is None or here == after.id or (before is not None and here == before.id):
+            return False
+        return not self._is_a_runs(path, here)
+
+    def _is_a_runs(self, path: str, here: str) -> bool:
+        if path == LOCK_FILE:
+            return True
+        made = self._artifacts.get(path)
+        if made is not None:
+            return made.git == here
+        for folder in (str(parent) for parent in PurePosixPath(path).parents):
+            if folder in self._artifacts:
+                return self._is_whole(self._artifacts[folder])
+        return self._is_locked_runtime(path)
+
+    def _is_locked_runtime(self, path: str) -> bool:
+        content = WorktreeSource(self._root).read([path]).get(path) or b""
+        return content.startswith(LOCK_MARK.encode())
+
+    def _is_whole(self, folder: Artifact) -> bool:
+        if folder.path not in self._whole:
+            inside = [
+                (path.relative_to(self._root / folder.path).as_posix(), path)
+                for path in (self._root / folder.path).rglob("*")
+                if path.is_file()
+            ]
+            entries = [
+                (name, Entry(EXECUTABLE if os.access(path, os.X_OK) else FILE, blob_id(path.read_bytes())))
+                for name, path in inside
+            ]
+            self._whole[folder.path] = tree_id(entries) == folder.git
+        return self._whole[folder.path]
+
+
+def _outermost(changed: Sequence[str], artifacts: Sequence[str]) -> list[str]:
+    """Return the artifacts, and the changed files that lie in none of them."""
+    made = set(artifacts)
+    alone = [
+        path
+        for path in changed
+        if path not in made and not any(str(parent) in made for parent in PurePosixPath(path).parents)
+    ]
+    return [*artifacts, *alone]
+
+
+def _artifacts_here(root: Path) -> list[Artifact]:
+    """Return the artifacts that the work tree's lock file names; none where it cannot be read."""
+    content = WorktreeSource(root).read([LOCK_FILE]).get(LOCK_FILE)
+    try:
+        records = read_lock(content) if content else {}
+    except UserError:
+        return []
+    return [artifact for record in records.values() for artifact in record.artifacts]
 
 
 def place_large(root: Path, artifacts: Sequence[Artifact]) -> tuple[str, ...]:

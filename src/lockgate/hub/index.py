@@ -58,6 +58,7 @@ create table jobs (
   started_at real,
   ended_at real,
   peak_memory_bytes integer,
+  waits_for text,
   primary key (run, stage)
 ) without rowid;
 create table events (
@@ -120,6 +121,8 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True):
     started_at: float | None
     ended_at: float | None
     peak_memory_bytes: int | None
+    waits_for: str | None = None
+    """Why it is not running yet, in words."""
 
 
 _events = msgspec.msgpack.Decoder(Event)
@@ -254,7 +257,9 @@ class Index:
             for position, job in enumerate(jobs)
         ]  # fmt: skip
         with self._in_words():
-            self._sql.executemany("insert or replace into jobs values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self._sql.executemany(
+                "insert or replace into jobs values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, null)", rows
+            )
 
     def request_cancel(self, run: str, by: str) -> bool:
         """Ask the dispatcher to end a run; return False where it has ended already."""
@@ -340,13 +345,22 @@ class Index:
             (started_at, ended_at, peak_memory_bytes, run, stage),
         )
 
+    def set_waiting(self, run: str, waiting: Iterable[tuple[str, str | None]]) -> None:
+        """Keep why jobs are not running yet, as (stage, words); None: it is no longer so."""
+        with self._in_words():
+            self._sql.executemany(
+                "update jobs set waits_for = ? where run = ? and stage = ?",
+                [(words, run, stage) for stage, words in waiting],
+            )
+
     def set_reason(self, run: str, stage: str, reason: str) -> None:
         self._do("update jobs set reason = ? where run = ? and stage = ?", (reason, run, stage))
 
     def jobs(self, run: str) -> list[JobRow]:
         with self._in_words():
             rows = self._sql.execute(
-                "select stage, state, reason, cause, reused_from, started_at, ended_at, peak_memory_bytes"
+                "select stage, state, reason, cause, reused_from, started_at, ended_at, peak_memory_bytes,"
+                " waits_for"
                 " from jobs where run = ? order by position",
                 (run,),
             ).fetchall()
@@ -360,6 +374,7 @@ class Index:
                 started_at=row[5],
                 ended_at=row[6],
                 peak_memory_bytes=row[7],
+                waits_for=row[8],
             )
             for row in rows
         ]

@@ -50,8 +50,6 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
     """`path:key` → value, of every metrics artifact."""
     result_commit: str | None
     has_moved_branch: bool
-    waiting: dict[str, str] = {}
-    """Stage → why it is not running yet."""
 
     @property
     def artifacts(self) -> list[Artifact]:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from lockgate.hub.index import Request
-from lockgate.hub.preparation import Prepared
 from lockgate.hub.push import describe
-from lockgate.runs.plan import PlannedStage
+from lockgate.project.quantities import counted
 from lockgate.runs.runid import short
+
+if TYPE_CHECKING:
+    # What planning takes to import, the hook that only hands the answer out need not wait for
+    from lockgate.hub.preparation import Prepared
+    from lockgate.runs.plan import PlannedStage
 
 #: So many stages are named; of the others a count is given.
 NAMED_AT_MOST = 20
@@ -18,12 +23,13 @@ def forecast(prepared: Prepared, is_runtime_ready: bool) -> tuple[str, ...]:
     """Return the lines of the receipt that planning decides: backend, runtime, each stage with its reason."""
     plan = prepared.plan
     backends = dict.fromkeys(prepared.backend_of(stage.name) for stage in plan.stages)
-    runtime = f"python {prepared.runtime.python}, {len(prepared.runtime.packages)} packages"
+    packages = counted(len(prepared.runtime.packages), "package")
+    runtime = f"python {prepared.runtime.python}, {packages}"
     if not is_runtime_ready:
         runtime += ", to be built first"
     lines = [f"backend {', '.join(backends)} · runtime {prepared.runtime.digest[:10]} ({runtime})"]
     if plan.is_nothing_to_do:
-        lines.append(f"nothing to do: all {len(plan.stages)} stages are known")
+        lines.append(f"nothing to do: {counted(len(plan.stages), 'stage')}, known already")
         return tuple(lines)
     lines.extend(_stage_lines(plan.stages))
     return tuple(lines)

@@ -119,6 +119,7 @@ def append_activity(repository: Repository, key: Key, outcomes: Outcomes, writte
         files,
         keep=[written.result_commit],
         at_epoch_s=max(0, int(outcomes.ended_at)),
+        author_email=email_of(request.member),
     )
     queue = QUEUE + request.id
     target = refs.read(repository, queue)
@@ -135,6 +136,11 @@ def is_recorded(repository: Path, run: str, limit: int = 1000) -> bool:
         activity.run == run and activity.kind == "run.finished"
         for _, activity in chain.read(repository, limit)
     )
+
+
+def email_of(member: str) -> str:
+    """Return a member's name as the address git wants beside it, where it is one."""
+    return member if "@" in member else ""
 
 
 def iso(at: float) -> str:

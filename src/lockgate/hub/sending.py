@@ -72,7 +72,7 @@ def send(
                 yield _parse(text.removeprefix(_JSON).encode())
             elif text:
                 said.append(text)
-        if push.wait() != 0:
+        if push.wait() != 0 or (is_wait and any(_REFUSED.fullmatch(line) for line in said)):
             raise _refusal(said)
     finally:
         if push.poll() is None:

@@ -38,8 +38,8 @@ def standing(root: Path, params: Mapping[str, str]) -> Standing:
     found = _hub(root)
     local = found if isinstance(found, LocalHub) else None
     finder = _Finder(loaded.lock, local)
-    runtime = _runtime(loaded, source, local)
-    known = Known(finder.find, finder.previous, _files_at(root))
+    runtime, differences = _runtime(loaded, source, local)
+    known = Known(finder.find, finder.previous, _files_at(root), lambda earlier: differences)
     planner = Planner(loaded.pipeline, loaded.inputs, runtime, known)
     return Standing(loaded.pipeline.project, planner.plan().stages, tuple(_notes(loaded)))
 
@@ -86,39 +86,38 @@ def _files_at(root: Path) -> Callable[[str], Listing | None]:
     return files_at
 
 
-def _runtime(loaded: Loaded, source: WorktreeSource, hub: LocalHub | None) -> str:
-    """Return the runtime's digest, exact where the hub is here and nothing is left to lock.
+def _runtime(loaded: Loaded, source: WorktreeSource, hub: LocalHub | None) -> tuple[str, tuple[str, ...]]:
+    """Return the runtime's digest, and what is known to differ in it where it is not locked yet.
 
-    Elsewhere the digest of the lock file stands as long as the runtime's files are those it was made from;
-    a hub far away is not asked, because a status must not wait.
+    Exact where the hub is here. A hub far away is not asked, because a status must not wait: there the digest
+    on record stands as long as the runtime's files are those of the snapshot it was recorded at.
     """
     pipeline = loaded.pipeline
+    runtime = find_runtime(loaded.files, pipeline.runtime)
     if hub is not None:
         from lockgate.hub.runtimes import Runtimes  # noqa: PLC0415  (only beside a hub)
 
         try:
-            return (
-                Runtimes(hub.hub.runtimes, may_lock=False)
-                .locked(
-                    loaded.files,
-                    pipeline.runtime,
-                    lambda path: source.read([path]).get(path),
-                    any(stage.notebook is not None for stage in pipeline.stages),
-                )
-                .digest
+            locked = Runtimes(hub.hub.runtimes, may_lock=False).locked(
+                loaded.files,
+                pipeline.runtime,
+                lambda path: source.read([path]).get(path),
+                any(stage.notebook is not None for stage in pipeline.stages),
             )
         except UserError as error:
             if error.code != "runtime-unlocked":
                 raise
-    recorded = {record.runtime for record in loaded.lock.values()}
-    runtime = find_runtime(loaded.files, pipeline.runtime)
-    if len(recorded) == 1 and not _has_changed(loaded, runtime.path):
-        return next(iter(recorded))
-    return f"not locked yet: {runtime.path or 'python'}"
-
-
-def _has_changed(loaded: Loaded, path: str | None) -> bool:
-    return path is not None and path not in loaded.files
+        else:
+            return locked.digest, ()
+    else:
+        recorded = {record.runtime: record.commit for record in loaded.lock.values()}
+        if len(recorded) == 1:
+            digest, commit = next(iter(recorded.items()))
+            before = _files_at(source.root)(commit)
+            path = runtime.path
+            if before is None or path is None or before.get(path) == loaded.files.get(path):
+                return digest, ()
+    return f"not locked yet: {runtime.path}", (f"{runtime.path or 'its packages'}, to be locked anew",)
 
 
 def _notes(loaded: Loaded) -> list[str]:

@@ -76,3 +76,8 @@ def size_words(size_bytes: float) -> str:
         if size_bytes < 999.5:
             return f"{size_bytes:.0f} {unit}" if size_bytes >= 99.95 else f"{size_bytes:.1f} {unit}"
     return f"{size_bytes / 1000:.1f} TB"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, as `1 stage`, `1,000 stages`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -6,11 +6,11 @@ import hashlib
 import json
 import posixpath
 import re
-import tomllib
 from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
+import tomli
 
 from lockgate.errors import UserError
 from lockgate.git.listing import Entry
@@ -39,6 +39,8 @@ _UNSUPPORTED = {
     "Dockerfile": "images (Dockerfile)",
 }
 _HEADER = "# lockgate: "
+#: How a lock that Lockgate wrote begins.
+LOCK_MARK = "# Locked by Lockgate from "
 _FORMAT = 1
 
 
@@ -110,10 +112,7 @@ def lock_header(inputs: Mapping[str, str], python: str, extra: tuple[str, ...]) 
     """
     named = ", ".join(sorted(inputs)) or "the packages that notebooks need"
     about = {"format": _FORMAT, "inputs": dict(inputs), "python": python, "extra": sorted(extra)}
-    return (
-        f"# Locked by Lockgate from {named}: change that, not this file.\n"
-        f"{_HEADER}{json.dumps(about, sort_keys=True)}\n"
-    )
+    return f"{LOCK_MARK}{named}: change that, not this file.\n{_HEADER}{json.dumps(about, sort_keys=True)}\n"
 
 
 def lock_is_current(lock_text: str, inputs: Mapping[str, str], python: str, extra: tuple[str, ...]) -> bool:
@@ -223,8 +222,8 @@ class _Pylock(msgspec.Struct, frozen=True):
 
 def _pylock(lock_text: str) -> _Pylock:
     try:
-        return msgspec.convert(tomllib.loads(lock_text), _Pylock)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        return msgspec.convert(tomli.loads(lock_text), _Pylock)
+    except (tomli.TOMLDecodeError, msgspec.ValidationError) as error:
         raise UserError(
             f"pylock.toml cannot be read: {error}",
             "Write it anew: uv export -o pylock.toml",

@@ -54,7 +54,7 @@ class WorktreeSource:
     """The work tree as it is, uncommitted and untracked files too, ignored ones left out."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self.root = root
         self._files: Listing | None = None
 
     def files(self) -> Listing:
@@ -65,7 +65,7 @@ class WorktreeSource:
     def read(self, paths: Sequence[str]) -> dict[str, bytes]:
         found: dict[str, bytes] = {}
         for path in paths:
-            place = self._root / path
+            place = self.root / path
             try:
                 found[path] = os.fsencode(place.readlink()) if place.is_symlink() else place.read_bytes()
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
@@ -77,15 +77,15 @@ class WorktreeSource:
         return found
 
     def _look(self) -> dict[str, Entry]:
-        now = changes(self._root)
+        now = changes(self.root)
         files: dict[str, Entry] = {}
         if now.head is not None:
-            files.update(parse_ls_tree(git(self._root, "ls-tree", "-r", "-z", "--full-tree", now.head)))
+            files.update(parse_ls_tree(git(self.root, "ls-tree", "-r", "-z", "--full-tree", now.head)))
         for path in now.deleted:
             files.pop(path, None)
         altered = [*now.changed, *now.untracked]
         for path, content in self.read(altered).items():
-            place = self._root / path
+            place = self.root / path
             mode = LINK if place.is_symlink() else EXECUTABLE if os.access(place, os.X_OK) else FILE
             files[path] = Entry(mode, blob_id(content))
         return files

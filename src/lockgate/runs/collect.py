@@ -72,7 +72,8 @@ class Collector:
 
     def _take(self, stage: Stage, workspace: Path, path: str) -> Artifact:
         place = workspace / path
-        _require_inside(workspace, place.parent, path)
+        if _has_link_above(workspace, path):
+            _require_inside(workspace, place.parent, path)
         status = _look(workspace, place, path)
         if stat.S_ISDIR(status.st_mode):
             return self._take_folder(stage, workspace, path)
@@ -168,6 +169,15 @@ def _look(workspace: Path, place: Path, path: str) -> os.stat_result:
             code="make-special",
         )
     return status
+
+
+def _has_link_above(workspace: Path, path: str) -> bool:
+    root, folder = os.fspath(workspace), posixpath.dirname(path)
+    while folder:
+        if os.path.islink(f"{root}/{folder}"):  # noqa: PTH114 (for every artifact: Path costs as much again)
+            return True
+        folder = posixpath.dirname(folder)
+    return False
 
 
 def _require_inside(workspace: Path, place: Path, path: str) -> None:

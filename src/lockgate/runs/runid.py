@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -18,7 +18,7 @@ def encode_ulid(milliseconds: int, randomness: int) -> str:
 
 
 def new_run_id() -> str:
-    return encode_ulid(time.time_ns() // 1_000_000, secrets.randbits(80))
+    return encode_ulid(time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10)))
 
 
 def is_run_id(text: str) -> bool:

@@ -27,7 +27,7 @@ def judge(
     declared.
     """
     if exit_record.cause is not None:
-        return exit_record.detail or exit_record.cause if exit_record.cause != "cancelled" else "cancelled"
+        return _cause_in_words(exit_record, stage, inputs)
     if not (folder / "workspace").is_dir():
         return "its workspace was deleted while it ran"
     changed = altered(folder, inventory)
@@ -46,6 +46,15 @@ def judge(
             "write to a path of its own and declare that in makes"
         )
     return "; ".join(words)
+
+
+def _cause_in_words(exit_record: ExitRecord, stage: Stage, inputs: Inputs) -> str:
+    if exit_record.cause in ("memory", "walltime"):
+        where = inputs.where(stage.group, exit_record.cause).rstrip(": ")
+        return f"{exit_record.detail}; ask for more {exit_record.cause} ({where})"
+    if exit_record.cause == "cancelled":
+        return "cancelled"
+    return exit_record.detail or str(exit_record.cause)
 
 
 def how_it_ended(exit_record: ExitRecord) -> str:
