@@ -328,7 +328,9 @@ class Index:
         rows = [(job.state, job.cause, job.reused_from, run, stage) for stage, job in jobs]
         with self._in_words():
             self._sql.executemany(
-                "update jobs set state = ?, cause = ?, reused_from = ? where run = ? and stage = ?", rows
+                "update jobs set state = ?, cause = ?, reused_from = ?, waits_for = null"
+                " where run = ? and stage = ?",
+                rows,
             )
 
     def set_job_times(

@@ -51,7 +51,8 @@ def judge(
 def _cause_in_words(exit_record: ExitRecord, stage: Stage, inputs: Inputs) -> str:
     if exit_record.cause in ("memory", "walltime"):
         where = inputs.where(stage.group, exit_record.cause).rstrip(": ")
-        return f"{exit_record.detail}; ask for more {exit_record.cause} ({where})"
+        words = exit_record.detail or exit_record.cause
+        return f"{words}; ask for more {exit_record.cause} ({where})"
     if exit_record.cause == "cancelled":
         return "cancelled"
     return exit_record.detail or str(exit_record.cause)

@@ -283,8 +283,9 @@ def as_ordinary_user(root: Path, call: Callable[[], object]) -> str:
         for folder, _, names in os.walk(root):
             for path in [Path(folder), *(Path(folder, name) for name in names)]:
                 os.chown(path, 65534, 65534)
-        for parent in list(root.parents)[:3]:
-            parent.chmod(0o755)
+        for parent in root.parents:
+            if not parent.stat().st_mode & 0o005:
+                parent.chmod(0o755)
     receive, send = os.pipe()
     child = os.fork()
     if child == 0:

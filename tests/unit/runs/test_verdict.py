@@ -52,9 +52,9 @@ def test_how(exit_record: ExitRecord, words: str) -> None:
     [
         (
             ExitRecord(cause="memory", detail="killed at 1.2 GB, asked for 1 GB"),
-            "killed at 1.2 GB, asked for 1 GB",
+            "killed at 1.2 GB, asked for 1 GB; ask for more memory (lockgate.toml:3)",
         ),
-        (ExitRecord(code=0, cause="walltime"), "walltime"),
+        (ExitRecord(code=0, cause="walltime"), "walltime; ask for more walltime (lockgate.toml:3)"),
         (ExitRecord(cause="cancelled", detail="by someone"), "cancelled"),
         (ExitRecord(cause="vanished"), "vanished"),
     ],
