@@ -101,7 +101,7 @@ def follow(hub: Hub, index: Index, runs: Sequence[str]) -> Iterator[Progress]:
         now_seen = index.changes_seen()
         if now_seen == seen:
             time.sleep(nap)
-            nap = min(nap * 1.2, _LONGEST_NAP_S)
+            nap = min(nap * 1.04, _LONGEST_NAP_S)
             if time.monotonic() - moved_at > _STILL_S:
                 starts += ensure_dispatcher(hub)
                 _check_starts(hub, starts)

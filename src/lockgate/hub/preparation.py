@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from lockgate.errors import LockgateError, OutsideError
+from lockgate.git.defaultbranch import default_branch
 from lockgate.git.listing import Listing
 from lockgate.git.program import attempt
 from lockgate.hub.directory import Hub
@@ -87,12 +88,6 @@ def _known(
         return package_changes(runtimes.packages(digest), runtime.packages)
 
     return Known(find, previous, files_at, changes)
-
-
-def default_branch(repository: Path) -> str:
-    """Return the full ref of the branch a clone checks out."""
-    _, output, _ = attempt(repository, "symbolic-ref", "HEAD")
-    return output.decode().strip() or "refs/heads/main"
 
 
 def _batch(repository: Path, request: Request, pipeline: Pipeline) -> Batch:

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lockgate.errors import LockgateError, UserError
+from lockgate.git.defaultbranch import default_branch
 from lockgate.git.program import attempt, git
 from lockgate.hub.directory import Hub, open_hub
 from lockgate.hub.index import Index, Request, RunRow
@@ -196,7 +197,9 @@ def _check_backends(names: set[str]) -> None:
 def _adopt_first_branch(repository: Path, updates: list[Update]) -> None:
     """A clone checks out the branch that was pushed first, whatever the host's `init.defaultBranch` is."""
     branches = [u.ref for u in updates if u.ref.startswith("refs/heads/") and u.action == "run"]
-    if branches and attempt(repository, "rev-parse", "--verify", "--quiet", "HEAD")[0] != 0:
+    if not branches or (repository / default_branch(repository)).exists():
+        return
+    if attempt(repository, "rev-parse", "--verify", "--quiet", "HEAD")[0] != 0:
         git(repository, "symbolic-ref", "HEAD", branches[0])
 
 
