@@ -24,7 +24,7 @@ unset GIT_QUARANTINE_PATH
 export GIT_DIR={repository}
 work={work}/$new; mkdir -p $work
 GIT_INDEX_FILE=$work.idx git --work-tree=$work checkout -q -f $new -- .
-(cd $work && sh -c 'cat in.txt > out.txt' > log.txt 2>&1); code=$?
+(cd $work && python s.py > log.txt 2>&1); code=$?
 export GIT_INDEX_FILE=$work.idx2 GIT_WORK_TREE=$work
 git read-tree $new
 (cd $work && git add -A .)
@@ -39,9 +39,16 @@ _ONE_STAGE = """\
 name = "one"
 
 [stages.copy]
-run = "cat in.txt > out.txt"
-needs = ["in.txt"]
-makes = ["out.txt"]
+run = "python s.py"
+needs = ["s.py", "in.csv"]
+makes = ["out.csv"]
+"""
+
+#: The script of both: it sums a column.
+_SCRIPT = """\
+import csv
+rows = list(csv.DictReader(open("in.csv")))
+open("out.csv", "w").write("sum\\n%s\\n" % sum(float(row["x"]) for row in rows))
 """
 
 
@@ -112,7 +119,8 @@ def _floor_push(scratch: Path, env: dict[str, str]) -> Callable[[], object]:
     hook.parent.mkdir(exist_ok=True)
     hook.write_text(_HOOK.format(repository=server, work=work))
     hook.chmod(0o755)
-    (clone / "in.txt").write_text("0\n")
+    (clone / "s.py").write_text(_SCRIPT)
+    (clone / "in.csv").write_text("x\n0\n")
     sh("git checkout -q -b main; git add -A && git commit -qm first", clone, env)
     return _pusher(clone, "origin", [], env)
 
@@ -121,7 +129,8 @@ def _our_push(scratch: Path, env: dict[str, str], hub: Path) -> Callable[[], obj
     clone = scratch / "ours"
     if not clone.exists():
         clone.mkdir()
-        (clone / "in.txt").write_text("0\n")
+        (clone / "s.py").write_text(_SCRIPT)
+        (clone / "in.csv").write_text("x\n0\n")
         (clone / "lockgate.toml").write_text(_ONE_STAGE)
         sh("git init -q -b main && git add -A && git commit -qm first", clone, env)
         sh(f"{LOCKGATE} init && git add -A && git commit -qm set-up", clone, env)
@@ -136,11 +145,11 @@ def _pusher(clone: Path, remote: str, options: list[str], env: dict[str, str]) -
 
     def call() -> object:
         number = next(_numbers)
-        (clone / "in.txt").write_text(f"{number}\n")
+        (clone / "in.csv").write_text(f"x\n{number}\n")
         words = " ".join(options)
         return sh(
             f"git commit -qam {number} && git push -q {words} {remote} main 2>/dev/null"
-            f" && git pull -q --ff-only {remote} main && grep -qx {number} out.txt",
+            f" && git pull -q --ff-only {remote} main && grep -qx {number}.0 out.csv",
             clone,
             env,
         )

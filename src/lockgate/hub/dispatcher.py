@@ -18,7 +18,7 @@ from lockgate.backends.contract import Backend, Ended, Started
 from lockgate.errors import LockgateError, OutsideError
 from lockgate.git.program import attempt
 from lockgate.hub.directory import Hub, make_wake
-from lockgate.hub.execution import Execution
+from lockgate.hub.execution import START_KEPT_S, Execution
 from lockgate.hub.index import RunRow
 from lockgate.hub.queue import enqueue
 from lockgate.hub.wake import open_wake, wake_up
@@ -168,6 +168,7 @@ class Dispatcher:
         while True:
             moved = self._finish_preparations()
             moved = self._poll() or moved
+            self._tell_starts()
             moved = self._fill() or moved
             self._retry()
             for run in [run for run, execution in self._active.items() if execution.is_over]:
@@ -292,6 +293,12 @@ class Dispatcher:
                 self._pass_on(news)
         return moved
 
+    def _tell_starts(self) -> None:
+        for run, execution in list(self._active.items()):
+            if execution.keeps_starts:
+                with self._guarded(run):
+                    execution.tell_starts()
+
     def _pass_on(self, news: Sequence[Started | Ended]) -> None:
         """Give each run its own news, all at once: one step, made durable once."""
         for run, execution in list(self._active.items()):
@@ -361,6 +368,8 @@ class Dispatcher:
         """Sleep until something may have happened; return whether the queue is to be looked at."""
         fds = [self._wake]
         timeouts = [timeout, LOOK_S]
+        if any(execution.keeps_starts for execution in self._active.values()):
+            timeouts.append(START_KEPT_S)
         for backend in self._wiring.backends.values():
             fds.extend(backend.wake_fds())
             interval = backend.poll_interval_s()

@@ -59,6 +59,9 @@ from lockgate.runs.runid import short
 from lockgate.runs.verdict import judge
 from lockgate.runs.workspace import Inventory, clean
 
+#: So long a job runs before its start is worth a word.
+START_KEPT_S = 0.03
+
 
 class Execution:
     """One run's state, and the hands it has. Events go in by `take`; what is left to do waits in queues."""
@@ -87,6 +90,7 @@ class Execution:
         self._ended_at = self.started_at
         self._new_records: list[StageRecord] = []
         self._to_clean: list[Path] = []
+        self._starts: dict[str, tuple[str, float]] = {}
         self._waiting: dict[str, str | None] = {}
         """What was last said of jobs that wait."""
         self._was_recording = False
@@ -230,16 +234,32 @@ class Execution:
         return job
 
     def hear(self, news: Iterable[Started | Ended]) -> None:
-        """Take what backends report of this run's jobs."""
-        events: list[Event] = []
+        """Take what backends report of this run's jobs.
+
+        A start is kept back for a moment: of a job that ends within it, the end says it all.
+        """
+        now = time.monotonic()
+        ends: list[Event] = []
         for one in news:
             stage = self._stages_by_folder[one.folder]
             if isinstance(one, Started):
-                events.append(JobStarted(stage, one.native_id))
+                self._starts[stage] = (one.native_id, now)
             else:
+                self._starts.pop(stage, None)
                 self._exits[stage] = one.exit
-                events.append(JobEnded(stage, one.exit))
-        self.take(events)
+                ends.append(JobEnded(stage, one.exit))
+        self.take(ends)
+
+    def tell_starts(self) -> None:
+        """Take the starts of jobs that still run after the moment they were kept back."""
+        now = time.monotonic()
+        due = [stage for stage, (_, at) in self._starts.items() if now - at >= START_KEPT_S]
+        if due:
+            self.take([JobStarted(stage, self._starts.pop(stage)[0]) for stage in due])
+
+    @property
+    def keeps_starts(self) -> bool:
+        return bool(self._starts)
 
     def _job(self, stage: str) -> Job:
         job = self.layout.job_of(stage)

@@ -69,18 +69,20 @@ def started(folder: str) -> float | None:
 
 
 def write(folder: str, record: ExitRecord) -> None:
-    """Write `exit.json`; a reader sees all of it or nothing.
+    """Write `exit.json`; where it tells more than the raw record, a reader sees all of it or nothing.
 
     Raises `OutsideError` (`job-record`) when the disk refuses; trying again later may help.
     """
     final = f"{folder}/{FINAL}"
+    draft = final if record.cause is None else f"{final}.new"
     try:
-        descriptor = os.open(f"{final}.new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
         try:
             os.write(descriptor, _encode(record))
         finally:
             os.close(descriptor)
-        os.rename(f"{final}.new", final)  # noqa: PTH104
+        if draft != final:
+            os.rename(draft, final)  # noqa: PTH104
     except OSError as error:
         raise OutsideError(
             f"{final} could not be written: {error.strerror}",
