@@ -68,9 +68,11 @@ def machine() -> str:
     peers = [name for name in ("dvc", "snakemake") if shutil.which(name)]
     beside = f"; peers here: {', '.join(peers)}" if peers else "; no peers installed"
     load = os.getloadavg()[0]
+    kind = ["stat", "-f", "-c", "%T", tempfile.gettempdir()]
+    scratch = subprocess.run(kind, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
     return (
         f"{platform.system()} {platform.release()}, {cores} cores, Python {platform.python_version()}, {git}"
-        f", load {load:.1f} at the end{beside}. Medians of whole processes, in turns with the floor."
+        f", scratch on {scratch}, load {load:.1f} at the end{beside}. Medians of whole processes, in turns with the floor."
     )
 
 

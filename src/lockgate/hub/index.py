@@ -402,6 +402,16 @@ class Index:
         with self._in_words():
             self._sql.executemany("insert or replace into results values (?, ?, ?, ?, ?)", rows)
 
+    def known(self, project: str, limit: int = 100_000) -> tuple[frozenset[str], frozenset[str]] | None:
+        """Return all fingerprints and all stages with a result; None where there are too many to hold."""
+        with self._in_words():
+            rows = self._sql.execute(
+                "select fingerprint, stage from results where project = ? limit ?", (project, limit + 1)
+            ).fetchall()
+        if len(rows) > limit:
+            return None
+        return frozenset(row[0] for row in rows), frozenset(row[1] for row in rows)
+
     def find_result(self, project: str, fingerprint: str) -> StageRecord | None:
         row = self._one(
             "select record from results where project = ? and fingerprint = ?", (project, fingerprint)

@@ -71,12 +71,20 @@ def _known(
     hub: Hub, index: Index, runtimes: Runtimes, request: Request, loaded: Loaded, runtime: Locked
 ) -> Known:
     repository = hub.repository(request.project)
+    # One query for a thousand stages: most of what is asked for is not there
+    known = index.known(request.project)
 
     def find(fingerprint: str) -> StageRecord | None:
+        if known is not None and fingerprint not in known[0]:
+            return None
         return index.find_result(request.project, fingerprint)
 
     def previous(stage: str) -> StageRecord | None:
-        return loaded.lock.get(stage) or index.newest_result(request.project, stage)
+        if stage in loaded.lock:
+            return loaded.lock[stage]
+        if known is not None and stage not in known[1]:
+            return None
+        return index.newest_result(request.project, stage)
 
     def files_at(commit: str) -> Listing | None:
         try:
