@@ -72,7 +72,8 @@ def machine() -> str:
     scratch = subprocess.run(kind, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
     return (
         f"{platform.system()} {platform.release()}, {cores} cores, Python {platform.python_version()}, {git}"
-        f", scratch on {scratch}, load {load:.1f} at the end{beside}. Medians of whole processes, in turns with the floor."
+        f", scratch on {scratch}, load {load:.1f} at the end{beside}."
+        " Medians of whole processes, in turns with the floor."
     )
 
 
