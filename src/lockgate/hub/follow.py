@@ -16,6 +16,7 @@ from lockgate.project.quantities import duration_words
 from lockgate.runs.run import (
     Event,
     JobCollected,
+    JobEnded,
     JobFailed,
     JobRefused,
     JobStarted,
@@ -61,9 +62,9 @@ class _Followed:
         self.sequence = -1
         self.total = 0
         self.settled = 0
-        self.started_at: dict[str, float] = {}
+        self.seconds: dict[str, float] = {}
 
-    def tell(self, event: Event, at: float) -> Iterator[Progress]:
+    def tell(self, event: Event) -> Iterator[Progress]:
         match event:
             case PrepareStarted():
                 yield Progress("preparing", self.run)
@@ -77,11 +78,13 @@ class _Followed:
                         )
             case Resolved(decision) if decision.reused_from:
                 yield self._settle("cached", decision.stage, f"from run {short(decision.reused_from)}")
+            case JobEnded(stage, exit_record):
+                if exit_record.started_at is not None and exit_record.ended_at is not None:
+                    self.seconds[stage] = max(0.0, exit_record.ended_at - exit_record.started_at)
             case JobStarted(stage, _):
-                self.started_at[stage] = at
                 yield Progress("running", self.run, stage, "", self.settled, self.total)
             case JobCollected(stage):
-                seconds = max(0.0, at - self.started_at.get(stage, at))
+                seconds = self.seconds.get(stage, 0.0)
                 yield self._settle("done", stage, duration_words(seconds), seconds)
             case JobFailed(stage, cause) | JobRefused(stage, cause):
                 yield self._settle("failed", stage, cause)
@@ -111,9 +114,9 @@ def follow(hub: Hub, index: Index, runs: Sequence[str]) -> Iterator[Progress]:
         for run in list(open_runs):
             followed = open_runs[run]
             row = index.run(run)
-            for sequence, at, event in index.events(run, followed.sequence):
+            for sequence, _, event in index.events(run, followed.sequence):
                 followed.sequence = sequence
-                yield from followed.tell(event, at)
+                yield from followed.tell(event)
             if row is None or row.ended_at is not None:
                 del open_runs[run]
                 if row is not None:

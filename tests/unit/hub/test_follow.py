@@ -92,12 +92,12 @@ def test_events_are_told_with_times_and_counts() -> None:
         Resolved(Decision("b", "h", RUN)),
         Resolved(Decision("x", "h")),
         JobStarted("c", "1"),
-        JobEnded("c", ExitRecord(code=0)),
+        JobEnded("c", ExitRecord(code=0, started_at=100.0, ended_at=102.0)),
         JobCollected("c"),
         JobRefused("d", "too large"),
         JobFailed("e", "exit code 1"),
     ]
-    found = [progress for at, event in enumerate(events) for progress in followed.tell(event, 100.0 + at)]
+    found = [progress for event in events for progress in followed.tell(event)]
     assert [(p.kind, p.stage, p.words, p.settled, p.total) for p in found] == [
         ("preparing", None, "", 0, 0),
         ("planned", None, "", 0, 4),
