@@ -44,6 +44,21 @@ def test_the_demo_works_through_two_pushes(tmp_path: Path) -> None:
     assert not [path for path in changed if path.startswith("figures/explore/")]
     assert _git(project, "status", "--porcelain") == ""
 
+    again = tmp_path / "again"
+    _git(tmp_path, "clone", "--quiet", str(project), str(again))
+    done = subprocess.run(
+        ["lockgate", "run"],
+        cwd=again,
+        env=os.environ | {"LOCKGATE_HUB": str(tmp_path / "another-hub")},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "cached" not in done.stdout, "another hub knows nothing yet"
+    assert _artifacts(again) == _artifacts(project), "the same snapshot gives the same bytes on any hub"
+
 
 def test_the_demo_leaves_a_folder_it_did_not_make_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
@@ -57,6 +72,12 @@ def test_the_demo_leaves_a_folder_it_did_not_make_alone(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "no earlier demo made it" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def _artifacts(project: Path) -> dict[str, str]:
+    """Return path → digest of everything the stages made, tables, figures, metrics, models and pages."""
+    lines = [json.loads(line) for line in (project / "lockgate.lock").read_text("utf-8").splitlines()]
+    return {line["artifact"]: line["md5"] for line in lines if "artifact" in line}
 
 
 def _git(folder: Path, *arguments: str) -> str:

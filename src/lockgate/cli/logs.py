@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 import click
+import msgspec
 
-from lockgate.cli.options import ask_hub, hub_options
+from lockgate.cli.options import ask_hub, hub_options, json_option
 from lockgate.cli.output import bold, echo
 
 
@@ -16,8 +17,13 @@ from lockgate.cli.output import bold, echo
 @click.argument("stage", required=False)
 @click.option("-f", "--follow", "is_follow", is_flag=True, help="Go on until the run has ended.")
 @hub_options
-def command(run: str, stage: str | None, is_follow: bool, hub: Path | None, project: str | None) -> int:
+@json_option
+def command(
+    run: str, stage: str | None, is_follow: bool, hub: Path | None, project: str | None, is_json: bool
+) -> int:
     """Print the output of a run's jobs, of all stages or of one.
+
+    With --json, one object a line: the stage, and a piece of its text, in order.
 
     \b
     Examples:
@@ -29,14 +35,19 @@ def command(run: str, stage: str | None, is_follow: bool, hub: Path | None, proj
     from lockgate.hub.logs import read_logs  # noqa: PLC0415
 
     words = ["logs", run, *([stage] if stage else []), *(["-f"] if is_follow else [])]
+    words += ["--json"] if is_json else []
     place = ask_hub(hub, project, words)
     shown: str | None = None
     state = ""
     for piece in read_logs(place.hub, place.project, run, stage, is_follow=is_follow):
+        state = piece.run_state
+        if is_json:
+            text = piece.content.decode("utf-8", "replace")
+            click.echo(msgspec.json.encode({"stage": piece.stage, "text": text, "run": state}).decode())
+            continue
         if piece.stage != shown and stage is None and piece.content:
             echo(bold(f"── {piece.stage} ──"))
             shown = piece.stage
         sys.stdout.buffer.write(piece.content)
         sys.stdout.buffer.flush()
-        state = piece.run_state
     return 1 if is_follow and state in ("failed", "cancelled") else 0
