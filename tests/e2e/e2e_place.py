@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 from lockgate.activity import chain
 from lockgate.activity.entry import Activity
-from lockgate.hub.index import Index, JobRow, RunRow
+from lockgate.hub.index import Index
+from lockgate.hub.rows import JobRow, RunRow
 
 #: Longer than anything here takes, on a busy machine too.
 DEADLINE_S = 60.0
@@ -226,9 +227,14 @@ class Place:
         """Kill the dispatcher, and one about to follow it, as a crash would; return whether there was one."""
         pid = self.dispatcher()
         words = f"lockgate.hub.dispatch {self.hub}"
-        for found in [found for found, command in commands() if words in command]:
+        if pid is not None:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(found, signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)
+        # Not from a list made before: a job just forked off bears the dispatcher's words until it is a shell
+        for found, command in commands():
+            if words in command:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(found, signal.SIGKILL)
         until(lambda: not self.is_dispatched(), "the killed dispatcher is gone")
         return pid is not None
 

@@ -152,6 +152,7 @@ def test_a_runs_folder_deleted_while_its_dispatcher_was_down(place: Place) -> No
     tree = place.project({"lockgate.toml": gated(place), "i": "1\n"})
     tree.git("push", "-q", "hub", "main")
     up(place)
+    until(lambda: place.states(place.runs()[-1].request.id)["s"] == "running", "its start is on record")
     assert place.kill_dispatcher()
     shutil.rmtree(job_folder(place).parent.parent)
     (place.outside / "gate").touch()

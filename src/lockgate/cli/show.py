@@ -13,8 +13,8 @@ from lockgate.project.quantities import duration_words, size_words
 from lockgate.runs.runid import short
 
 if TYPE_CHECKING:
-    from lockgate.hub.index import JobRow
     from lockgate.hub.queries import RunView
+    from lockgate.hub.rows import JobRow
 
 
 @click.command("show")

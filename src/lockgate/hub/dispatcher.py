@@ -19,8 +19,8 @@ from lockgate.errors import LockgateError, OutsideError
 from lockgate.git.program import attempt
 from lockgate.hub.directory import Hub, make_wake
 from lockgate.hub.execution import START_KEPT_S, Execution
-from lockgate.hub.index import RunRow
 from lockgate.hub.queue import enqueue
+from lockgate.hub.rows import RunRow
 from lockgate.hub.wake import open_wake, wake_up
 from lockgate.hub.wiring import Wiring
 from lockgate.runs.job import Job

@@ -10,8 +10,8 @@ from pathlib import Path
 from lockgate.activity import chain
 from lockgate.activity.entry import Activity
 from lockgate.backends.contract import Ended, Started
-from lockgate.errors import LockgateError, OutsideError, UserError
-from lockgate.hub.index import RunRow
+from lockgate.errors import LockgateError
+from lockgate.hub.intake import take_in
 from lockgate.hub.layout import Layout
 from lockgate.hub.preparation import Prepared, prepare
 from lockgate.hub.push import describe
@@ -23,11 +23,10 @@ from lockgate.hub.recording import (
     iso,
     write_results,
 )
+from lockgate.hub.rows import RunRow
 from lockgate.hub.wiring import Wiring
 from lockgate.runs.advance import advance, effects_due
-from lockgate.runs.collect import Collector
 from lockgate.runs.job import ExitRecord, Job
-from lockgate.runs.plan import command_of
 from lockgate.runs.record import Artifact, StageRecord
 from lockgate.runs.run import (
     AT_BACKEND,
@@ -56,7 +55,6 @@ from lockgate.runs.run import (
     Submit,
 )
 from lockgate.runs.runid import short
-from lockgate.runs.verdict import judge
 from lockgate.runs.workspace import Inventory, clean
 
 #: So long a job runs before its start is worth a word.
@@ -416,61 +414,28 @@ class Execution:
         return (Resolved(Decision(stage, fingerprint, record.run if record else None)),)
 
     def _collect(self, stage: str, exit_record: ExitRecord) -> Event:
-        planner = self.prepared.planner
-        declared = planner.stage(stage)
         folder = self.layout.folder_of(stage)
-        collector = Collector(
-            self._wiring.repository(self.request.project),
-            self._wiring.store,
-            self.prepared.loaded.pipeline.data.result_limit_bytes,
-        )
         inventory = self._inventories.pop(stage, None)
         if inventory is None:
             inventory = self.layout.lay_out(stage, self._records)
-        fault = judge(folder, exit_record, declared, self.prepared.loaded.inputs, inventory)
-        if fault is None:
-            try:
-                artifacts = collector.collect(declared, folder / "workspace")
-            except UserError as error:
-                fault = f"{error.message} ({error.hint})"
-            except OSError as error:
-                fault = f"what it made cannot be read: {error.strerror or error}"
-        if fault is not None:
-            self._salvage(collector, stage, folder)
-            return JobFailed(stage, fault)
-        record = self._record_of(stage, exit_record, artifacts)
-        self._records[stage] = record
-        self._new_records.append(record)
+        taken = take_in(
+            self._wiring,
+            self.prepared,
+            stage,
+            folder,
+            exit_record,
+            inventory,
+            records=self._records,
+            fingerprint=self.run.jobs[stage].fingerprint or "",
+            ended_at=exit_record.ended_at or self._ended_at,
+        )
+        if taken.record is None:
+            self._partial[stage] = taken.partial
+            return JobFailed(stage, taken.fault)
+        self._records[stage] = taken.record
+        self._new_records.append(taken.record)
         self._to_clean.append(folder)
         return JobCollected(stage)
-
-    def _salvage(self, collector: Collector, stage: str, folder: Path) -> None:
-        try:
-            self._partial[stage] = collector.salvage(self.prepared.planner.stage(stage), folder / "workspace")
-        except (OSError, OutsideError):
-            self._partial[stage] = ()
-
-    def _record_of(self, stage: str, exit_record: ExitRecord, artifacts: tuple[Artifact, ...]) -> StageRecord:
-        planner = self.prepared.planner
-        declared = planner.stage(stage)
-        duration = None
-        if exit_record.started_at is not None and exit_record.ended_at is not None:
-            duration = round(max(0.0, exit_record.ended_at - exit_record.started_at), 3)
-        return StageRecord(
-            stage=stage,
-            fingerprint=self.run.jobs[stage].fingerprint or "",
-            run=self.request.id,
-            commit=self.request.commit,
-            member=self.request.member,
-            ended_at=iso(exit_record.ended_at or self._ended_at),
-            command=command_of(declared),
-            runtime=self.prepared.runtime.digest,
-            params=declared.params,
-            needs=planner.needs_of(stage, self._records) or (),
-            artifacts=artifacts,
-            duration_s=duration,
-            peak_memory_bytes=exit_record.peak_memory_bytes,
-        )
 
     def _cancel_jobs(self, stages: Sequence[str]) -> Sequence[Event]:
         waiting = [stage for stage in stages if stage in self.ready]

@@ -11,118 +11,16 @@ import time
 from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
 from lockgate.errors import OutsideError
+from lockgate.hub.rows import JobRow, Request, RowState, RunRow
+from lockgate.hub.tables import FORMAT, SCHEMA
 from lockgate.runs.record import StageRecord
 from lockgate.runs.run import Event, JobStatus
 
-FORMAT = 1
 BUSY_TIMEOUT_S = 60.0
-
-#: `received`: a push is being judged or its refs are being written; not yet a run to work on.
-RowState = Literal[
-    "received", "queued", "preparing", "running", "recording", "succeeded", "failed", "cancelled"
-]
-
-_SCHEMA = """
-create table runs (
-  number integer primary key autoincrement,
-  id text not null unique,
-  project text not null,
-  state text not null,
-  request blob not null,
-  receipt blob not null,
-  created_at real not null,
-  started_at real,
-  ended_at real,
-  cause text,
-  result_commit text,
-  has_moved_branch integer not null default 0,
-  cancelled_by text,
-  is_swept integer not null default 0
-);
-create index runs_by_project on runs (project, number);
-create index runs_unfinished on runs (state) where ended_at is null;
-create index runs_unswept on runs (ended_at) where is_swept = 0;
-create table jobs (
-  run text not null,
-  stage text not null,
-  position integer not null,
-  state text not null,
-  reason text not null,
-  cause text,
-  reused_from text,
-  started_at real,
-  ended_at real,
-  peak_memory_bytes integer,
-  waits_for text,
-  primary key (run, stage)
-) without rowid;
-create table events (
-  run text not null,
-  sequence integer not null,
-  at real not null,
-  body blob not null,
-  primary key (run, sequence)
-) without rowid;
-create table results (
-  project text not null,
-  fingerprint text not null,
-  stage text not null,
-  number integer not null,
-  record blob not null,
-  primary key (project, fingerprint)
-) without rowid;
-create index results_by_stage on results (project, stage, number);
-"""
-
-
-class Request(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """What was asked of a run when it was pushed; with the commit, all it takes to run it."""
-
-    id: str
-    project: str
-    ref: str
-    commit: str
-    member: str
-    params: dict[str, str] = {}
-    only: tuple[str, ...] = ()
-    force: tuple[str, ...] = ()
-    backend: str | None = None
-
-
-class RunRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A run as queries show it. Times: seconds since the epoch."""
-
-    number: int
-    request: Request
-    state: RowState
-    created_at: float
-    started_at: float | None
-    ended_at: float | None
-    cause: str | None
-    result_commit: str | None
-    has_moved_branch: bool
-    cancelled_by: str | None = None
-    """Who asked for it to end."""
-    receipt: tuple[str, ...] = ()
-    """The forecast that was handed out with it."""
-
-
-class JobRow(msgspec.Struct, frozen=True, kw_only=True):
-    stage: str
-    state: str
-    reason: str
-    cause: str | None
-    reused_from: str | None
-    started_at: float | None
-    ended_at: float | None
-    peak_memory_bytes: int | None
-    waits_for: str | None = None
-    """Why it is not running yet, in words."""
 
 
 _events = msgspec.msgpack.Decoder(Event)
@@ -456,7 +354,7 @@ class Index:
         self._sql.execute("begin immediate")
         found = self._sql.execute("pragma user_version").fetchone()
         if found[0] == 0:
-            for statement in _SCHEMA.split(";"):
+            for statement in SCHEMA.split(";"):
                 self._sql.execute(statement)
             self._sql.execute(f"pragma user_version = {FORMAT}")
         self._sql.execute("commit")

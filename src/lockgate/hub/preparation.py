@@ -11,7 +11,8 @@ from lockgate.git.defaultbranch import default_branch
 from lockgate.git.listing import Listing
 from lockgate.git.program import attempt
 from lockgate.hub.directory import Hub
-from lockgate.hub.index import Index, Request
+from lockgate.hub.index import Index
+from lockgate.hub.rows import Request
 from lockgate.hub.runtimes import Locked, Runtimes
 from lockgate.project.manifest import parse_manifest
 from lockgate.project.pipeline import MANIFEST_FILE, Batch, Pipeline

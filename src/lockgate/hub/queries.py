@@ -11,8 +11,9 @@ import msgspec
 from lockgate.errors import LockgateError, UserError
 from lockgate.git.contents import read_many
 from lockgate.hub.directory import Hub
-from lockgate.hub.index import Index, JobRow, RunRow
+from lockgate.hub.index import Index
 from lockgate.hub.push import describe
+from lockgate.hub.rows import JobRow, RunRow
 from lockgate.project.pipeline import LOCK_FILE
 from lockgate.project.snapshot import CommitSource
 from lockgate.runs.lockfile import read_lock

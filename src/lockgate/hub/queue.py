@@ -12,7 +12,8 @@ import msgspec
 from lockgate.errors import OutsideError
 from lockgate.git.program import git
 from lockgate.hub.directory import Hub
-from lockgate.hub.index import Index, Request
+from lockgate.hub.index import Index
+from lockgate.hub.rows import Request
 from lockgate.hub.wake import wake_up
 
 QUEUE = "refs/lockgate/queue/"

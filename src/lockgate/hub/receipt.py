@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from lockgate.hub.index import Request
 from lockgate.hub.push import describe
+from lockgate.hub.rows import Request
 from lockgate.project.quantities import counted
 from lockgate.runs.runid import short
 

@@ -18,9 +18,10 @@ from lockgate.errors import LockgateError, UserError
 from lockgate.git.defaultbranch import default_branch
 from lockgate.git.program import attempt, git
 from lockgate.hub.directory import Hub, open_hub
-from lockgate.hub.index import Index, Request, RunRow
+from lockgate.hub.index import Index
 from lockgate.hub.push import Options, Update, describe, parse_options, parse_updates, runs_asked
 from lockgate.hub.queue import enqueue, ensure_dispatcher
+from lockgate.hub.rows import Request, RunRow
 from lockgate.runs.runid import new_run_id
 
 _SLOWEST_PUSH_S = 600.0

@@ -14,10 +14,10 @@ from lockgate.activity.key import Key
 from lockgate.git import refs
 from lockgate.git.listing import FILE, Entry
 from lockgate.git.objects import EMPTY_TREE, Repository
-from lockgate.hub.index import Request
 from lockgate.hub.jobname import safe_name
 from lockgate.hub.push import SNAPSHOTS, describe
 from lockgate.hub.queue import QUEUE
+from lockgate.hub.rows import Request
 from lockgate.project.pipeline import LOCK_FILE
 from lockgate.project.quantities import duration_words
 from lockgate.runs.job import ExitRecord

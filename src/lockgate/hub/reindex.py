@@ -17,8 +17,9 @@ from lockgate.git.contents import read_many
 from lockgate.git.program import attempt, git
 from lockgate.hub.directory import Hub
 from lockgate.hub.dispatcher import DispatcherLock
-from lockgate.hub.index import Index, JobRow, Request, RunRow
+from lockgate.hub.index import Index
 from lockgate.hub.queue import QUEUE, ensure_dispatcher
+from lockgate.hub.rows import JobRow, Request, RunRow
 from lockgate.runs.job import ExitRecord
 from lockgate.runs.record import StageRecord
 from lockgate.runs.run import Outcome

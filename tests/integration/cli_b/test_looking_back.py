@@ -463,8 +463,9 @@ def test_reindex_makes_the_same_index_again(own: Place) -> None:
 def test_reindex_queues_again_what_had_not_ended(own: Place) -> None:
     """The index is lost with a run in the queue; its ref is not."""
     from lockgate.hub.directory import open_hub
-    from lockgate.hub.index import Index, Request
+    from lockgate.hub.index import Index
     from lockgate.hub.queue import enqueue
+    from lockgate.hub.rows import Request
     from lockgate.runs.runid import new_run_id
 
     hub = open_hub(own.hub)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from lockgate.project.pipeline import Scalar
@@ -331,7 +332,7 @@ def test_sigterm_ends_a_cell_that_will_not_be_interrupted(bench: Bench) -> None:
 def test_sigterm_before_the_first_cell(bench: Bench) -> None:
     bench.write([code("import time; time.sleep(100)")])
     process = bench.start()
-    until(lambda: list((bench.folder / "tmp").glob("nb-*/connection.json")))
+    until(lambda: psutil.Process(process.pid).children())
     process.terminate()
     assert process.wait(DEADLINE_S) == 143
     assert bench.last_line.startswith("stopped by SIGTERM")

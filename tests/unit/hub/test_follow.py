@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from lockgate.hub.follow import Progress, _Followed, ending, lines_of
-from lockgate.hub.index import Request
 from lockgate.hub.receipt import NAMED_AT_MOST, _stage_lines, receipt
+from lockgate.hub.rows import Request
 from lockgate.runs.job import ExitRecord
 from lockgate.runs.plan import PlannedStage
 from lockgate.runs.record import StageRecord

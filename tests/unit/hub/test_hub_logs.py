@@ -9,9 +9,10 @@ import pytest
 
 from lockgate.errors import UserError
 from lockgate.hub.directory import Hub
-from lockgate.hub.index import Index, Request
+from lockgate.hub.index import Index
 from lockgate.hub.jobname import safe_name
 from lockgate.hub.logs import read_logs
+from lockgate.hub.rows import Request
 
 RUN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from lockgate.errors import OutsideError
-from lockgate.hub.index import Index, Request
+from lockgate.hub.index import Index
+from lockgate.hub.rows import Request
 from lockgate.runs.job import ExitRecord
 from lockgate.runs.record import Artifact, StageRecord
 from lockgate.runs.run import (

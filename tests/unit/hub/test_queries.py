@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lockgate.errors import UserError
-from lockgate.hub.index import Index, Request
+from lockgate.hub.index import Index
 from lockgate.hub.queries import find_run, flat_metrics
+from lockgate.hub.rows import Request
 
 RUNS = ["01ARZ3NDEKTSV4RRFFQ69G5FAV", "01ARZ3NDEKTSV4RRFFQ69G5FAW", "01BRZ3NDEKTSV4RRFFQ69G5FAV"]
 

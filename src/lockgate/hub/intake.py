@@ -1,0 +1,84 @@
+"""Taking in what a job left: its artifacts and the record of how they came to be, or its fault in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from lockgate.errors import OutsideError, UserError
+from lockgate.hub.preparation import Prepared
+from lockgate.hub.recording import iso
+from lockgate.hub.wiring import Wiring
+from lockgate.runs.collect import Collector
+from lockgate.runs.job import ExitRecord
+from lockgate.runs.plan import command_of
+from lockgate.runs.record import Artifact, StageRecord
+from lockgate.runs.verdict import judge
+from lockgate.runs.workspace import Inventory
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """A stage's record, or the fault that keeps it from having one, with what was made until then."""
+
+    record: StageRecord | None = None
+    fault: str = ""
+    partial: tuple[Artifact, ...] = ()
+
+
+def take_in(
+    wiring: Wiring,
+    prepared: Prepared,
+    stage: str,
+    folder: Path,
+    exit_record: ExitRecord,
+    inventory: Inventory,
+    *,
+    records: Mapping[str, StageRecord],
+    fingerprint: str,
+    ended_at: float,
+) -> Taken:
+    """Judge how a job ended and take its artifacts into the repository and the store.
+
+    Raises `OutsideError` where these cannot be written; the same call is good later.
+    """
+    declared = prepared.planner.stage(stage)
+    collector = Collector(
+        wiring.repository(prepared.request.project),
+        wiring.store,
+        prepared.loaded.pipeline.data.result_limit_bytes,
+    )
+    fault = judge(folder, exit_record, declared, prepared.loaded.inputs, inventory)
+    if fault is None:
+        try:
+            artifacts = collector.collect(declared, folder / "workspace")
+        except UserError as error:
+            fault = f"{error.message} ({error.hint})"
+        except OSError as error:
+            fault = f"what it made cannot be read: {error.strerror or error}"
+    if fault is not None:
+        try:
+            return Taken(fault=fault, partial=collector.salvage(declared, folder / "workspace"))
+        except (OSError, OutsideError):
+            return Taken(fault=fault)
+    duration = None
+    if exit_record.started_at is not None and exit_record.ended_at is not None:
+        duration = round(max(0.0, exit_record.ended_at - exit_record.started_at), 3)
+    return Taken(
+        StageRecord(
+            stage=stage,
+            fingerprint=fingerprint,
+            run=prepared.request.id,
+            commit=prepared.request.commit,
+            member=prepared.request.member,
+            ended_at=iso(ended_at),
+            command=command_of(declared),
+            runtime=prepared.runtime.digest,
+            params=declared.params,
+            needs=prepared.planner.needs_of(stage, records) or (),
+            artifacts=artifacts,
+            duration_s=duration,
+            peak_memory_bytes=exit_record.peak_memory_bytes,
+        )
+    )

@@ -1,0 +1,57 @@
+"""What the index holds of runs and jobs, as values."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+#: `received`: a push is being judged or its refs are being written; not yet a run to work on.
+RowState = Literal[
+    "received", "queued", "preparing", "running", "recording", "succeeded", "failed", "cancelled"
+]
+
+
+class Request(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What was asked of a run when it was pushed; with the commit, all it takes to run it."""
+
+    id: str
+    project: str
+    ref: str
+    commit: str
+    member: str
+    params: dict[str, str] = {}
+    only: tuple[str, ...] = ()
+    force: tuple[str, ...] = ()
+    backend: str | None = None
+
+
+class RunRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A run as queries show it. Times: seconds since the epoch."""
+
+    number: int
+    request: Request
+    state: RowState
+    created_at: float
+    started_at: float | None
+    ended_at: float | None
+    cause: str | None
+    result_commit: str | None
+    has_moved_branch: bool
+    cancelled_by: str | None = None
+    """Who asked for it to end."""
+    receipt: tuple[str, ...] = ()
+    """The forecast that was handed out with it."""
+
+
+class JobRow(msgspec.Struct, frozen=True, kw_only=True):
+    stage: str
+    state: str
+    reason: str
+    cause: str | None
+    reused_from: str | None
+    started_at: float | None
+    ended_at: float | None
+    peak_memory_bytes: int | None
+    waits_for: str | None = None
+    """Why it is not running yet, in words."""
