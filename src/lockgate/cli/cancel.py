@@ -12,19 +12,23 @@ from lockgate.cli.output import echo, print_json
 
 @click.command("cancel")
 @click.argument("run")
+@click.option("--by", metavar="MEMBER", help="In whose name; left out: git's user.email.")
 @hub_options
 @json_option
-def command(run: str, hub: Path | None, project: str | None, is_json: bool) -> None:
+def command(run: str, by: str | None, hub: Path | None, project: str | None, is_json: bool) -> None:
     """End a run, with every process its jobs started. What is done so far is kept and recorded.
 
     \b
     Example:
       lockgate cancel 8F3KQ2ZD
     """
+    from lockgate.git.worktree import member_here  # noqa: PLC0415
     from lockgate.hub.cancel import cancel_run  # noqa: PLC0415
 
-    place = ask_hub(hub, project, ["cancel", run, *(["--json"] if is_json else [])])
-    done = cancel_run(place.hub, place.project, run)
+    member = by or member_here()
+    words = ["cancel", run, *(["--by", member] if member else []), *(["--json"] if is_json else [])]
+    place = ask_hub(hub, project, words)
+    done = cancel_run(place.hub, place.project, run, member)
     if is_json:
         print_json(done)
     else:

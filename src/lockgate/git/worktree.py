@@ -160,6 +160,12 @@ def snapshot(root: Path, message: str) -> str:
     return commit_tree(root, tree, found.head, message)
 
 
+def member_here() -> str | None:
+    """Return the address git knows for who works here; None: it knows none."""
+    code, output, _ = attempt(Path.cwd(), "config", "user.email")
+    return output.decode("utf-8", "replace").strip() or None if code == 0 else None
+
+
 def remotes(root: Path) -> dict[str, str]:
     """Return the remotes' addresses by name."""
     _, output, _ = attempt(root, "config", "-z", "--get-regexp", r"^remote\..*\.url$")

@@ -18,11 +18,12 @@ class Cancelled(msgspec.Struct, frozen=True):
     state: str
 
 
-def cancel_run(hub: Hub, project: str, text: str) -> Cancelled:
-    """Ask for a run's end; one that has ended already is left as it is."""
+def cancel_run(hub: Hub, project: str, text: str, by: str | None = None) -> Cancelled:
+    """Ask for a run's end, in the name of `by` (None: the account this runs under); one that has ended
+    already is left as it is."""
     index = Index(hub.index)
     row = find_run(index, project, text)
-    was_running = index.request_cancel(row.request.id, getpass.getuser())
+    was_running = index.request_cancel(row.request.id, by or getpass.getuser())
     if was_running:
         ensure_dispatcher(hub)
     return Cancelled(row.request.id, was_running, row.state)
