@@ -288,3 +288,28 @@ def test_a_host_that_went_down_with_a_job_fails_the_run_and_says_so(place: Place
     assert "its processes are gone and it left no record" in (row.cause or "")
     (place.outside / "gate").touch()
     assert "SUCCEEDED" in tree.push("main:again").err
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 40])
+def test_a_job_whose_laying_out_was_cut_short_is_laid_out_anew(place: Place, kept_bytes: int) -> None:
+    """Of so many jobs the last ones are handed over before there is room to lay them out."""
+    gate, count = place.outside / "gate", 40
+    stages = "".join(
+        f"[stages.s{n}]\nrun = \"until [ -e '{gate}' ]; do sleep 0.05; done; cat i > o{n}\"\n"
+        f'needs = ["i"]\nmakes = ["o{n}"]\n\n'
+        for n in range(count)
+    )
+    tree = place.project({"lockgate.toml": f'[project]\nname = "p"\n\n{stages}', "i": "1\n"})
+    tree.git("push", "-q", "hub", "main")
+    last = f"s{count - 1}"
+    until(lambda: place.states(place.runs()[-1].request.id).get(last) == "submitted", "all are handed over")
+    assert place.kill_dispatcher()
+    job = place.hub / "runs" / "p" / place.runs()[-1].request.id / "jobs" / f"{count - 1:04d}-{last}"
+    job.mkdir(parents=True)
+    (job / "job.sh").write_bytes(
+        b"#!/bin/sh\n# Stage s39 of a run that nobody finished laying out\n"[:kept_bytes]
+    )
+    gate.touch()
+    place.start_dispatcher()
+    place.settle()
+    assert [row.state for row in place.runs()] == ["succeeded"], place.runs()[-1].cause

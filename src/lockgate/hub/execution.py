@@ -55,7 +55,7 @@ from lockgate.runs.run import (
     Submit,
 )
 from lockgate.runs.runid import short
-from lockgate.runs.workspace import Inventory, clean
+from lockgate.runs.workspace import Inventory, clean, inventory
 
 #: So long a job runs before its start is worth a word.
 START_KEPT_S = 0.03
@@ -142,7 +142,8 @@ class Execution:
         attach = []
         for stage, job in self.run.jobs.items():
             if job.state in AT_BACKEND or job.state == "collecting":
-                if (self.layout.folder_of(stage) / "job.sh").exists():
+                # A folder that was not laid out to its end holds nothing that could have been started
+                if inventory(self.layout.folder_of(stage)) is not None:
                     attach.append(self._job(stage))
                 elif job.state == "collecting" or job.native_id is not None:
                     self.take([JobFailed(stage, "its folder on the hub was deleted while it ran")])
@@ -415,16 +416,16 @@ class Execution:
 
     def _collect(self, stage: str, exit_record: ExitRecord) -> Event:
         folder = self.layout.folder_of(stage)
-        inventory = self._inventories.pop(stage, None)
-        if inventory is None:
-            inventory = self.layout.lay_out(stage, self._records)
+        placed = self._inventories.pop(stage, None)
+        if placed is None:
+            placed = self.layout.lay_out(stage, self._records)
         taken = take_in(
             self._wiring,
             self.prepared,
             stage,
             folder,
             exit_record,
-            inventory,
+            placed,
             records=self._records,
             fingerprint=self.run.jobs[stage].fingerprint or "",
             ended_at=exit_record.ended_at or self._ended_at,
