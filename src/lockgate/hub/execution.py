@@ -21,6 +21,7 @@ from lockgate.hub.recording import (
     email_of,
     is_recorded,
     iso,
+    let_go,
     write_results,
 )
 from lockgate.hub.rows import RunRow
@@ -457,6 +458,7 @@ class Execution:
         written = write_results(repository, self._wiring.key, outcomes)
         if not (self._was_recording and is_recorded(repository.path, self.request.id)):
             append_activity(repository, self._wiring.key, outcomes, written)
+        let_go(repository, self.request)
         return Recorded(written.result_commit, written.has_moved_branch)
 
     def _outcomes(self, outcome: Outcome) -> Outcomes:

@@ -93,7 +93,7 @@ def write_results(repository: Repository, key: Key, outcomes: Outcomes) -> Writt
 
 
 def append_activity(repository: Repository, key: Key, outcomes: Outcomes, written: Written) -> str:
-    """Append `run.finished` with the evidence, and let the queue's ref go."""
+    """Append `run.finished` with the evidence."""
     request = outcomes.request
     activity = Activity(
         kind="run.finished",
@@ -112,7 +112,7 @@ def append_activity(repository: Repository, key: Key, outcomes: Outcomes, writte
             files[f"logs/{safe_name(number, stage)}.txt"] = tail
     if outcomes.runtime_text:
         files["runtime.txt"] = outcomes.runtime_text.encode()
-    entry = chain.append(
+    return chain.append(
         repository,
         activity,
         key,
@@ -121,13 +121,16 @@ def append_activity(repository: Repository, key: Key, outcomes: Outcomes, writte
         at_epoch_s=max(0, int(outcomes.ended_at)),
         author_email=email_of(request.member),
     )
+
+
+def let_go(repository: Repository, request: Request) -> None:
+    """Delete the refs that kept a run's request and snapshot: from now on the chain keeps them."""
     queue = QUEUE + request.id
     target = refs.read(repository, queue)
     if target is not None:
         refs.delete(repository, queue, target)
     if request.ref.startswith(SNAPSHOTS):
         refs.delete(repository, request.ref, request.commit)
-    return entry
 
 
 def is_recorded(repository: Path, run: str, limit: int = 1000) -> bool:
