@@ -33,7 +33,8 @@ class Submitted(msgspec.Struct, frozen=True):
 class Seen(msgspec.Struct, frozen=True):
     """What the system says of one job."""
 
-    state: Literal["pending", "running", "ended"]
+    state: Literal["pending", "running", "ended", "unknown"]
+    """`unknown`: a word of the system's that we do not know, told in `reason` and never guessed at."""
     key: str | None = None
     """What the job is called; another name than ours: the system gave its id to somebody else's job.
     None: the system does not say."""
@@ -52,8 +53,12 @@ class BatchSystem(Protocol):
 
     name: str
     """How the system is called in words, as `Slurm`."""
-    enforces_walltime: bool
-    """Whether a walltime is kept to the second by the system; else the wrapper around the job keeps it."""
+    keeps_walltime: bool
+    """Whether the system ends a job within seconds of its walltime; else the wrapper around it does."""
+    keeps_memory: bool
+    """Whether the system ends a job that uses more memory than it asked for; else the wrapper does."""
+    ends_leftovers: bool
+    """Whether nothing a job started outlives it, daemons included; else the wrapper looks for them."""
 
     def refuses(self, job: Job) -> str | None:
         """Return in words why this job could never run here, or None. Asks nobody."""
@@ -84,7 +89,8 @@ class BatchSystem(Protocol):
         """Return more words on why pending jobs wait, by native id; dear, and asked rarely. May be empty."""
 
     def bring(self, job: Submitted) -> None:
-        """Bring what an ended job left into its folder, where workers share no files with the hub."""
+        """Bring what an ended job left into its folder, where workers share no files with the hub; nothing
+        to do where they do. Called once the job is seen as ended; may be called again."""
 
     def wake_fd(self) -> int | None:
         """Return a file descriptor that becomes readable when `look` has news, or None."""
