@@ -47,6 +47,9 @@ class Backend(Protocol):
     def why_pending(self, folders: Sequence[str]) -> Mapping[str, str]:
         """Return, in words, why each of these jobs is not running yet."""
 
+    def progress(self, folders: Sequence[str]) -> Mapping[str, str]:
+        """Return, in words, how far these running jobs are, for those of which more is known than that."""
+
     def refuses(self, job: Job) -> str | None:
         """Return in words why this job could never start here, or None."""
 

@@ -124,6 +124,9 @@ class LocalBackend:
                 why[job.folder] = words if number == 0 else f"waits behind {head.stage}, which {words}"
         return why
 
+    def progress(self, folders: Sequence[str]) -> Mapping[str, str]:
+        return {}
+
     def refuses(self, job: Job) -> str | None:
         asked = job.resources
         if asked.cpus > self._cpus:
