@@ -16,16 +16,17 @@ from lockgate.backends.local import LocalBackend
 from lockgate.project.pipeline import Resources
 from lockgate.runs import exitrecord
 from lockgate.runs.job import ExitRecord
-from lockgate.testing.backends import BackendContract, is_running
-
-LONG = "i=0; while [ $i -lt 1200 ]; do sleep 0.05; i=$((i+1)); done"
+from lockgate.testing.backends import BackendContract
+from lockgate.testing.bench import LONG, is_running
 
 
 class TestLocalBackend(BackendContract):
+    folder_names = (*BackendContract.folder_names, "line\nbreak")
+
     def backend(self) -> Backend:
         return LocalBackend(cpus=self.cpus, memory_bytes=4_000_000_000, grace_s=0.5)
 
-    def until_ended(self, backend: Backend, folder: str) -> ExitRecord:
+    def end_of(self, backend: Backend, folder: str) -> ExitRecord:
         news = self.until(
             backend, lambda news: any(isinstance(n, Ended) and n.folder == folder for n in news)
         )
@@ -43,7 +44,7 @@ class TestLocalBackend(BackendContract):
         child = tmp_path / "job/workspace/child"
         self.until_exists(backend, child, [])
         os.kill(int((tmp_path / "job/pid").read_text()), signal.SIGKILL)
-        record = self.until_ended(backend, job.folder)
+        record = self.end_of(backend, job.folder)
         assert (record.code, record.signal) == (None, signal.SIGKILL)
         assert record.detail and "killed" in record.detail
         self.until_gone(int(child.read_text()))
@@ -80,7 +81,7 @@ class TestLocalBackend(BackendContract):
         backend.submit([job])
         self.until_exists(backend, tmp_path / "job/workspace/self", [])
         backend.cancel([job.folder])
-        assert self.until_ended(backend, job.folder).cause == "cancelled"
+        assert self.end_of(backend, job.folder).cause == "cancelled"
 
     def test_a_stopped_job_has_time_to_save(self, tmp_path: Path) -> None:
         command = f"trap 'echo saved > saved; exit 0' TERM; echo $$ > self; kill -STOP $$; {LONG}"
@@ -89,7 +90,7 @@ class TestLocalBackend(BackendContract):
         backend.submit([job])
         self.until_exists(backend, tmp_path / "job/workspace/self", [])
         backend.cancel([job.folder])
-        assert self.until_ended(backend, job.folder).cause == "cancelled"
+        assert self.end_of(backend, job.folder).cause == "cancelled"
         assert (tmp_path / "job/workspace/saved").exists()
 
     @pytest.mark.skipif(sys.platform != "linux", reason="/proc")
@@ -160,7 +161,7 @@ class TestLocalBackend(BackendContract):
         backend = self.opened()
         backend.attach([job])
         (tmp_path / "job/go").touch()
-        assert self.until_ended(backend, job.folder).code == 4
+        assert self.end_of(backend, job.folder).code == 4
         assert (tmp_path / "job/count").read_text() == "ran\n"
 
     def test_a_pid_used_again_is_not_the_job(self, tmp_path: Path) -> None:
@@ -173,7 +174,7 @@ class TestLocalBackend(BackendContract):
             backend = self.opened()
             backend.attach([job])
             backend.cancel([job.folder])
-            assert self.until_ended(backend, job.folder).cause == "vanished"
+            assert self.end_of(backend, job.folder).cause == "vanished"
             assert is_running(other.pid)
         finally:
             other.kill()
@@ -188,9 +189,9 @@ class TestLocalBackend(BackendContract):
         (tmp_path / "gone/pid").write_bytes((tmp_path / "running/pid").read_bytes())
         later = self.opened()
         later.attach([gone])
-        assert self.until_ended(later, gone.folder).cause == "vanished"
+        assert self.end_of(later, gone.folder).cause == "vanished"
         backend.cancel([running.folder])
-        self.until_ended(backend, running.folder)
+        self.end_of(backend, running.folder)
 
     def test_the_walltime_counts_from_the_start(self, tmp_path: Path) -> None:
         job = self.job(tmp_path / "job", f"echo $$ > self; {LONG}", resources=Resources(walltime_s=1800))
@@ -201,7 +202,7 @@ class TestLocalBackend(BackendContract):
         os.utime(tmp_path / "job/pid", (an_hour_ago, an_hour_ago))
         second = self.opened()
         second.attach([job])
-        assert self.until_ended(second, job.folder).cause == "walltime"
+        assert self.end_of(second, job.folder).cause == "walltime"
 
     def test_a_job_that_another_process_started_while_it_waited_here(self, tmp_path: Path) -> None:
         here, there = self.opened(), self.opened()
@@ -234,7 +235,7 @@ class TestLocalBackend(BackendContract):
         first.submit([job])
         self.until_exists(first, tmp_path / "job/workspace/self", [])
         second.cancel([job.folder])
-        assert self.until_ended(second, job.folder).cause == "cancelled"
+        assert self.end_of(second, job.folder).cause == "cancelled"
 
     def test_a_daemon_of_a_brief_job_is_swept_up(self, tmp_path: Path) -> None:
         job = self.job(
@@ -277,7 +278,7 @@ class TestLocalBackend(BackendContract):
         why = backend.why_pending([two.folder])
         assert why == {two.folder: "waits for 2.5 GB of 4.0 GB memory, taken by train"}
         backend.cancel([one.folder])
-        assert self.until_ended(backend, two.folder).is_success
+        assert self.end_of(backend, two.folder).is_success
 
     def test_refusals_in_words(self, tmp_path: Path) -> None:
         backend = self.opened()

@@ -48,7 +48,7 @@ class Backend(Protocol):
         """Return, in words, why each of these jobs is not running yet."""
 
     def progress(self, folders: Sequence[str]) -> Mapping[str, str]:
-        """Return, in words, how far these running jobs are, for those of which more is known than that."""
+        """Return, in words, how far each of these running jobs has come, where that is known."""
 
     def refuses(self, job: Job) -> str | None:
         """Return in words why this job could never start here, or None."""
