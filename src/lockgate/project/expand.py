@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from lockgate.errors import UserError
 from lockgate.project.globs import is_glob
 from lockgate.project.graph import find_circle, upstream
-from lockgate.project.manifest import Manifest, StageDeclaration, nearest
+from lockgate.project.manifest import SPARK_APPLICATION, WORK_KEYS, Manifest, StageDeclaration, nearest
 from lockgate.project.overrides import apply_overrides
 from lockgate.project.paths import PathError, clean_path
 from lockgate.project.pipeline import LOCK_FILE, MANIFEST_FILE, Pipeline, Resources, Scalar, Stage
@@ -77,11 +77,13 @@ class _Expander:
         metrics = self.paths(filler, "metrics", declared.metrics)
         figures = self.paths(filler, "figures", declared.figures)
         needs = self.paths(filler, "needs", declared.needs) if declared.needs is not None else None
-        command = notebook = None
+        command = notebook = spark = None
         if declared.command is not None:
             command = filler.fill(declared.command, "run")
         if declared.notebook is not None:
             (notebook,) = self.paths(filler, "notebook", (declared.notebook,))
+        if declared.spark is not None:
+            spark, command = self.spark(filler, declared.spark)
         every = makes + metrics + figures
         if len(every) > 1:
             every = _outermost(every)
@@ -90,6 +92,7 @@ class _Expander:
             group=declared.group or declared.name,
             command=command,
             notebook=notebook,
+            spark=spark,
             needs=needs,
             makes=every,
             metrics=metrics,
@@ -99,6 +102,22 @@ class _Expander:
             resources=Resources(declared.cpus, declared.gpus, declared.memory_bytes, declared.walltime_s),
             backend=declared.backend,
         )
+
+    def spark(self, filler: _Filler, written: str) -> tuple[str, str]:
+        """Return the application's path and the command that submits it."""
+        filled = filler.fill(written, "spark")
+        found = SPARK_APPLICATION.match(filled)
+        if found is None:
+            raise filler.error(
+                "spark",
+                0,
+                f"spark reads {filled.strip()} once its parameters are filled in, which names no application",
+                "Let the file end in .py, .jar or .R, without blanks in its name.",
+                "manifest-invalid",
+            )
+        path = self.clean(filler, found[1], "spark", 0)
+        program = f"./{path}" if path.startswith("-") else path
+        return path, f"spark-submit {program}{filled[found.end() :].rstrip()}"
 
     def paths(self, filler: _Filler, key: str, written: Sequence[str]) -> tuple[str, ...]:
         found: dict[str, None] = {}
@@ -163,7 +182,7 @@ class _Filler:
     def error(self, key: str, number: int, message: str, hint: str, code: str) -> UserError:
         name = self.declared.name
         path: tuple[str, ...] = ("stages", name, key)
-        if key not in ("run", "notebook"):
+        if key not in WORK_KEYS:
             path = (*path, str(number))
         return self.manifest.error(path, f"stage {name}: {message}", hint, code=code)
 

@@ -108,8 +108,7 @@ class _Makes:
 
     def needed_by(self, number: int, stage: Stage) -> tuple[int, ...]:
         needs: tuple[str, ...] = stage.needs or ()
-        if stage.notebook is not None:
-            needs = (*needs, stage.notebook)
+        needs = (*needs, *(path for path in (stage.notebook, stage.spark) if path is not None))
         if stage.params_files:
             needs = (*needs, *stage.params_files)
         found: set[int] = set()

@@ -25,6 +25,7 @@ BATCH_KEYS = ("backend",)
 STAGE_KEYS = (
     "run",
     "notebook",
+    "spark",
     "needs",
     "makes",
     "metrics",
@@ -41,6 +42,10 @@ STAGE_KEYS = (
 LONGEST_TEXT = 16_000_000
 LONGEST_NAME = 100
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*")
+#: What says what a stage does: one of them.
+WORK_KEYS = ("run", "notebook", "spark")
+#: The file, without a blank or what a shell would read as more than text, then arguments as a shell reads.
+SPARK_APPLICATION = re.compile(r"\s*(?!-)([^\s'\"\\$`;&|<>()*?\[\]#~!]+\.(?:py|jar|[rR]))(?=\s|$)")
 PARAMETER = re.compile(r"[^\W\d]\w*")
 _PYTHON = re.compile(r"3(?:\.\d{1,2}){1,2}")
 
@@ -55,6 +60,8 @@ class StageDeclaration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     """The name written in the file, where a `dvc.yaml` made several stages of it; None: `name`."""
     command: str | None = None
     notebook: str | None = None
+    spark: str | None = None
+    """A Spark application as `spark-submit` takes it: the file, then its arguments."""
     needs: tuple[str, ...] | None = None
     makes: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
@@ -357,10 +364,7 @@ def _read_stage(reader: _Reader, name: str, table: dict[str, object]) -> StageDe
     path = ("stages", name)
     reader.check_name(name, path, "stage")
     reader.known(table, path, STAGE_KEYS, f"stage {name}: ")
-    if ("run" in table) == ("notebook" in table):
-        said = "has both `run` and `notebook`" if "run" in table else "has neither `run` nor `notebook`"
-        hint = "Keep one of them." if "run" in table else 'Add run = "…" (a command) or notebook = "….ipynb".'
-        raise reader.error(path, f"stage {name} {said}", hint)
+    _require_one_work(reader, name, table)
     params = reader.scalars(table, (*path, "params"))
     matrix = _read_matrix(reader, table, (*path, "matrix"))
     for key in matrix:
@@ -379,6 +383,7 @@ def _read_stage(reader: _Reader, name: str, table: dict[str, object]) -> StageDe
         name=name,
         command=reader.text_of(table, (*path, "run")) if "run" in table else None,
         notebook=_read_notebook(reader, table, (*path, "notebook")) if "notebook" in table else None,
+        spark=_read_spark(reader, table, (*path, "spark")) if "spark" in table else None,
         needs=paths.get("needs"),
         makes=paths.get("makes", ()),
         metrics=paths.get("metrics", ()),
@@ -391,6 +396,32 @@ def _read_stage(reader: _Reader, name: str, table: dict[str, object]) -> StageDe
         walltime_s=reader.duration(table, (*path, "walltime")) if "walltime" in table else None,
         backend=reader.name(table, (*path, "backend")) if "backend" in table else None,
     )
+
+
+def _require_one_work(reader: _Reader, name: str, table: Mapping[str, object]) -> None:
+    """A stage says in one way what it does."""
+    said = [f"`{key}`" for key in WORK_KEYS if key in table]
+    if len(said) == 1:
+        return
+    if said:
+        words, hint = f"has both {' and '.join(said)}", "Keep one of them."
+    else:
+        words = "has neither `run` nor `notebook` nor `spark`"
+        hint = 'Add run = "…" (a command), notebook = "….ipynb" or spark = "….py".'
+    raise reader.error(("stages", name), f"stage {name} {words}", hint)
+
+
+def _read_spark(reader: _Reader, table: Mapping[str, object], path: Path) -> str:
+    application = reader.text_of(table, path)
+    if not SPARK_APPLICATION.match(application):
+        raise reader.wrong(
+            path,
+            application,
+            "a Spark application",
+            "Name a file ending in .py, .jar or .R, then its arguments; what spark-submit is told otherwise "
+            "stands in [batch.spark].",
+        )
+    return application
 
 
 def _read_notebook(reader: _Reader, table: Mapping[str, object], path: Path) -> str:

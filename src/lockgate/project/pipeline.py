@@ -30,9 +30,11 @@ class Stage(msgspec.Struct, frozen=True, omit_defaults=True):
     group: str
     """The name written in the file; the same for all members of a matrix."""
     command: str | None = None
-    """What a shell runs in the workspace; None for a notebook."""
+    """What a shell runs in the workspace, a Spark application's `spark-submit` too; None for a notebook."""
     notebook: str | None = None
     """Path of the notebook to execute; None for a command."""
+    spark: str | None = None
+    """Path of the Spark application that the command submits; None for any other command."""
     needs: tuple[str, ...] | None = None
     """Paths, folders (ending in `/` or not) and globs read; None: the whole repository and all that the
     stages written above it make."""

@@ -63,17 +63,17 @@ class Inputs:
         Raises `UserError`: `need-missing`, `link-outside`, `submodule`.
         """
         stage = self._stages[name]
-        notebook = stage.notebook
-        if notebook is not None and notebook not in self.sources and not self._is_made(notebook):
-            raise self._missing(stage, "notebook", notebook)
+        implied = {"notebook": stage.notebook, "spark": stage.spark}
+        for key, path in implied.items():
+            if path is not None and path not in self.sources and not self._is_made(path):
+                raise self._missing(stage, key, path)
         if stage.needs is None:
             return self._whole(stage, above)
         needs: dict[str, str] = {}
         files: dict[str, Entry] = {}
         artifacts: dict[str, str] = {}
         declared = list(stage.needs)
-        if stage.notebook is not None and stage.notebook not in declared:
-            declared.append(stage.notebook)
+        declared += [path for path in implied.values() if path is not None and path not in declared]
         declared += [path for path in stage.params_files if path not in declared]
         for need in declared:
             self._add(stage, need, needs, files, artifacts)

@@ -93,7 +93,7 @@ def _undeclared(said: str, folder: Path, stage: Stage, inputs: Inputs) -> list[s
     if stage.needs is None:
         return []
     known = {*inputs.sources, *inputs.made}
-    declared = {*stage.needs, *stage.makes, *stage.params_files, stage.notebook}
+    declared = {*stage.needs, *stage.makes, *stage.params_files, stage.notebook, stage.spark}
     found = find_undeclared(said, os.fspath(folder / "workspace"), known, lambda path: path in declared)
     where = inputs.where(stage.group, "needs").rstrip(": ")
     return [

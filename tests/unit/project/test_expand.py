@@ -53,6 +53,30 @@ def test_a_stage_has_the_parameters_it_uses_and_all_its_own() -> None:
     assert stage.params == {"used": 1, "over": "own", "extra": True}
 
 
+def test_a_spark_application_is_a_command_and_a_need() -> None:
+    stage = only(
+        '[params]\na = 1\nb = 2\n[stages.s]\nspark = "./jobs/count.py --a {a} \'x y\'"\nmakes = ["o/"]'
+    )
+    assert (stage.spark, stage.command) == ("jobs/count.py", "spark-submit jobs/count.py --a 1 'x y'")
+    assert stage.params == {"a": 1}
+    assert only('[stages.s]\nspark = "./-x.py"').command == "spark-submit ./-x.py"
+    assert only('[params]\np = "v"\n[stages.s]\nspark = "{p}.jar"').spark == "v.jar"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[params]\np = "a b"\n[stages.s]\nspark = "{p}.py"', "names no application"),
+        ('[params]\np = "--kill"\n[stages.s]\nspark = "{p}.py"', "names no application"),
+        ('[stages.s]\nspark = "{p}.py"', "which is no parameter"),
+        ('[stages.s]\nspark = "/job.py"', "job.py"),
+        ('[stages.s]\nspark = "../job.py"', "job.py"),
+    ],
+)
+def test_a_spark_application_lies_in_the_project(text: str, words: str) -> None:
+    assert words in refused(text).message
+
+
 def test_a_notebook_has_every_parameter_in_sight() -> None:
     stage = only('[params]\na = 1\nb = 2\n[stages.n]\nnotebook = "n.ipynb"\nparams = { b = 3, c = 4 }')
     assert stage.notebook == "n.ipynb"

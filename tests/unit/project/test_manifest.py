@@ -183,8 +183,8 @@ STAGE = '[stages.a]\nrun = "x"\n'
         (
             "[stages.a]\ncpus = 1\n",
             "manifest-invalid",
-            "lockgate.toml:1: stage a has neither `run` nor `notebook`",
-            'Add run = "…" (a command) or notebook = "….ipynb".',
+            "lockgate.toml:1: stage a has neither `run` nor `notebook` nor `spark`",
+            'Add run = "…" (a command), notebook = "….ipynb" or spark = "….py".',
         ),
         (
             '[stages.a]\nrun = " "\n',

@@ -539,6 +539,16 @@ def test_a_notebook_takes_the_parameters_it_names_and_makes_its_page() -> None:
     assert complete(pipeline_of(done), {"a.ipynb": ("depth",)}, {}).stages[0] == done
 
 
+def test_a_spark_application_is_a_need_of_its_stage() -> None:
+    stage = Stage("it", "it", command="spark-submit job.py", spark="job.py", needs=())
+    inputs = Inputs(Pipeline("p", "lockgate.toml", (stage,)), listing({"job.py": "x", "other.py": "y"}), {})
+    assert [path for path, _ in inputs.of("it", ()).files] == ["job.py"]
+    assert [path for path, _ in inputs.of("it", ()).needs] == ["job.py"]
+    with pytest.raises(UserError, match=r"needs job\.py, which is not in the project"):
+        Inputs(Pipeline("p", "lockgate.toml", (stage,)), {}, {}).of("it", ())
+    assert command_of(stage) == "spark-submit job.py"
+
+
 def test_a_notebook_is_a_need_of_its_stage() -> None:
     stage = Stage("it", "it", notebook="a.ipynb", needs=(), makes=("a.html",))
     pipeline = complete(pipeline_of(stage), {}, {})
