@@ -78,6 +78,11 @@ class LiveBars:
         if news.kind == "running":
             self._stages[stage] = self._progress.add_task(escape(stage), total=None)
             return
+        if news.kind == "progress":
+            if news.stage in self._stages:
+                words = f"{escape(stage)}  [dim]{escape(news.words)}[/]"
+                self._progress.update(self._stages[stage], description=words)
+            return
         running = self._stages.pop(stage, None)
         if running is not None:
             self._progress.remove_task(running)

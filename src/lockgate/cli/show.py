@@ -82,4 +82,10 @@ def _stage(job: JobRow) -> tuple[str, str, str, str, str]:
     if job.started_at is not None and job.ended_at is not None:
         taken = duration_words(max(0.0, job.ended_at - job.started_at))
     memory = size_words(job.peak_memory_bytes) if job.peak_memory_bytes else ""
-    return job.stage, state_words(job.state), taken, memory, job.cause or job.waits_for or job.reason
+    return (
+        job.stage,
+        state_words(job.state),
+        taken,
+        memory,
+        job.cause or job.waits_for or job.progress or job.reason,
+    )

@@ -319,17 +319,24 @@ class Execution:
         )
 
     def say_why_jobs_wait(self) -> None:
-        """Write into the index what each job handed over and not running yet waits for."""
+        """Write into the index what each job handed over and not running yet waits for, and how far the
+        running ones have come."""
         if self.run.state != "running":
             return
         waiting: dict[str, str | None] = dict.fromkeys(self.ready, "waits for room at its backend")
         by_backend: dict[str, dict[str, str]] = {}
+        running: dict[str, dict[str, str]] = {}
         for folder, stage in self._stages_by_folder.items():
-            if self.run.jobs[stage].state == "submitted":
-                by_backend.setdefault(self.prepared.backend_of(stage), {})[folder] = stage
+            state = self.run.jobs[stage].state
+            if state in AT_BACKEND:
+                of = by_backend if state == "submitted" else running
+                of.setdefault(self.prepared.backend_of(stage), {})[folder] = stage
         for name, stages in by_backend.items():
             why = self._wiring.backend(name).why_pending(list(stages))
             waiting.update({stages[folder]: words for folder, words in why.items()})
+        for name, stages in running.items():
+            done = self._wiring.backend(name).progress(list(stages))
+            waiting.update({stages[folder]: words for folder, words in done.items()})
         changed = {s: w for s, w in waiting.items() if self._waiting.get(s) != w}
         changed.update({stage: None for stage in self._waiting if stage not in waiting})
         self._waiting = waiting

@@ -29,12 +29,14 @@ from lockgate.runs.runid import short
 _NAP_S, _LONGEST_NAP_S = 0.004, 0.05
 #: A run that stands still this long gets its dispatcher looked after.
 _STILL_S = 2.0
+#: Running stages' progress is asked for so often at most.
+_PROGRESS_S = 0.5
 #: So often a dispatcher is started anew without any news before it is said to be failing.
 _STARTS_AT_MOST = 3
 #: Above so many stages a member wants counts, not names.
 _NAMED_AT_MOST = 60
 
-Kind = Literal["preparing", "planned", "cached", "running", "done", "failed", "ended"]
+Kind = Literal["preparing", "planned", "cached", "running", "progress", "done", "failed", "ended"]
 
 
 class Progress(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -44,7 +46,7 @@ class Progress(msgspec.Struct, frozen=True, omit_defaults=True):
     run: str
     stage: str | None = None
     words: str = ""
-    """The reason, the cause, or how it ended."""
+    """The reason, how far it has come, the cause, or how it ended."""
     settled: int = 0
     total: int = 0
     state: str = ""
@@ -63,6 +65,8 @@ class _Followed:
         self.total = 0
         self.settled = 0
         self.seconds: dict[str, float] = {}
+        self.come: dict[str, str] = {}
+        self.asked_at = 0.0
 
     def tell(self, event: Event) -> Iterator[Progress]:
         match event:
@@ -91,6 +95,17 @@ class _Followed:
             case _:
                 return
 
+    def tell_progress(self, index: Index) -> Iterator[Progress]:
+        """Tell how far running stages have come, where that is known and has changed."""
+        now = time.monotonic()
+        if now - self.asked_at < _PROGRESS_S:
+            return
+        self.asked_at = now
+        for stage, words in index.progress(self.run).items():
+            if self.come.get(stage) != words:
+                self.come[stage] = words
+                yield Progress("progress", self.run, stage, words, self.settled, self.total)
+
     def _settle(self, kind: Kind, stage: str, words: str, seconds: float | None = None) -> Progress:
         self.settled += 1
         return Progress(kind, self.run, stage, words, self.settled, self.total, seconds=seconds)
@@ -117,6 +132,7 @@ def follow(hub: Hub, index: Index, runs: Sequence[str]) -> Iterator[Progress]:
             for sequence, _, event in index.events(run, followed.sequence):
                 followed.sequence = sequence
                 yield from followed.tell(event)
+            yield from followed.tell_progress(index)
             if row is None or row.ended_at is not None:
                 del open_runs[run]
                 if row is not None:
@@ -154,14 +170,20 @@ def lines_of(progress: Progress, *, is_json: bool) -> Iterator[str]:
     match progress.kind:
         case "preparing":
             yield f"run {run}  preparing"
-        case "planned" | "cached" | "running" | "done" if many:
+        case "planned" | "cached" | "running" | "progress" | "done" if many:
             step = max(1, progress.total // 20)
-            if progress.kind != "running" and progress.settled and progress.settled % step == 0:
+            if (
+                progress.kind not in ("running", "progress")
+                and progress.settled
+                and progress.settled % step == 0
+            ):
                 yield f"run {run}  {progress.settled} of {progress.total} stages settled"
         case "cached":
             yield f"{stage}  cached {progress.words}"
         case "running":
             yield f"{stage}  running"
+        case "progress":
+            yield f"{stage}  {progress.words}"
         case "done":
             yield f"{stage}  done in {progress.words}"
         case "failed":

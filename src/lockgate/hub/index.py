@@ -246,7 +246,8 @@ class Index:
         )
 
     def set_waiting(self, run: str, waiting: Iterable[tuple[str, str | None]]) -> None:
-        """Keep why jobs are not running yet, as (stage, words); None: it is no longer so."""
+        """Keep why jobs are not running yet, or how far running ones have come, as (stage, words); None: it
+        is no longer so."""
         with self._in_words():
             self._sql.executemany(
                 "update jobs set waits_for = ? where run = ? and stage = ?",
@@ -255,6 +256,16 @@ class Index:
 
     def set_reason(self, run: str, stage: str, reason: str) -> None:
         self._do("update jobs set reason = ? where run = ? and stage = ?", (reason, run, stage))
+
+    def progress(self, run: str) -> dict[str, str]:
+        """Return how far those running jobs have come that say so."""
+        with self._in_words():
+            rows = self._sql.execute(
+                "select stage, waits_for from jobs"
+                " where run = ? and state = 'running' and waits_for is not null order by position",
+                (run,),
+            ).fetchall()
+        return dict(rows)
 
     def jobs(self, run: str) -> list[JobRow]:
         with self._in_words():
@@ -274,7 +285,8 @@ class Index:
                 started_at=row[5],
                 ended_at=row[6],
                 peak_memory_bytes=row[7],
-                waits_for=row[8],
+                waits_for=row[8] if row[1] != "running" else None,
+                progress=row[8] if row[1] == "running" else None,
             )
             for row in rows
         ]

@@ -77,6 +77,9 @@ class Layout:
             runtime_bin=self._runtimes.bin_path(digest),
             cache=self._runtimes.cache_path(digest),
         )
+        if stage.spark is not None:
+            # What spark-submit falls back to where no file says otherwise (SparkSubmitArguments.scala).
+            environment["MASTER"] = f"local[{max(1, stage.resources.cpus)}]"
         title = f"Stage {stage.name} of run {request.id}, project {request.project}."
         return job_script(command, environment, title=title, from_folder=from_folder)
 

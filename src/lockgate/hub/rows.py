@@ -55,3 +55,5 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True):
     peak_memory_bytes: int | None
     waits_for: str | None = None
     """Why it is not running yet, in words."""
+    progress: str | None = None
+    """How far it has come, in words, where its backend can tell."""

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 #: Exit code of a `job.sh` that found the job already started: EX_TEMPFAIL of sysexits.h.
 ALREADY_STARTED = 75
 
+#: In a job's folder, where a backend has put it: its own part of the job's environment, as shell text.
+SETTINGS = "environment"
+
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 
 _THREADS = (
@@ -41,6 +44,7 @@ set +C
 trap : HUP INT TERM
 unset CDPATH ENV BASH_ENV GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE PYTHONPATH PYTHONHOME PYTHONSTARTUP
 {exports}
+[ ! -r ./{settings} ] || . ./{settings}
 (cd ./workspace && {how} {command}) </dev/null >output.log 2>&1
 code=$?
 {{ echo $code && times; }} >exit
@@ -63,7 +67,8 @@ def job_script(
     """Return `job.sh`: runs `command` in `workspace/` as `sh -c` would, once, and records how it ended.
 
     It writes `pid` first (its own; a second start sees it and exits with `ALREADY_STARTED`), then
-    `output.log`, and last `exit`: the exit code, then two lines of the builtin `times`. Variables of
+    `output.log`, and last `exit`: the exit code, then two lines of the builtin `times`. A backend may put
+    shell settings of its own into the file `environment`, read after the variables here. Variables of
     `from_folder` are paths below the job's folder, which the script knows wherever it is mounted.
 
     Raises `ValueError` for a NUL, or a name that no shell variable can have.
@@ -81,6 +86,7 @@ def job_script(
     return _SCRIPT.format(
         title=" ".join(title.split()),
         already_started=ALREADY_STARTED,
+        settings=SETTINGS,
         exports="\n".join(exports) or ":",
         how="exec /bin/sh -c" if any(own in command for own in _OWN_SHELL) else "unset folder && eval",
         command=quoted(command),

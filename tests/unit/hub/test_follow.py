@@ -38,6 +38,8 @@ def told(progress: Progress) -> list[str]:
         (Progress("planned", RUN, total=3), []),
         (Progress("cached", RUN, "a", "from run OLD", 1, 3), ["a  cached from run OLD"]),
         (Progress("running", RUN, "a", "", 1, 3), ["a  running"]),
+        (Progress("progress", RUN, "a", "stage 1 of 2", 0, 3), ["a  stage 1 of 2"]),
+        (Progress("progress", RUN, "a", "stage 1 of 2", 100, 1000), []),
         (Progress("done", RUN, "a", "3 s", 1, 3), ["a  done in 3 s"]),
         (Progress("failed", RUN, "a", "exit code 1", 1, 3), ["a  FAILED: exit code 1"]),
         (Progress("failed", RUN, "a", "exit code 1", 1, 1000), ["a  FAILED: exit code 1"]),

@@ -144,6 +144,19 @@ EVENTS: list[Event] = [
 ]
 
 
+def test_words_on_a_job_are_of_its_state(index: Index) -> None:
+    index.add_jobs("R", [("a", "never run"), ("b", "never run")])
+    index.set_jobs("R", [("a", JobStatus("submitted")), ("b", JobStatus("running"))])
+    index.set_waiting("R", [("a", "waits for a cpu"), ("b", "stage 1 of 2")])
+    a, b = index.jobs("R")
+    assert (a.waits_for, a.progress) == ("waits for a cpu", None)
+    assert (b.waits_for, b.progress) == (None, "stage 1 of 2")
+    assert index.progress("R") == {"b": "stage 1 of 2"}
+    index.set_jobs("R", [("a", JobStatus("running")), ("b", JobStatus("collecting"))])
+    assert index.progress("R") == {}
+    assert [(row.waits_for, row.progress) for row in index.jobs("R")] == [(None, None)] * 2
+
+
 def test_every_event_comes_back(index: Index) -> None:
     for number, event in enumerate(EVENTS):
         index.add_event("R", number, event, AT + number)

@@ -160,3 +160,10 @@ def test_the_base_environment_without_a_runtime() -> None:
     assert "VIRTUAL_ENV" not in values and "MPLCONFIGDIR" not in values
     assert inside["MPLCONFIGDIR"].startswith("tmp/")
     assert values["OMP_NUM_THREADS"] == "1"
+
+
+def test_a_backend_adds_to_the_environment(tmp_path: Path) -> None:
+    (tmp_path / "environment").write_text('A="$A and more"\nHERE=$PWD\nexport HERE\n')
+    script = job_script('printf "%s|%s" "$A" "$HERE"', {"PATH": os.environ["PATH"], "A": "first"})
+    assert start(tmp_path, script).returncode == 0
+    assert (tmp_path / "output.log").read_text() == f"first and more|{tmp_path}"
