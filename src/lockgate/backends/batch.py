@@ -128,13 +128,15 @@ class BatchBackend:
         why = {}
         for folder in folders:
             watched = self._watched.get(folder)
+            if folder not in self._seen or folder in self._over:
+                continue
             if self._trouble is not None:
                 why[folder] = self._trouble_in_words()
-            elif watched is not None and watched.state != "running":
+            elif watched is None:
+                why[folder] = f"is being handed to {self._system.name}"
+            elif watched.state != "running":
                 words = watched.explanation or watched.reason
                 why[folder] = words or f"waits in the queue of {self._system.name}"
-            elif watched is None and folder in self._seen:
-                why[folder] = f"is being handed to {self._system.name}"
         return why
 
     def progress(self, folders: Sequence[str]) -> Mapping[str, str]:
@@ -150,6 +152,8 @@ class BatchBackend:
         return told
 
     def refuses(self, job: Job) -> str | None:
+        if "\n" in job.folder:
+            return f"its folder's path holds a line break, which {self._system.name} cannot be told"
         return self._system.refuses(job)
 
     def wake_fds(self) -> Sequence[int]:
@@ -212,7 +216,7 @@ class BatchBackend:
         elif has_traces(job.folder):
             self._report_lost(job)
         else:
-            refusal = self._system.refuses(job)
+            refusal = self.refuses(job)
             if refusal is None:
                 self._handover.add(job)
             else:

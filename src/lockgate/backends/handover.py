@@ -98,8 +98,8 @@ class Handover:
     def due(self) -> Iterator[Call]:
         """Yield the calls that are to be made now, most urgent first; making one calls for another `due`."""
         if self._doubtful and time.monotonic() >= self._find_at:
-            keys = list(self._doubtful)
-            yield lambda: self._ask_find(keys)
+            notes = list(self._doubtful.values())
+            yield lambda: self._ask_find(notes)
         if self._queue:
             jobs = self._next_batch()
             self._handing = {job.folder: self._queue.pop(job.folder) for job in jobs}
@@ -169,21 +169,20 @@ class Handover:
         self._mine[note.key] = {job.folder for job in note.jobs}
         self._troubled(error)
 
-    def _ask_find(self, keys: Sequence[str]) -> Answer:
-        found = self._system.find(keys)
-        return lambda: self._hear_found(keys, found)
+    def _ask_find(self, notes: Sequence[Note]) -> Answer:
+        found = self._system.find([Batch(note.key, note.folder, note.jobs) for note in notes])
+        return lambda: self._hear_found(notes, found)
 
-    def _hear_found(self, keys: Sequence[str], found: Mapping[str, Sequence[str]]) -> None:
+    def _hear_found(self, notes: Sequence[Note], found: Mapping[str, Sequence[str]]) -> None:
         self._find_at = time.monotonic() + _FIND_AGAIN_S
-        for key in keys:
-            note = self._doubtful[key]
-            native_ids = found.get(key)
+        for note in notes:
+            native_ids = found.get(note.key)
             age_s = time.time() - note.submitted_at
             if native_ids is not None and len(native_ids) == len(note.jobs):
-                self._resolve(key)
+                self._resolve(note.key)
                 self._accepted(_made(note, native_ids))
             elif age_s < 0 or age_s >= self._lag_s:
-                mine = self._resolve(key)
+                mine = self._resolve(note.key)
                 for job in note.jobs:
                     if job.folder in mine:
                         self._submit_again(job)

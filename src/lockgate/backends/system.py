@@ -72,9 +72,9 @@ class BatchSystem(Protocol):
         Raises `UserError` where the system refuses these jobs; its own words are the message.
         """
 
-    def find(self, keys: Sequence[str]) -> Mapping[str, Sequence[str]]:
-        """Return the native ids, in order, of those batches that the system knows: asked after a crash
-        between a submission and the note of it. A batch it does not know is left out."""
+    def find(self, batches: Sequence[Batch]) -> Mapping[str, Sequence[str]]:
+        """Return by key the native ids, in order, of those batches that the system knows: asked after a
+        crash between a submission and the note of it. A batch it does not know is left out."""
 
     def look(self, jobs: Sequence[Submitted]) -> Mapping[str, Seen]:
         """Return what the system says of these jobs, by native id; one call, however many.

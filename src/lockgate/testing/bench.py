@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from lockgate.backends.contract import Backend, Ended, Started
+from lockgate.errors import OutsideError
 from lockgate.project.pipeline import Resources
 from lockgate.runs.job import ExitRecord, Job
 from lockgate.runs.jobscript import base_environment, job_script
@@ -58,6 +59,8 @@ class BackendBench:
     )
     """Names that a job's folder may have."""
 
+    complaints: list[OutsideError]
+    """What backends said while they were polled that they could not do."""
     _backends: list[Backend]
 
     def backend(self) -> Backend:
@@ -81,7 +84,7 @@ class BackendBench:
 
     @pytest.fixture(autouse=True)
     def _closed(self) -> Iterator[None]:
-        self._backends = []
+        self._backends, self.complaints = [], []
         yield
         for backend in self._backends:
             backend.close()
@@ -119,10 +122,14 @@ class BackendBench:
         news = [] if news is None else news
         ends_at = time.monotonic() + self.deadline_s
         while True:
-            news.extend(backend.poll())
+            try:
+                news.extend(backend.poll())
+            except OutsideError as error:
+                self.complaints.append(error)
             if is_done(news):
                 return news
-            assert time.monotonic() < ends_at, f"still waiting after {self.deadline_s} s; so far: {news}"
+            so_far = f"so far: {news}, {self.complaints}"
+            assert time.monotonic() < ends_at, f"still waiting after {self.deadline_s} s; {so_far}"
             interval_s = backend.poll_interval_s()
             select.select(backend.wake_fds(), [], [], 0.5 if interval_s is None else min(interval_s, 0.5))
 
