@@ -70,6 +70,59 @@ from ipykernel.kernelapp import launch_new_instance
 launch_new_instance()
 """
 
+# What a child prints comes through a pipe that a thread of ipykernel reads when it gets to it: late, it would
+# go to another cell, or be lost. So whoever prints or ends a cell takes first what the pipe holds. ipykernel
+# reads this file, its private profile's configuration, before it opens its streams. A fork shares the pipe.
+KERNEL_PROFILE = """
+def complete(stream):
+    import codecs, contextvars, os, select, sys, threading
+    from fcntl import ioctl
+    from termios import FIONREAD
+    lock = threading.RLock()
+    write, flush = stream.write, stream.flush
+    starts, started = {"subprocess.Popen", "os.system", "os.fork", "os.forkpty", "os.posix_spawn"}, []
+    def note(event, _):
+        if not started and event in starts:
+            started.append(event)
+    sys.addaudithook(note)
+    def drain(self, nothing=bytes(4)):
+        fid = self._fid
+        if fid is None or os.getpid() != self._master_pid:
+            return
+        with lock:
+            if ioctl(fid, FIONREAD, nothing) == nothing or not self._should_watch:
+                return
+            data = os.read(fid, 1 << 16)
+            if not hasattr(self, "_decoder"):
+                self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+            contextvars.Context().run(write, self, self._decoder.decode(data))
+            os.write(self._original_stdstream_copy, data)
+    def watch(self):
+        if self._fid is None:
+            return
+        news = select.poll()
+        news.register(self._fid, select.POLLIN)
+        while self._should_watch and news.poll()[0][1] & select.POLLIN:
+            drain(self)
+    def write_in_order(self, text):
+        if started:
+            drain(self)
+        return write(self, text)
+    def flush_all(self):
+        drain(self)
+        if self.parent_header.get("msg_type") != "execute_request":
+            started.clear()
+        return flush(self)
+    stream._watch_pipe_fd, stream.write, stream.flush = watch, write_in_order, flush_all
+try:
+    from ipykernel.iostream import OutStream
+    OutStream._watch_pipe_fd
+except (ImportError, AttributeError):
+    pass
+else:
+    complete(OutStream)
+"""
+
 
 class StoppedError(Exception):
     """A signal asked the job to end."""
@@ -310,6 +363,9 @@ class Kernel:
         connection = {"transport": "ipc", "ip": address, "key": self._key, "signature_scheme": "hmac-sha256"}
         file = scratch / "connection.json"
         file.write_text(json.dumps({**connection, **ports}))
+        profile = scratch / "ipython/profile_default"
+        profile.mkdir(parents=True)
+        (profile / "ipython_kernel_config.py").write_text(KERNEL_PROFILE)
         command, own, self._is_interrupted_by_message = kernel_command(document, file)
         environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
         environment |= {
@@ -507,6 +563,18 @@ class Execution:
                 self.document.save()
                 self._has_news = False
 
+    def drain(self) -> None:
+        """Take in what came after the last cell's end: once the kernel answers, all before that is here."""
+        if not self._cells or self.kernel.process.poll() is not None:
+            return
+        request = self.kernel.send(self.kernel.shell, "kernel_info_request", {})
+        self._cells[request] = next(reversed(self._cells.values()))
+        deadline = time.monotonic() + OUTPUT_FOLLOWS_WITHIN_S
+        while not (request in self._replies and request in self._idle) and time.monotonic() < deadline:
+            if self.stop.number is not None or self.kernel.process.poll() is not None:
+                return
+            self._take(50)
+
     def _stop_cell(self, index: int, request: str) -> None:
         self.document.save()
         self.kernel.interrupt()
@@ -666,7 +734,9 @@ def run_cells(document: Document, execution: Execution) -> tuple[int, str]:
             error = execution.run(index)
             document.save()
             if error is not None:
+                execution.drain()
                 return 1, failure_line(number, error)
+        execution.drain()
     except StoppedError:
         where = f" in cell {number}" if number else " before the first cell"
         return 128 + (execution.stop.number or 0), f"stopped by {_signal_name(execution.stop.number)}{where}"

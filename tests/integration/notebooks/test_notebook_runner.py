@@ -164,6 +164,42 @@ def test_cells_run_and_every_kind_of_output_is_kept(bench: Bench) -> None:
     assert "Title" in bench.page
 
 
+SLOW_READER = """\
+import os, sys, time
+read = os.read
+def late(fd, size):
+    data = read(fd, size)
+    if fd in (sys.stdout._fid, sys.stderr._fid):
+        time.sleep(0.3)
+    return data
+os.read = late
+_ = os.system('echo first')
+"""
+OWN_KERNEL = {"argv": ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"], "language": "python"}
+
+
+@pytest.mark.parametrize("has_own_kernel", [False, True])
+def test_what_a_child_prints_is_in_its_cell_however_late_it_is_read(
+    bench: Bench, has_own_kernel: bool
+) -> None:
+    if has_own_kernel:
+        (bench.workspace / "kernels/ours").mkdir(parents=True)
+        (bench.workspace / "kernels/ours/kernel.json").write_text(json.dumps(OWN_KERNEL))
+    cells = [
+        code(SLOW_READER),
+        code("print('before')\n_ = os.system('echo a child')\nprint('after')"),
+        code("_ = os.system('echo another')"),
+        code("_ = os.system('for i in $(seq 1000); do echo größer$i; done')"),
+        code("_ = os.system('echo the last; echo failed >&2')"),
+    ]
+    bench.write(cells, kernelspec={"name": "ours" if has_own_kernel else "python3", "language": "python"})
+    assert bench.run() == 0, bench.log
+    assert bench.printed(1) == "before\na child\nafter\n"
+    assert bench.printed(2) == "another\n"
+    assert bench.printed(3) == "".join(f"größer{number}\n" for number in range(1, 1001))
+    assert sorted(bench.printed(4).splitlines()) == ["failed", "the last"]
+
+
 def test_the_same_notebook_gives_the_same_bytes_in_any_folder(tmp_path: Path, notebook_python: Path) -> None:
     cells = [
         text("$x^2$\n\n```mermaid\ngraph TD; A-->B;\n```\n"),
