@@ -55,10 +55,16 @@ class BatchSystem(Protocol):
     """How the system is called in words, as `Slurm`."""
     keeps_walltime: bool
     """Whether the system ends a job within seconds of its walltime; else the wrapper around it does."""
-    keeps_memory: bool
-    """Whether the system ends a job that uses more memory than it asked for; else the wrapper does."""
-    ends_leftovers: bool
-    """Whether nothing a job started outlives it, daemons included; else the wrapper looks for them."""
+
+    @property
+    def keeps_memory(self) -> bool:
+        """Whether the system ends a job that uses more memory than it asked for; else the wrapper does. May
+        ask the system."""
+
+    @property
+    def ends_leftovers(self) -> bool:
+        """Whether nothing a job started outlives it, daemons included; else the wrapper looks for them. May
+        ask the system."""
 
     def refuses(self, job: Job) -> str | None:
         """Return in words why this job could never run here, or None. Asks nobody."""
