@@ -273,7 +273,7 @@ def test_a_jobs_command_killed_fails_the_run_and_says_so(place: Place) -> None:
     assert "SIGKILL" in (row.cause or "")
 
 
-def test_a_host_that_went_down_with_a_job_fails_the_run_and_says_so(place: Place) -> None:
+def test_a_job_that_went_down_with_its_host_runs_again(place: Place) -> None:
     """Dispatcher and job are killed together: nothing of the job is there when somebody looks again."""
     tree = begin(place, is_open=False)
     tree.git("push", "-q", "hub", "main")
@@ -282,12 +282,28 @@ def test_a_host_that_went_down_with_a_job_fails_the_run_and_says_so(place: Place
     assert place.kill_dispatcher()
     os.killpg(shell, signal.SIGKILL)
     place.start_dispatcher()
+    process_of(f"^sh {place.hub}/.*/0000-first~2/job.sh")
+    (place.outside / "gate").touch()
+    place.settle()
+    (row,) = place.runs()
+    assert row.state == "succeeded"
+    assert [line.split()[0] for line in ran(place)].count("first") == 2
+    shown = tree.lockgate("show", row.request.id)
+    assert "run again: its processes are gone and it left no record" in shown.out
+
+
+def test_a_job_lost_twice_fails_the_run_and_says_so(place: Place) -> None:
+    tree = begin(place, is_open=False)
+    tree.git("push", "-q", "hub", "main")
+    for folder in ("0000-first", "0000-first~2"):
+        shell = process_of(f"^sh {place.hub}/.*/{folder}/job.sh")
+        assert place.kill_dispatcher()
+        os.killpg(shell, signal.SIGKILL)
+        place.start_dispatcher()
     place.settle()
     (row,) = place.runs()
     assert row.state == "failed"
     assert "its processes are gone and it left no record" in (row.cause or "")
-    (place.outside / "gate").touch()
-    assert "SUCCEEDED" in tree.push("main:again").err
 
 
 @pytest.mark.parametrize("kept_bytes", [0, 40])

@@ -10,6 +10,7 @@ import queue
 import select
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -217,8 +218,11 @@ class Dispatcher:
         execution = Execution(self._wiring, row)
         self._active[row.request.id] = execution
         with self._guarded(row.request.id):
+            by_backend: dict[str, list[Job]] = {}
             for job in execution.restore():
-                self._backend_of(execution, job).attach([job])
+                by_backend.setdefault(execution.prepared.backend_of(job.stage), []).append(job)
+            for name, jobs in by_backend.items():
+                execution.backend(name).attach(jobs)
             execution.begin()
             self._start_preparation(execution)
 
@@ -311,23 +315,27 @@ class Dispatcher:
         """Hand ready jobs to their backends as those have room, oldest run first."""
         moved = False
         for run, execution in list(self._active.items()):
-            if execution.ready:
-                with self._guarded(run):
-                    moved = self._fill_from(execution) or moved
+            for name, stages in list(execution.ready.items()):
+                if stages:
+                    with self._guarded(run):
+                        moved = self._fill_from(execution, execution.backend(name), stages) or moved
         return moved
 
-    def _fill_from(self, execution: Execution) -> bool:
-        moved = False
-        while execution.ready:
-            backend = self._wiring.backend(execution.prepared.backend_of(execution.ready[0]))
-            room = backend.room()
-            if room is not None and room <= 0:
-                break
-            moved = True
-            job = execution.lay_out(execution.ready.popleft())
-            if job is not None:
-                backend.submit([job])
-        return moved
+    def _fill_from(self, execution: Execution, backend: Backend, stages: deque[str]) -> bool:
+        """Lay out as many jobs as the backend has room for, and hand them over together: what it can make
+        one array of is one."""
+        room = backend.room()
+        count = len(stages) if room is None else min(room, len(stages))
+        jobs = []
+        try:
+            for _ in range(count):
+                job = execution.lay_out(stages.popleft())
+                if job is not None:
+                    jobs.append(job)
+        finally:
+            if jobs:
+                backend.submit(jobs)
+        return count > 0
 
     def _retry(self) -> None:
         now = time.monotonic()
@@ -360,9 +368,6 @@ class Dispatcher:
         execution = self._active.get(run)
         if execution is None or not execution.fail(cause):
             self._active.pop(run, None)
-
-    def _backend_of(self, execution: Execution, job: Job) -> Backend:
-        return self._wiring.backend(execution.prepared.backend_of(job.stage))
 
     def _wait(self, timeout: float) -> bool:
         """Sleep until something may have happened; return whether the queue is to be looked at."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lockgate.activity import chain
 from lockgate.activity.entry import Activity
-from lockgate.backends.contract import Ended, Started
+from lockgate.backends.contract import Backend, Ended, Started
 from lockgate.errors import LockgateError
 from lockgate.hub.intake import take_in
 from lockgate.hub.layout import Layout
@@ -24,6 +24,7 @@ from lockgate.hub.recording import (
     let_go,
     write_results,
 )
+from lockgate.hub.remarks import remarks
 from lockgate.hub.rows import RunRow
 from lockgate.hub.wiring import Wiring
 from lockgate.runs.advance import advance, effects_due
@@ -69,8 +70,8 @@ class Execution:
         self.request = row.request
         self.run = Run(row.request.id)
         self.started_at = row.started_at or row.created_at
-        self.ready: deque[str] = deque()
-        """Stages to be laid out and handed to their backend as it has room."""
+        self.ready: dict[str, deque[str]] = {}
+        """By backend, the stages to be laid out and handed to it as it has room."""
         self.needs_preparation = False
         """The runtime is to be built, then `finish_preparation` called."""
         self.retry_at: float | None = None
@@ -90,7 +91,7 @@ class Execution:
         self._new_records: list[StageRecord] = []
         self._to_clean: list[Path] = []
         self._starts: dict[str, tuple[str, float]] = {}
-        self._waiting: dict[str, str | None] = {}
+        self._waiting: dict[str, str] = {}
         """What was last said of jobs that wait."""
         self._was_recording = False
         """An earlier dispatcher may have appended the activity already."""
@@ -121,6 +122,10 @@ class Execution:
             )
         return self._layout
 
+    def backend(self, name: str) -> Backend:
+        """Return the backend of this name as the project describes it, or as installed."""
+        return self._wiring.backend(name, self.prepared.batch.options.get(name, {}))
+
     def has_job_at(self, folder: str) -> bool:
         """Return whether the job with this folder is one of the run's."""
         return folder in self._stages_by_folder
@@ -144,12 +149,12 @@ class Execution:
         for stage, job in self.run.jobs.items():
             if job.state in AT_BACKEND or job.state == "collecting":
                 # A folder that was not laid out to its end holds nothing that could have been started
-                if inventory(self.layout.folder_of(stage)) is not None:
+                if inventory(self.folder_of(stage)) is not None:
                     attach.append(self._job(stage))
                 elif job.state == "collecting" or job.native_id is not None:
                     self.take([JobFailed(stage, "its folder on the hub was deleted while it ran")])
                 else:
-                    self.ready.append(stage)
+                    self._make_ready((stage,))
         return attach
 
     def take(self, events: Iterable[Event]) -> None:
@@ -218,13 +223,14 @@ class Execution:
     def lay_out(self, stage: str) -> Job | None:
         """Lay out the next job; None when that failed, which is then the stage's failure."""
         try:
-            backend = self._wiring.backend(self.prepared.backend_of(stage))
+            backend = self.backend(self.prepared.backend_of(stage))
             job = self._job(stage)
             refusal = backend.refuses(job)
             if refusal is not None:
                 self.take([JobRefused(stage, refusal)])
                 return None
-            self._inventories[stage] = self.layout.lay_out(stage, self._records)
+            attempt = self.run.jobs[stage].attempt
+            self._inventories[stage] = self.layout.lay_out(stage, attempt, self._records)
         except OSError as error:
             self.take([JobFailed(stage, f"its workspace could not be laid out: {error.strerror or error}")])
             return None
@@ -247,7 +253,7 @@ class Execution:
             else:
                 self._starts.pop(stage, None)
                 self._exits[stage] = one.exit
-                ends.append(JobEnded(stage, one.exit))
+                ends.append(JobEnded(stage, one.exit, self.run.jobs[stage].attempt))
         self.take(ends)
 
     def tell_starts(self) -> None:
@@ -255,16 +261,30 @@ class Execution:
         now = time.monotonic()
         due = [stage for stage, (_, at) in self._starts.items() if now - at >= START_KEPT_S]
         if due:
-            self.take([JobStarted(stage, self._starts.pop(stage)[0]) for stage in due])
+            self.take(
+                [JobStarted(stage, self._starts.pop(stage)[0], self.run.jobs[stage].attempt) for stage in due]
+            )
 
     @property
     def keeps_starts(self) -> bool:
         return bool(self._starts)
 
     def _job(self, stage: str) -> Job:
-        job = self.layout.job_of(stage)
+        attempt = self.run.jobs[stage].attempt
+        job = self.layout.job_of(stage, attempt)
         self._stages_by_folder[job.folder] = stage
+        if attempt > 1:
+            # What is still heard of the attempt before is of no concern any more
+            self._stages_by_folder.pop(str(self.layout.folder_of(stage, attempt - 1)), None)
         return job
+
+    def folder_of(self, stage: str) -> Path:
+        """Return where the stage's newest attempt is."""
+        return self.layout.folder_of(stage, self.run.jobs[stage].attempt)
+
+    def _make_ready(self, stages: Iterable[str]) -> None:
+        for stage in stages:
+            self.ready.setdefault(self.prepared.backend_of(stage), deque()).append(stage)
 
     def _restore_records(self) -> None:
         """Find the artifacts of settled stages again, by their fingerprints."""
@@ -299,6 +319,9 @@ class Execution:
                         record.ended_at,
                         record.peak_memory_bytes,
                     )
+                    if self.run.jobs[event.stage].state == "submitted":
+                        self._reasons[event.stage] = f"run again: {record.detail or 'it was lost'}"
+                        index.set_reason(self.request.id, event.stage, self._reasons[event.stage])
                 elif isinstance(event, JobStarted):
                     index.set_job_times(self.request.id, event.stage, now, None, None)
             index.set_jobs(self.run.id, [(stage, self.run.jobs[stage]) for stage in moved])
@@ -323,21 +346,12 @@ class Execution:
         running ones have come."""
         if self.run.state != "running":
             return
-        waiting: dict[str, str | None] = dict.fromkeys(self.ready, "waits for room at its backend")
-        by_backend: dict[str, dict[str, str]] = {}
-        running: dict[str, dict[str, str]] = {}
-        for folder, stage in self._stages_by_folder.items():
-            state = self.run.jobs[stage].state
-            if state in AT_BACKEND:
-                of = by_backend if state == "submitted" else running
-                of.setdefault(self.prepared.backend_of(stage), {})[folder] = stage
-        for name, stages in by_backend.items():
-            why = self._wiring.backend(name).why_pending(list(stages))
-            waiting.update({stages[folder]: words for folder, words in why.items()})
-        for name, stages in running.items():
-            done = self._wiring.backend(name).progress(list(stages))
-            waiting.update({stages[folder]: words for folder, words in done.items()})
-        changed = {s: w for s, w in waiting.items() if self._waiting.get(s) != w}
+        waiting = remarks(
+            self.run, self.ready, self._stages_by_folder, self.prepared.backend_of, self.backend
+        )
+        changed: dict[str, str | None] = {
+            stage: words for stage, words in waiting.items() if self._waiting.get(stage) != words
+        }
         changed.update({stage: None for stage in self._waiting if stage not in waiting})
         self._waiting = waiting
         if changed:
@@ -361,7 +375,7 @@ class Execution:
             case Resolve(stage):
                 return self._resolve(stage)
             case Submit(stages):
-                self.ready.extend(stages)
+                self._make_ready(stages)
             case Collect(stage, exit_record):
                 return (self._collect(stage, exit_record),)
             case CancelJobs(stages):
@@ -423,10 +437,10 @@ class Execution:
         return (Resolved(Decision(stage, fingerprint, record.run if record else None)),)
 
     def _collect(self, stage: str, exit_record: ExitRecord) -> Event:
-        folder = self.layout.folder_of(stage)
+        folder = self.folder_of(stage)
         placed = self._inventories.pop(stage, None)
         if placed is None:
-            placed = self.layout.lay_out(stage, self._records)
+            placed = self.layout.lay_out(stage, self.run.jobs[stage].attempt, self._records)
         taken = take_in(
             self._wiring,
             self.prepared,
@@ -447,16 +461,17 @@ class Execution:
         return JobCollected(stage)
 
     def _cancel_jobs(self, stages: Sequence[str]) -> Sequence[Event]:
-        waiting = [stage for stage in stages if stage in self.ready]
+        wanted = set(stages)
+        waiting = [stage for ready in self.ready.values() for stage in ready if stage in wanted]
         for stage in waiting:
-            self.ready.remove(stage)
+            self.ready[self.prepared.backend_of(stage)].remove(stage)
         by_backend: dict[str, list[str]] = {}
         for stage in stages:
             if stage not in waiting:
-                folder = str(self.layout.folder_of(stage))
+                folder = str(self.folder_of(stage))
                 by_backend.setdefault(self.prepared.backend_of(stage), []).append(folder)
         for name, folders in by_backend.items():
-            self._wiring.backend(name).cancel(folders)
+            self.backend(name).cancel(folders)
         return [JobFailed(stage, "cancelled") for stage in waiting]
 
     def _record(self, outcome: Outcome) -> Event:
@@ -474,7 +489,7 @@ class Execution:
         if prepared is not None:
             for stage, job in self.run.jobs.items():
                 if job.state in ("succeeded", "failed", "cancelled"):
-                    logs[stage] = self.layout.folder_of(stage) / "output.log"
+                    logs[stage] = self.folder_of(stage) / "output.log"
         return Outcomes(
             request=self.request,
             run=self.run,

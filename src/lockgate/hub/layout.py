@@ -40,24 +40,24 @@ class Layout:
         self._committed_at = committed_at
         self._numbers = {stage.name: n for n, stage in enumerate(prepared.loaded.pipeline.stages)}
 
-    def folder_of(self, stage: str) -> Path:
-        return self._folder / safe_name(self._numbers[stage], stage)
+    def folder_of(self, stage: str, attempt: int) -> Path:
+        return self._folder / safe_name(self._numbers[stage], stage, attempt)
 
-    def job_of(self, name: str) -> Job:
+    def job_of(self, name: str, attempt: int) -> Job:
         stage = self._prepared.planner.stage(name)
         backend = self._prepared.backend_of(name)
         return Job(
             run=self._prepared.request.id,
             stage=name,
-            folder=str(self.folder_of(name)),
+            folder=str(self.folder_of(name, attempt)),
             resources=stage.resources,
             options=self._prepared.batch.options.get(backend, {}),
         )
 
-    def lay_out(self, name: str, records: Mapping[str, StageRecord]) -> Inventory:
+    def lay_out(self, name: str, attempt: int, records: Mapping[str, StageRecord]) -> Inventory:
         """Write the job's folder and return what was placed; a job started already is left as it is."""
         stage = self._prepared.planner.stage(name)
-        folder = self.folder_of(name)
+        folder = self.folder_of(name, attempt)
         inventory = lay_out(folder, self._script(stage), self._inputs(name, records), stage.makes)
         if stage.notebook is not None:
             (folder / RUNNER_FILE).write_bytes(Path(notebook_runner.__file__).read_bytes())

@@ -35,7 +35,7 @@ def read_logs(hub: Hub, project: str, run: str, stage: str | None, *, is_follow:
     index = Index(hub.index, is_read_only=True)
     row = find_run(index, project, run)
     folder = hub.run_folder(project, row.request.id) / "jobs"
-    offsets: dict[str, int] = {}
+    offsets: dict[Path, int] = {}
     if is_follow and row.ended_at is None:
         ensure_dispatcher(hub)
     while True:
@@ -47,27 +47,30 @@ def read_logs(hub: Hub, project: str, run: str, stage: str | None, *, is_follow:
             raise UserError(f"run {run} has no stage {stage}", f"Its stages: {names}", code="stage-unknown")
         for job in jobs:
             if stage is None or job.stage == stage:
-                place = _log(folder, job.stage)
-                yield from _new(place, job.stage, offsets, row.state) if place else ()
+                for log in _logs(folder, job.stage):
+                    yield from _new(log, job.stage, offsets, row.state)
         if is_over or not is_follow:
             yield Piece(stage or "", b"", row.state)
             return
         time.sleep(_NAP_S)
 
 
-def _log(folder: Path, stage: str) -> Path | None:
-    """Find a stage's folder; its number is its place in the pipeline, of which the run may be a part."""
+def _logs(folder: Path, stage: str) -> list[Path]:
+    """Find the logs of a stage's attempts, the first first; the number before its name is its place in the
+    pipeline, of which the run may be a part."""
     name = safe_name(0, stage).partition("-")[2]
-    found = sorted(path for path in folder.glob("[0-9]*-*") if path.name.partition("-")[2] == name)
-    return found[0] / "output.log" if found else None
+    found = sorted(
+        path for path in folder.glob("[0-9]*-*") if path.name.partition("-")[2].partition("~")[0] == name
+    )
+    return [path / "output.log" for path in found]
 
 
-def _new(log: Path, stage: str, offsets: dict[str, int], state: str) -> Iterator[Piece]:
+def _new(log: Path, stage: str, offsets: dict[Path, int], state: str) -> Iterator[Piece]:
     try:
         with log.open("rb") as file:
-            file.seek(offsets.get(stage, 0))
+            file.seek(offsets.get(log, 0))
             while content := file.read(_PIECE_BYTES):
-                offsets[stage] = offsets.get(stage, 0) + len(content)
+                offsets[log] = offsets.get(log, 0) + len(content)
                 yield Piece(stage, content, state)
     except FileNotFoundError:
         return

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
+
 from lockgate.activity.key import Key, load_key
 from lockgate.backends.contract import Backend
 from lockgate.backends.registry import load_backend
@@ -12,6 +14,7 @@ from lockgate.git.objects import Repository
 from lockgate.hub.directory import Hub
 from lockgate.hub.index import Index
 from lockgate.hub.runtimes import Runtimes
+from lockgate.project.described import is_described
 
 
 class Wiring:
@@ -31,13 +34,22 @@ class Wiring:
             self._repositories[project] = Repository(self.hub.repository(project))
         return self._repositories[project]
 
-    def backend(self, name: str) -> Backend:
-        """Return a backend, loaded at first use. Raises `UserError` (`backend-unknown`)."""
-        if name not in self._backends:
-            self._backends[name] = load_backend(name)
-        return self._backends[name]
+    def backend(self, name: str, table: Mapping[str, object]) -> Backend:
+        """Return a backend, made at first use: as the table `[batch.NAME]` describes it where it describes
+        one, else as installed. Raises `UserError` (`backend-unknown`), `OutsideError` (`backend-broken`)."""
+        is_own = is_described(table)
+        key = f"{name} {msgspec.json.encode(table, order='sorted').decode()}" if is_own else name
+        if key not in self._backends:
+            self._backends[key] = _described(name, table) if is_own else load_backend(name)
+        return self._backends[key]
 
     @property
     def backends(self) -> Mapping[str, Backend]:
-        """Those in use so far."""
+        """Those in use so far; a described one goes by its name and its table."""
         return self._backends
+
+
+def _described(name: str, table: Mapping[str, object]) -> Backend:
+    from lockgate.backends.described.system import backend  # noqa: PLC0415  (few hubs have one)
+
+    return backend(name, table)

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from lockgate.errors import OutsideError
 from lockgate.runs.run import (
     AT_BACKEND,
+    ATTEMPTS_AT_MOST,
     FINAL_RUN_STATES,
     SETTLED_JOB_STATES,
     CancelJobs,
@@ -132,7 +133,7 @@ def _(event: JobRefused, run: Run) -> Step:
 
 @_advance.register
 def _(event: JobStarted, run: Run) -> Step:
-    if _state(run, event.stage) != "submitted":
+    if _state(run, event.stage) != "submitted" or event.attempt != run.jobs[event.stage].attempt:
         return run, ()
     job = replace(run.jobs[event.stage], state="running", native_id=event.native_id)
     return _with_jobs(run, {event.stage: job}), ()
@@ -142,7 +143,13 @@ def _(event: JobStarted, run: Run) -> Step:
 def _(event: JobEnded, run: Run) -> Step:
     if _state(run, event.stage) not in AT_BACKEND | {"collecting"}:
         return run, ()
-    job = replace(run.jobs[event.stage], state="collecting")
+    job = run.jobs[event.stage]
+    if event.attempt != job.attempt:
+        return run, ()
+    if event.exit.cause == "vanished" and job.attempt < ATTEMPTS_AT_MOST and run.cancelled_by is None:
+        job = replace(job, state="submitted", attempt=job.attempt + 1, native_id=None)
+        return _with_jobs(run, {event.stage: job}), (Submit((event.stage,)),)
+    job = replace(job, state="collecting")
     return _with_jobs(run, {event.stage: job}), (Collect(event.stage, event.exit),)
 
 

@@ -18,6 +18,8 @@ Outcome = Literal["succeeded", "failed", "cancelled"]
 
 FINAL_RUN_STATES: frozenset[RunState] = frozenset({"succeeded", "failed", "cancelled"})
 SETTLED_JOB_STATES: frozenset[JobState] = frozenset({"succeeded", "cached", "failed", "cancelled", "blocked"})
+#: A job that its backend lost is submitted so often, the first time included.
+ATTEMPTS_AT_MOST = 2
 AT_BACKEND: frozenset[JobState] = frozenset({"submitted", "running"})
 
 
@@ -34,6 +36,8 @@ class JobStatus(msgspec.Struct, frozen=True, omit_defaults=True):
     """How many upstream stages are not settled well yet."""
     fingerprint: str | None = None
     native_id: str | None = None
+    attempt: int = 1
+    """Counts the times it was submitted anew because its backend had lost it."""
     reused_from: str | None = None
     """The run whose artifacts it takes."""
     cause: str | None = None
@@ -89,14 +93,17 @@ class JobRefused(msgspec.Struct, frozen=True, tag=True):
     cause: str
 
 
-class JobStarted(msgspec.Struct, frozen=True, tag=True):
+class JobStarted(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     stage: str
     native_id: str
+    attempt: int = 1
 
 
-class JobEnded(msgspec.Struct, frozen=True, tag=True):
+class JobEnded(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     stage: str
     exit: ExitRecord
+    attempt: int = 1
+    """Which submission of the job it was; news of one that was given up change nothing."""
 
 
 class JobCollected(msgspec.Struct, frozen=True, tag=True):

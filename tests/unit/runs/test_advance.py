@@ -261,6 +261,25 @@ def test_the_first_failure_is_the_runs_cause() -> None:
     assert run.cause == "a: first"
 
 
+LOST = ExitRecord(cause="vanished", detail="its node failed")
+
+
+def test_a_job_its_backend_lost_is_submitted_once_more() -> None:
+    run, effects = play(PrepareStarted(), planned({"a": ()}), JobStarted("a", "1"), JobEnded("a", LOST))
+    assert effects == (Submit(("a",)),)
+    job = run.jobs["a"]
+    assert (job.state, job.attempt, job.native_id, job.fingerprint) == ("submitted", 2, None, "f-a")
+    again, effects = play(JobEnded("a", LOST), JobStarted("a", "1"), run=run)
+    assert again == run and effects == ()
+    run, effects = play(JobStarted("a", "2", 2), JobEnded("a", LOST, 2), run=run)
+    assert effects == (Collect("a", LOST),)
+
+
+def test_a_lost_job_of_a_cancelled_run_is_not_submitted_again() -> None:
+    _, effects = play(PrepareStarted(), planned({"a": ()}), CancelRequested("ana"), JobEnded("a", LOST))
+    assert effects == (Collect("a", LOST),)
+
+
 def test_cancelling_ends_what_waits_and_what_runs() -> None:
     run, effects = play(*WAYS["running"], CancelRequested("ana"))
     assert effects == (CancelJobs(("a", "by")),)

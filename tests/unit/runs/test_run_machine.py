@@ -116,6 +116,8 @@ class RunLife(RuleBasedStateMachine):
             now = self.run.jobs[stage].state
             if job.state in SETTLED_JOB_STATES:
                 assert now == job.state
+            elif self.run.jobs[stage].attempt > job.attempt:
+                assert now == "submitted" and self.run.jobs[stage].attempt == job.attempt + 1 == 2
             elif now not in SETTLED_JOB_STATES:
                 assert ORDER.index(now) >= ORDER.index(job.state)
         for effect in effects:
@@ -126,7 +128,7 @@ class RunLife(RuleBasedStateMachine):
             case Submit(stages):
                 assert stages
                 for stage in stages:
-                    self.ask_once(f"submit {stage}")
+                    self.ask_once(f"submit {stage} {self.run.jobs[stage].attempt}")
                     assert all(self.run.jobs[other].state in WELL for other in self.graph[stage])
                     assert self.run.jobs[stage].state == "submitted"
                     assert self.run.cancelled_by is None
@@ -169,7 +171,7 @@ class RunLife(RuleBasedStateMachine):
                 at = data.draw(st.integers(0, len(choices) - 1))
                 chosen = choices[at]
                 if isinstance(chosen, str):
-                    news = data.draw(st.sampled_from(["started", "ended", "ended", "refused"]))
+                    news = data.draw(st.sampled_from(["started", "ended", "ended", "refused", "lost"]))
                     happened.append(self.told(chosen, news))
                 else:
                     del self.todo[at]
@@ -218,13 +220,19 @@ class RunLife(RuleBasedStateMachine):
         return found
 
     def told(self, stage: str, news: str) -> Event:
+        attempt = self.run.jobs[stage].attempt
         if news == "started":
-            return self.happen(JobStarted(stage, "17"))
+            return self.happen(JobStarted(stage, "17", attempt))
         if news == "refused" and self.backend[stage] is None:
             del self.backend[stage]
             return self.happen(JobRefused(stage, "too large"))
-        self.backend[stage] = self.backend[stage] or ExitRecord(code=0)
-        return self.happen(JobEnded(stage, self.backend[stage] or ExitRecord()))
+        ending = ExitRecord(cause="vanished") if news == "lost" else ExitRecord(code=0)
+        self.backend[stage] = ended = self.backend[stage] or ending
+        event = self.happen(JobEnded(stage, ended, attempt))
+        if self.run.jobs[stage].attempt > attempt:
+            assert ended.cause == "vanished"
+            self.backend[stage] = None
+        return event
 
     @rule(event=events)
     def happens_again(self, event: Event) -> None:
