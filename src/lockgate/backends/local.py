@@ -68,6 +68,11 @@ class LocalBackend:
         self._brief_marks: set[str] = set()
         self._sweep_at: float | None = None
 
+    @property
+    def queued(self) -> int:
+        """How many jobs wait here."""
+        return len(self._queue)
+
     def room(self) -> int:
         return max(0, _AHEAD * self._cpus - len(self._queue))
 

@@ -12,6 +12,9 @@ ALREADY_STARTED = 75
 #: In a job's folder, where a backend has put it: its own part of the job's environment, as shell text.
 SETTINGS = "environment"
 
+#: How the script of a Spark application's stage begins one of its lines: the master where none is named.
+APPLICATION_LINE = "export MASTER='local["
+
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 
 _THREADS = (

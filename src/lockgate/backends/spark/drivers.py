@@ -49,9 +49,13 @@ class Drivers:
         """Ends that are not on disk yet."""
         self._news: list[Started | Ended] = []
 
+    @property
+    def queued(self) -> int:
+        """How many jobs wait here."""
+        return len(self._unwritten) + self._local.queued
+
     def room(self) -> int:
-        running = self._count * _AHEAD
-        return max(0, min(self._local.room(), running - len(self._unwritten)))
+        return max(0, self._count * _AHEAD - self.queued)
 
     def submit(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
