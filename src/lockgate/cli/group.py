@@ -66,6 +66,7 @@ class RootGroup(LazyGroup):
         "log": ("lockgate.cli.log", "Read the activity chain: who did what, when."),
         "why": ("lockgate.cli.why", "Tell what a file was made from, up to the sources."),
         "rollback": ("lockgate.cli.rollback", "Go back to the state of a run, as a new commit."),
+        "backends": ("lockgate.cli.backends", "List the batch systems a run may go to, or check one."),
         "hub": ("lockgate.cli.hub", "Make and look after hubs."),
         "completion": ("lockgate.cli.completion", "Print the completion script of a shell."),
     }
