@@ -12,6 +12,7 @@ import msgspec
 import tomli
 
 from lockgate.errors import UserError
+from lockgate.project.described import mistake
 from lockgate.project.lines import error_at
 from lockgate.project.paths import PathError, clean_path
 from lockgate.project.pipeline import MANIFEST_FILE, Batch, Data, Runtime, Scalar
@@ -355,6 +356,8 @@ def _read_batch(reader: _Reader, document: Mapping[str, object]) -> Batch:
         if isinstance(value, dict) and key not in BATCH_KEYS:
             reader.check_name(key, ("batch", key), "[batch]: backend")
             options[key] = value
+            if (wrong := mistake(key, value)) is not None:
+                raise reader.error(("batch", key, *wrong.path), wrong.message, wrong.hint, wrong.code)
     reader.known({key: None for key in table if key not in options}, ("batch",), BATCH_KEYS, "[batch]: ")
     backend = reader.name(table, ("batch", "backend")) if "backend" in table else "local"
     return Batch(backend=backend, options=options)

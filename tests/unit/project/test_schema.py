@@ -9,6 +9,7 @@ import pytest
 import tomli
 
 from lockgate.errors import UserError
+from lockgate.project import described as described_keys
 from lockgate.project import manifest as keys
 from lockgate.project.expand import build_pipeline
 from lockgate.project.manifest import parse_manifest
@@ -33,6 +34,22 @@ GOOD = [
     A + "[data]\ngit_limit = 0\nresult_limit = '7 B'\nremote = 's3://x'",
     A + "[batch]\nbackend = 'slurm'\n[batch.slurm]\nanything = [1, { x = 2 }]\n[batch.local]",
     A + "[params]\na = 1\n'größe' = 'x'",
+]
+QUEUE = """\
+[batch.q]
+submit = "qsub {script}"
+submitted = '(?P<id>\\d+)'
+status = "qstat {ids}"
+line = '(?P<id>\\d+) (?P<state>\\w)'
+running = ["R"]
+cancel = "qdel {ids}"
+"""
+GOOD += [
+    A + QUEUE,
+    A + QUEUE + "pending = ['Q']\nended = []\ncauses = { T = 'walltime' }\ntimeout = '5 s'\ninterval = 2",
+    A + QUEUE + "skip = 'Job'\ngone = 'x'\ndown = 'y'\nrefused = 'z'",
+    A + QUEUE + "separator = ','\nenvironment = { A = '' }",
+    A + QUEUE + "[batch.q.array]\nsubmit = 'qsub -t {first}-{last} {script}'\nvariable = 'N'\nfirst = 0",
 ]
 BAD = [
     "",
@@ -97,6 +114,28 @@ BAD = [
     A + "walltime = '1:30'",
     A + "backend = 3",
 ]
+BAD += [A + QUEUE.replace(f"{key} = ", f"x{key} = ") for key in ("status", "line", "running", "cancel")]
+BAD += [
+    A + QUEUE + line
+    for line in (
+        "x = 1",
+        "pending = 'Q'",
+        "causes = { T = 'late' }",
+        "find = ''",
+        "skip = 1",
+        "separator = ''",
+        "environment = { 'a b' = '' }",
+        "environment = { A = 1 }",
+        "timeout = 0",
+        "interval = 'soon'",
+        "array = 1",
+        "array = { submit = 'q {script} {count}' }",
+        "array = { submit = 'q {script} {count}', variable = 'a b' }",
+        "array = { submit = 'q {script} {count}', variable = 'N', first = -1 }",
+        "array = { submit = 'q {script} {count}', variable = 'N', limit = 0 }",
+        "array = { submit = 'q {script} {count}', variable = 'N', x = 0 }",
+    )
+]
 
 
 def complaint(text: str) -> str | None:
@@ -133,6 +172,9 @@ def test_both_know_the_same_keys() -> None:
     assert set(tables["data"]["properties"]) == set(keys.DATA_KEYS)
     assert set(tables["batch"]["properties"]) == set(keys.BATCH_KEYS)
     assert set(described["$defs"]["stage"]["properties"]) == set(keys.STAGE_KEYS)
+    assert set(described["$defs"]["describedSystem"]["properties"]) == set(described_keys.KEYS)
+    array = described["$defs"]["describedSystem"]["properties"]["array"]
+    assert set(array["properties"]) == set(described_keys.ARRAY_KEYS)
 
 
 def test_every_key_is_described() -> None:
