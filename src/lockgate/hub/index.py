@@ -6,9 +6,10 @@ step are one transaction, durable before the step's effects are performed.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +17,8 @@ import msgspec
 
 from lockgate.errors import OutsideError
 from lockgate.hub.rows import JobRow, Request, RowState, RunRow
-from lockgate.hub.tables import FORMAT, SCHEMA
+from lockgate.hub.tables import FORMAT, SCHEMA, UPGRADES
+from lockgate.runs.cost import Cost, remember, shared_name
 from lockgate.runs.record import StageRecord
 from lockgate.runs.run import Event, JobStatus
 
@@ -27,6 +29,7 @@ _events = msgspec.msgpack.Decoder(Event)
 _requests = msgspec.msgpack.Decoder(Request)
 _records = msgspec.msgpack.Decoder(StageRecord)
 _lines = msgspec.msgpack.Decoder(tuple[str, ...])
+_costs = msgspec.msgpack.Decoder(tuple[Cost, ...])
 _encode = msgspec.msgpack.Encoder().encode
 
 _RUN = (
@@ -53,7 +56,7 @@ class Index:
                     return
                 self._sql.close()
             self._sql = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
-            self._sql.execute("pragma journal_mode = wal")
+            self._use_wal()
             self._sql.execute("pragma synchronous = normal")
             self._create()
 
@@ -311,6 +314,7 @@ class Index:
         rows = [(project, r.fingerprint, r.stage, number, _encode(r)) for r in records]
         with self._in_words():
             self._sql.executemany("insert or replace into results values (?, ?, ?, ?, ?)", rows)
+        self.add_costs(project, [_cost(record) for record in records])
 
     def known(self, project: str, limit: int = 100_000) -> tuple[frozenset[str], frozenset[str]] | None:
         """Return all fingerprints and all stages with a result; None where there are too many to hold."""
@@ -334,6 +338,33 @@ class Index:
             (project, stage),
         )
         return self._record(row)
+
+    # What jobs cost
+
+    def add_costs(self, project: str, costs: Sequence[Cost]) -> None:
+        """Keep what jobs cost, the latest of each stage and each matrix; one told of twice counts once."""
+        if not costs:
+            return
+        names = {name for cost in costs for name in (cost.stage, shared_name(cost.stage)) if name}
+        recent = self.costs(project, names)
+        for cost in costs:
+            for name in (cost.stage, shared_name(cost.stage)):
+                if name:
+                    recent[name] = remember(recent.get(name, ()), cost)
+        with self._in_words():
+            self._sql.executemany(
+                "insert or replace into costs values (?, ?, ?)",
+                [(project, name, _encode(kept)) for name, kept in recent.items()],
+            )
+
+    def costs(self, project: str, names: Collection[str]) -> dict[str, tuple[Cost, ...]]:
+        """Return the latest jobs under these names (see `lockgate.runs.cost`), newest first, in one query."""
+        with self._in_words():
+            rows = self._sql.execute(
+                "select name, recent from json_each(?) cross join costs on name = value where project = ?",
+                (json.dumps(list(names)), project),
+            ).fetchall()
+            return {row[0]: _costs.decode(row[1]) for row in rows}
 
     def _runs(self, where: str, arguments: tuple[object, ...]) -> list[RunRow]:
         with self._in_words():
@@ -359,20 +390,38 @@ class Index:
         with self._in_words():
             return _records.decode(row[0]) if row else None
 
+    def _use_wal(self) -> None:
+        """Several that open a new index at once: SQLite does not wait for whoever is changing the mode."""
+        deadline = time.monotonic() + BUSY_TIMEOUT_S
+        while True:
+            try:
+                self._sql.execute("pragma journal_mode = wal")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.005)
+            else:
+                return
+
     def _create(self) -> None:
         found: tuple[int] = self._sql.execute("pragma user_version").fetchone()
         if found[0] == FORMAT:
             return
         self._sql.execute("begin immediate")
         found = self._sql.execute("pragma user_version").fetchone()
-        if found[0] == 0:
+        form = found[0]
+        if form == 0:
             for statement in SCHEMA.split(";"):
                 self._sql.execute(statement)
             self._sql.execute(f"pragma user_version = {FORMAT}")
+        while form in UPGRADES:
+            self._sql.execute(UPGRADES[form])
+            form += 1
+            self._sql.execute(f"pragma user_version = {form}")
         self._sql.execute("commit")
-        if found[0] not in (0, FORMAT):
+        if form not in (0, FORMAT):
             raise OutsideError(
-                f"{self.path} has format {found[0]}; this Lockgate knows format {FORMAT}",
+                f"{self.path} has format {form}; this Lockgate knows format {FORMAT}",
                 "Use the Lockgate it was written by, or move the file away and: lockgate hub reindex",
                 code="index-damaged",
             )
@@ -403,6 +452,12 @@ class Index:
                 f"Build it anew, nothing is lost: lockgate hub reindex --hub {self.path.parent}",
                 code="index-damaged",
             ) from error
+
+
+def _cost(record: StageRecord) -> Cost:
+    return Cost(
+        record.stage, record.run, seconds=record.duration_s, peak_memory_bytes=record.peak_memory_bytes
+    )
 
 
 def _quoted(path: Path) -> str:

@@ -8,13 +8,17 @@ from pathlib import Path
 import msgspec
 
 from lockgate.errors import OutsideError, UserError
+from lockgate.hub.index import Index
 from lockgate.hub.preparation import Prepared
 from lockgate.hub.recording import iso
 from lockgate.hub.wiring import Wiring
+from lockgate.project.pipeline import Stage
 from lockgate.runs.collect import Collector
+from lockgate.runs.cost import Cost, shared_name
 from lockgate.runs.job import ExitRecord
 from lockgate.runs.plan import command_of
 from lockgate.runs.record import Artifact, StageRecord
+from lockgate.runs.sizing import Offer, offer
 from lockgate.runs.verdict import judge
 from lockgate.runs.workspace import Inventory
 
@@ -49,7 +53,8 @@ def take_in(
         wiring.store,
         prepared.loaded.pipeline.data.result_limit_bytes,
     )
-    fault = judge(folder, exit_record, declared, prepared.loaded.inputs, inventory)
+    offered = _offer(wiring.index, prepared, declared, exit_record)
+    fault = judge(folder, exit_record, declared, prepared.loaded.inputs, inventory, offered)
     if fault is None:
         try:
             artifacts = collector.collect(declared, folder / "workspace")
@@ -62,9 +67,6 @@ def take_in(
             return Taken(fault=fault, partial=collector.salvage(declared, folder / "workspace"))
         except (OSError, OutsideError):
             return Taken(fault=fault)
-    duration = None
-    if exit_record.started_at is not None and exit_record.ended_at is not None:
-        duration = round(max(0.0, exit_record.ended_at - exit_record.started_at), 3)
     return Taken(
         StageRecord(
             stage=stage,
@@ -78,7 +80,31 @@ def take_in(
             params=declared.params,
             needs=prepared.planner.needs_of(stage, records) or (),
             artifacts=artifacts,
-            duration_s=duration,
+            duration_s=exit_record.duration_s,
             peak_memory_bytes=exit_record.peak_memory_bytes,
         )
+    )
+
+
+def _offer(index: Index, prepared: Prepared, declared: Stage, exit_record: ExitRecord) -> Offer | None:
+    """Return what a job killed for want of memory or time is to be run with, and remember what it took."""
+    kind = exit_record.cause
+    if kind not in ("memory", "walltime"):
+        return None
+    request, stage = prepared.request, declared.name
+    names = [name for name in (stage, shared_name(stage)) if name]
+    kept = index.costs(request.project, names)
+    seconds, peak = exit_record.duration_s, exit_record.peak_memory_bytes
+    cost = Cost(stage, request.id, kind, seconds, peak)
+    index.add_costs(request.project, [cost])
+    return offer(
+        kind,
+        stage,
+        reached=peak if kind == "memory" else seconds,
+        asked=declared.resources.memory_bytes if kind == "memory" else declared.resources.walltime_s,
+        earlier=list(
+            {(each.stage, each.run): each for name in names for each in kept.get(name, ())}.values()
+        ),
+        params=request.params,
+        backend=request.backend,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from lockgate.errors import LockgateError, OutsideError
 from lockgate.git.defaultbranch import default_branch
@@ -49,6 +50,7 @@ def prepare(
     repository = hub.repository(request.project)
     source = CommitSource(repository, request.commit, is_quarantined=is_quarantined)
     loaded = load(source, request.params, request.project)
+    loaded = replace(loaded, pipeline=_with_resources(loaded.pipeline, request))
 
     def read(path: str) -> bytes | None:
         return source.read([path]).get(path)
@@ -66,6 +68,22 @@ def prepare(
         plan=planner.plan(request.only, request.force),
         batch=_batch(repository, request, pipeline),
     )
+
+
+def _with_resources(pipeline: Pipeline, request: Request) -> Pipeline:
+    """Give the stages asked for by name, or all, what the request says they get."""
+    said = {"memory_bytes": request.memory_bytes, "walltime_s": request.walltime_s, "cpus": request.cpus}
+    given = {name: amount for name, amount in said.items() if amount is not None}
+    if not given:
+        return pipeline
+    only = set(request.only)
+    stages = tuple(
+        replace(stage, resources=replace(stage.resources, **given))
+        if not only or only & {stage.name, stage.group}
+        else stage
+        for stage in pipeline.stages
+    )
+    return replace(pipeline, stages=stages)
 
 
 def _known(

@@ -9,13 +9,26 @@ from typing import Literal
 import msgspec
 
 from lockgate.errors import UserError
+from lockgate.project.quantities import parse_duration, parse_size
 from lockgate.runs.runid import is_run_id
 
 ABSENT = "0" * 40
 SNAPSHOTS = "refs/lockgate/snapshots/"
 _SNAPSHOT = re.compile(rf"{SNAPSHOTS}[A-Za-z0-9._@+-]+/([0-9A-Z]+)")
 
-OPTIONS = ("wait", "skip", "only=STAGE", "force=STAGE", "backend=NAME", "param.NAME=VALUE", "progress=json")
+OPTIONS = (
+    "wait",
+    "skip",
+    "dry-run",
+    "only=STAGE",
+    "force=STAGE",
+    "backend=NAME",
+    "param.NAME=VALUE",
+    "memory=SIZE",
+    "walltime=DURATION",
+    "cpus=NUMBER",
+    "progress=json",
+)
 
 
 class Options(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -29,6 +42,23 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True):
     only: tuple[str, ...] = ()
     force: tuple[str, ...] = ()
     backend: str | None = None
+    is_dry_run: bool = False
+    """Plan and tell, but queue nothing and move no ref."""
+    memory_bytes: int | None = None
+    walltime_s: int | None = None
+    cpus: int | None = None
+
+    def words(self) -> list[str]:
+        """Return them as they are given to `git push -o`; `parse_options` reads them back."""
+        flags = {"wait": self.is_wait, "skip": self.is_skip, "dry-run": self.is_dry_run}
+        words = [word for word, is_given in {**flags, "progress=json": self.is_json}.items() if is_given]
+        words += [f"param.{name}={value}" for name, value in self.params.items()]
+        words += [f"only={stage}" for stage in self.only] + [f"force={stage}" for stage in self.force]
+        words += [f"backend={self.backend}"] if self.backend else []
+        words += [f"memory={self.memory_bytes} B"] if self.memory_bytes is not None else []
+        words += [f"walltime={self.walltime_s} s"] if self.walltime_s is not None else []
+        words += [f"cpus={self.cpus}"] if self.cpus is not None else []
+        return words
 
 
 class Update(msgspec.Struct, frozen=True):
@@ -45,13 +75,14 @@ class Update(msgspec.Struct, frozen=True):
 def parse_options(environment: Mapping[str, str]) -> Options:
     """Read `GIT_PUSH_OPTION_COUNT` and `GIT_PUSH_OPTION_n`, see githooks(5), pre-receive.
 
-    Raises `UserError` (`push-option`).
+    Raises `UserError`: `push-option`, `resource-invalid`.
     """
     words = [
         environment.get(f"GIT_PUSH_OPTION_{n}", "")
         for n in range(int(environment.get("GIT_PUSH_OPTION_COUNT") or 0))
     ]
-    flags = {"wait": False, "skip": False}
+    flags = {"wait": False, "skip": False, "dry-run": False}
+    asked: dict[str, int] = {}
     params: dict[str, str] = {}
     lists: dict[str, list[str]] = {"only": [], "force": []}
     backend, is_json = None, False
@@ -63,6 +94,8 @@ def parse_options(environment: Mapping[str, str]) -> Options:
             lists[name] += [stage for stage in value.split(",") if stage] if "@" not in value else [value]
         elif name == "backend" and value:
             backend = value
+        elif name in _READERS and equals:
+            asked[name] = read_resource(name, value)
         elif name == "progress" and value == "json":
             is_json = True
         elif name.startswith("param.") and len(name) > len("param.") and equals:
@@ -81,7 +114,35 @@ def parse_options(environment: Mapping[str, str]) -> Options:
         only=tuple(lists["only"]),
         force=tuple(lists["force"]),
         backend=backend,
+        is_dry_run=flags["dry-run"],
+        memory_bytes=asked.get("memory"),
+        walltime_s=asked.get("walltime"),
+        cpus=asked.get("cpus"),
     )
+
+
+def _parse_count(text: str) -> int | None:
+    return int(text) if re.fullmatch("[0-9]{1,9}", text) else None
+
+
+_READERS = {
+    "memory": (parse_size, "a size such as 2 GB"),
+    "walltime": (parse_duration, "a duration such as 30 min"),
+    "cpus": (_parse_count, "a whole number"),
+}
+
+
+def read_resource(name: str, text: str) -> int:
+    """Return the bytes, seconds or cpus that a run is to get. Raises `UserError` (`resource-invalid`)."""
+    read, wanted = _READERS[name]
+    amount = read(text)
+    if not amount or amount >= 1 << 62:
+        raise UserError(
+            f'{name} is to be {wanted}, not "{text}"',
+            "It is more than nothing, and written as in lockgate.toml.",
+            code="resource-invalid",
+        )
+    return amount
 
 
 def parse_updates(lines: Iterable[str]) -> list[Update]:

@@ -13,25 +13,30 @@ from lockgate.runs.runid import short
 if TYPE_CHECKING:
     # What planning takes to import, the hook that only hands the answer out need not wait for
     from lockgate.hub.preparation import Prepared
+    from lockgate.runs.forecast import RunForecast
     from lockgate.runs.plan import PlannedStage
 
 #: So many stages are named; of the others a count is given.
 NAMED_AT_MOST = 20
 
 
-def forecast(prepared: Prepared, is_runtime_ready: bool) -> tuple[str, ...]:
-    """Return the lines of the receipt that planning decides: backend, runtime, each stage with its reason."""
+def planned_lines(prepared: Prepared, found: RunForecast) -> tuple[str, ...]:
+    """Return the lines of the receipt that planning decides: backend, runtime, each stage with its reason,
+    and what all of it will take."""
+    from lockgate.runs.forecast import forecast_lines  # noqa: PLC0415
+
     plan = prepared.plan
     backends = dict.fromkeys(prepared.backend_of(stage.name) for stage in plan.stages)
     packages = counted(len(prepared.runtime.packages), "package")
     runtime = f"python {prepared.runtime.python}, {packages}"
-    if not is_runtime_ready:
+    if not found.is_runtime_ready:
         runtime += ", to be built first"
     lines = [f"backend {', '.join(backends)} · runtime {prepared.runtime.digest[:10]} ({runtime})"]
     if plan.is_nothing_to_do:
         lines.append(f"nothing to do: {counted(len(plan.stages), 'stage')}, known already")
         return tuple(lines)
     lines.extend(_stage_lines(plan.stages))
+    lines.extend(forecast_lines(found))
     return tuple(lines)
 
 

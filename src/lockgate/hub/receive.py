@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lockgate.errors import LockgateError, UserError
 from lockgate.git.defaultbranch import default_branch
@@ -23,6 +24,9 @@ from lockgate.hub.push import Options, Update, describe, parse_options, parse_up
 from lockgate.hub.queue import enqueue, ensure_dispatcher
 from lockgate.hub.rows import Request, RunRow
 from lockgate.runs.runid import new_run_id
+
+if TYPE_CHECKING:
+    from lockgate.runs.forecast import RunForecast
 
 _SLOWEST_PUSH_S = 600.0
 
@@ -36,6 +40,9 @@ def main(arguments: list[str]) -> int:
         options = parse_options(os.environ)
         if hook == "pre-receive":
             judge_push(hub, project, updates, options)
+            if options.is_dry_run:
+                say("lockgate: dry run: nothing was queued, no ref was moved")
+                return 1
         else:
             answer_push(hub, project, updates, options)
     except LockgateError as error:
@@ -55,12 +62,13 @@ def say(line: str) -> None:
 
 
 def judge_push(hub: Hub, project: str, updates: list[Update], options: Options) -> None:
-    """Refuse what cannot run, or take in the runs that this push asks for."""
+    """Refuse what cannot run, or take in the runs that this push asks for; in a dry run, tell of them."""
     asked = runs_asked(updates, options)
     if not asked:
         return
+    from lockgate.hub.forecasting import forecast  # noqa: PLC0415
     from lockgate.hub.preparation import prepare  # noqa: PLC0415  (only a push that runs plans)
-    from lockgate.hub.receipt import forecast  # noqa: PLC0415
+    from lockgate.hub.receipt import planned_lines  # noqa: PLC0415
     from lockgate.hub.runtimes import Runtimes  # noqa: PLC0415
 
     index, runtimes = Index(hub.index), Runtimes(hub.runtimes)
@@ -79,7 +87,11 @@ def judge_push(hub: Hub, project: str, updates: list[Update], options: Options) 
             raise
         _check_backends({prepared.backend_of(stage.name) for stage in prepared.plan.stages})
         is_ready = runtimes.ready(prepared.runtime.digest) is not None
-        accepted.append((request, forecast(prepared, is_ready)))
+        foreseen = forecast(index, prepared, is_ready)
+        if options.is_dry_run:
+            _tell(foreseen, request, planned_lines(prepared, foreseen), options)
+            continue
+        accepted.append((request, planned_lines(prepared, foreseen)))
     with index.transaction():
         now = time.time()
         for request, lines in accepted:
@@ -87,6 +99,21 @@ def judge_push(hub: Hub, project: str, updates: list[Update], options: Options) 
     if accepted:
         ensure_dispatcher(hub)
     index.close()
+
+
+def _tell(found: RunForecast, request: Request, lines: tuple[str, ...], options: Options) -> None:
+    """Hand out a forecast; to a program one line for the whole and one for each stage, to keep them short."""
+    if not options.is_json:
+        say(f"{request.project} · {describe(request.ref)} @ {request.commit[:10]}")
+        for line in lines:
+            say(f"  {line}")
+        return
+    import msgspec  # noqa: PLC0415
+
+    whole = msgspec.structs.replace(found, stages=())
+    for kind, one in (("forecast", whole), *(("stage", stage) for stage in found.stages)):
+        about = {"kind": kind, **msgspec.to_builtins(one)}
+        say("lockgate-json: " + msgspec.json.encode(about).decode())
 
 
 def answer_push(hub: Hub, project: str, updates: list[Update], options: Options) -> None:
@@ -171,6 +198,9 @@ def _request(hub: Hub, project: str, update: Update, options: Options) -> Reques
         only=options.only,
         force=options.force,
         backend=options.backend,
+        memory_bytes=options.memory_bytes,
+        walltime_s=options.walltime_s,
+        cpus=options.cpus,
     )
 
 

@@ -20,6 +20,7 @@ from lockgate.hub.dispatcher import DispatcherLock
 from lockgate.hub.index import Index
 from lockgate.hub.queue import QUEUE, ensure_dispatcher
 from lockgate.hub.rows import JobRow, Request, RunRow
+from lockgate.runs.cost import Cost
 from lockgate.runs.job import ExitRecord
 from lockgate.runs.record import StageRecord
 from lockgate.runs.run import Outcome
@@ -67,6 +68,8 @@ class Restored(msgspec.Struct, frozen=True):
     row: RunRow
     jobs: tuple[JobRow, ...]
     records: tuple[StageRecord, ...]
+    kills: tuple[Cost, ...] = ()
+    """Jobs that were killed for want of memory or time."""
 
 
 def reindex(hub: Hub) -> Reindexed:
@@ -113,6 +116,7 @@ def _restore_ended(hub: Hub, index: Index, problems: list[str]) -> tuple[int, in
         for restored in heapq.merge(*streams, key=lambda each: each.row.created_at):
             index.restore_run(restored.row, restored.jobs)
             index.add_results(restored.row.request.project, restored.records)
+            index.add_costs(restored.row.request.project, restored.kills)
             runs += 1
             results += len(restored.records)
     return runs, results
@@ -156,7 +160,12 @@ def restore(activity: Activity, project: str) -> Restored:
         result_commit=ended.result,
         has_moved_branch=ended.has_moved_branch,
     )
-    return Restored(row, jobs, ended.records)
+    kills = tuple(
+        Cost(each.stage, request.id, each.exit.cause, each.exit.duration_s, each.exit.peak_memory_bytes)
+        for each in ended.stages
+        if each.exit is not None and each.exit.cause in ("memory", "walltime")
+    )
+    return Restored(row, jobs, ended.records, kills)
 
 
 def _job(stage: _Stage) -> JobRow:

@@ -24,6 +24,10 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     only: tuple[str, ...] = ()
     force: tuple[str, ...] = ()
     backend: str | None = None
+    memory_bytes: int | None = None
+    """With `walltime_s` and `cpus`: what the stages asked for get in this run, whatever the project says."""
+    walltime_s: int | None = None
+    cpus: int | None = None
 
 
 class RunRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +45,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     cancelled_by: str | None = None
     """Who asked for it to end."""
     receipt: tuple[str, ...] = ()
-    """The forecast that was handed out with it."""
+    """The lines of the plan and the forecast that were handed out with it."""
 
 
 class JobRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from lockgate.errors import LockgateError, OutsideError, UserError
 from lockgate.git.program import clean_environment
 from lockgate.hub.address import REMOTE
 from lockgate.hub.follow import Progress
-from lockgate.hub.push import SNAPSHOTS
+from lockgate.hub.push import SNAPSHOTS, Options
+from lockgate.runs.forecast import RunForecast, StageForecast
 
 _JSON = "lockgate-json: "
 _REFUSED = re.compile(r"lockgate: (?:nothing was queued: )?(.*)")
+_DRY = re.compile(r"lockgate: dry run: .*")
 _CODE = re.compile(r"(.*) \[([a-z0-9-]+)\]$")
 
 
@@ -32,28 +36,42 @@ class _Line(msgspec.Struct, frozen=True):
     kind: str
 
 
-def send(
-    root: Path,
-    commit: str,
-    run: str,
-    member: str,
-    *,
-    params: Mapping[str, str],
-    only: Sequence[str],
-    force: Sequence[str],
-    backend: str | None,
-    is_wait: bool,
-) -> Iterator[Receipt | Progress]:
+def send(root: Path, commit: str, run: str, member: str, options: Options) -> Iterator[Receipt | Progress]:
     """Push a commit as the snapshot of a new run; yield the receipt, then with `is_wait` all progress.
 
     Raises what the hub refused as `UserError` with the hub's own code, `OutsideError` (`push-failed`).
     """
-    options = ["progress=json", *(["wait"] if is_wait else [])]
-    options += [f"param.{name}={value}" for name, value in params.items()]
-    options += [f"only={stage}" for stage in only] + [f"force={stage}" for stage in force]
-    options += [f"backend={backend}"] if backend else []
+    said: list[str] = []
+    code = yield from _push(root, commit, run, member, options, said)
+    if code != 0 or (options.is_wait and any(_REFUSED.fullmatch(line) for line in said)):
+        raise _refusal(said)
+
+
+def foresee(root: Path, commit: str, run: str, member: str, options: Options) -> RunForecast:
+    """Ask the hub what a run of the commit would do and take: a push that it refuses when it has told.
+
+    Raises as `send`.
+    """
+    said: list[str] = []
+    whole: RunForecast | None = None
+    stages: list[StageForecast] = []
+    dry = replace(options, is_dry_run=True, is_wait=False)
+    for told in _push(root, commit, run, member, dry, said):
+        if isinstance(told, RunForecast):
+            whole = told
+        elif isinstance(told, StageForecast):
+            stages.append(told)
+    if whole is None or not any(_DRY.fullmatch(line) for line in said):
+        raise _refusal(said)
+    return replace(whole, stages=tuple(stages))
+
+
+def _push(
+    root: Path, commit: str, run: str, member: str, options: Options, said: list[str]
+) -> Generator[Any, None, int]:
+    """Push; yield what the hub tells as JSON, put its other lines into `said`, return git's exit code."""
     words = ["git", "-C", str(root), "push", "--quiet", "--no-verify"]
-    words += [word for option in options for word in ("-o", option)]
+    words += [word for option in replace(options, is_json=True).words() for word in ("-o", option)]
     words += [REMOTE, f"{commit}:{SNAPSHOTS}{member_slug(member)}/{run}"]
     push = subprocess.Popen(
         words,
@@ -62,7 +80,6 @@ def send(
         stderr=subprocess.PIPE,
         env=clean_environment(),
     )
-    said: list[str] = []
     assert push.stderr is not None
     try:
         for raw in push.stderr:
@@ -72,8 +89,7 @@ def send(
                 yield _parse(text.removeprefix(_JSON).encode())
             elif text:
                 said.append(text)
-        if push.wait() != 0 or (is_wait and any(_REFUSED.fullmatch(line) for line in said)):
-            raise _refusal(said)
+        return push.wait()
     finally:
         if push.poll() is None:
             push.terminate()
@@ -85,10 +101,15 @@ def member_slug(member: str) -> str:
     return re.sub(r"[^A-Za-z0-9_@+-]+|\.(?=\.|lock$|$)", "-", member).strip(".-") or "member"
 
 
-def _parse(line: bytes) -> Receipt | Progress:
+def _parse(line: bytes) -> Receipt | RunForecast | StageForecast | Progress:
     try:
-        if msgspec.json.decode(line, type=_Line).kind == "receipt":
-            return msgspec.json.decode(line, type=Receipt)
+        match msgspec.json.decode(line, type=_Line).kind:
+            case "receipt":
+                return msgspec.json.decode(line, type=Receipt)
+            case "forecast":
+                return msgspec.json.decode(line, type=RunForecast)
+            case "stage":
+                return msgspec.json.decode(line, type=StageForecast)
         return msgspec.json.decode(line, type=Progress)
     except msgspec.DecodeError as error:
         raise OutsideError(

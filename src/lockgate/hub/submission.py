@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -13,8 +13,10 @@ from lockgate.git.worktree import snapshot
 from lockgate.hub.fetching import Fetched, artifacts_at, fetch_commit, place_large, place_results
 from lockgate.hub.follow import Progress
 from lockgate.hub.home import ensure_remote
-from lockgate.hub.sending import Receipt, send
+from lockgate.hub.push import Options
+from lockgate.hub.sending import Receipt, foresee, send
 from lockgate.project.pipeline import MANIFEST_FILE
+from lockgate.runs.forecast import RunForecast
 from lockgate.runs.load import DVC_FILE
 from lockgate.runs.runid import new_run_id
 
@@ -30,42 +32,15 @@ class Submission(msgspec.Struct, frozen=True):
     large: tuple[str, ...] = ()
 
 
-def submit(
-    root: Path,
-    *,
-    only: Sequence[str],
-    params: Mapping[str, str],
-    force: Sequence[str],
-    backend: str | None,
-    is_wait: bool,
-    show: Callable[[Receipt | Progress], None],
-) -> Submission:
+def submit(root: Path, options: Options, show: Callable[[Receipt | Progress], None]) -> Submission:
     """Snapshot, push, follow, and place the results; `show` is told everything as it happens."""
-    if not any((root / name).exists() for name in (MANIFEST_FILE, DVC_FILE)):
-        raise UserError(
-            f"there is no {MANIFEST_FILE} in {root}",
-            "Let Lockgate propose one: lockgate init",
-            code="no-manifest",
-        )
-    ensure_remote(root)
-    run = new_run_id()
-    commit = snapshot(root, f"Snapshot of the work tree for run {run[-8:]}")
+    run, commit = _snapshot(root)
     ended: Progress | None = None
-    for news in send(
-        root,
-        commit,
-        run,
-        _member(root),
-        params=params,
-        only=only,
-        force=force,
-        backend=backend,
-        is_wait=is_wait,
-    ):
+    for news in send(root, commit, run, _member(root), options):
         show(news)
         if isinstance(news, Progress) and news.kind == "ended":
             ended = news
-    if not is_wait:
+    if not options.is_wait:
         return Submission(run, commit)
     if ended is None:
         raise OutsideError(
@@ -80,6 +55,28 @@ def submit(
     fetched = place_results(root, commit, ended.result_commit)
     large = place_large(root, artifacts_at(root, ended.result_commit))
     return Submission(run, commit, ended, fetched, large)
+
+
+def ask(root: Path, options: Options) -> RunForecast:
+    """Return what a run of the work tree would do and take; nothing is queued, no ref is moved."""
+    run, commit = _snapshot(root)
+    return foresee(root, commit, run, _member(root), options)
+
+
+def _snapshot(root: Path) -> tuple[str, str]:
+    """Return the id of a new run, and the commit that holds the work tree as it is.
+
+    Raises `UserError`: `no-manifest`.
+    """
+    if not any((root / name).exists() for name in (MANIFEST_FILE, DVC_FILE)):
+        raise UserError(
+            f"there is no {MANIFEST_FILE} in {root}",
+            "Let Lockgate propose one: lockgate init",
+            code="no-manifest",
+        )
+    ensure_remote(root)
+    run = new_run_id()
+    return run, snapshot(root, f"Snapshot of the work tree for run {run[-8:]}")
 
 
 def _member(root: Path) -> str:

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-FORMAT = 1
+FORMAT = 2
 
-SCHEMA = """
+_COSTS = """
+create table costs (
+  project text not null,
+  name text not null,
+  recent blob not null,
+  primary key (project, name)
+) without rowid;
+"""
+
+SCHEMA = (
+    """
 create table runs (
   number integer primary key autoincrement,
   id text not null unique,
@@ -55,3 +65,8 @@ create table results (
 ) without rowid;
 create index results_by_stage on results (project, stage, number);
 """
+    + _COSTS
+)
+
+#: The form of an older index → what brings it to the next one.
+UPGRADES = {1: _COSTS}

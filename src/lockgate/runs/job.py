@@ -39,5 +39,11 @@ class ExitRecord(msgspec.Struct, frozen=True, kw_only=True):
     cpu_time_s: float | None = None
 
     @property
+    def duration_s(self) -> float | None:
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return round(max(0.0, self.ended_at - self.started_at), 3)
+
+    @property
     def is_success(self) -> bool:
         return self.code == 0 and self.cause is None

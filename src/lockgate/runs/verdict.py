@@ -10,6 +10,7 @@ from pathlib import Path
 from lockgate.project.pipeline import Stage
 from lockgate.runs.inputs import Inputs
 from lockgate.runs.job import ExitRecord
+from lockgate.runs.sizing import Offer
 from lockgate.runs.undeclared import find_undeclared
 from lockgate.runs.workspace import Inventory, altered
 
@@ -19,15 +20,20 @@ _LINE_LIMIT = 200
 
 
 def judge(
-    folder: Path, exit_record: ExitRecord, stage: Stage, inputs: Inputs, inventory: Inventory
+    folder: Path,
+    exit_record: ExitRecord,
+    stage: Stage,
+    inputs: Inputs,
+    inventory: Inventory,
+    offer: Offer | None = None,
 ) -> str | None:
     """Return what is wrong with how a job ended, or None.
 
     A job that changed an input is at fault even where it says all went well: what it read is not what was
-    declared.
+    declared. `offer`: what one that was killed for want of it is to be run with.
     """
     if exit_record.cause is not None:
-        return _cause_in_words(exit_record, stage, inputs)
+        return _cause_in_words(exit_record, stage, inputs, offer)
     if not (folder / "workspace").is_dir():
         return "its workspace was deleted while it ran"
     changed = altered(folder, inventory)
@@ -48,11 +54,14 @@ def judge(
     return "; ".join(words)
 
 
-def _cause_in_words(exit_record: ExitRecord, stage: Stage, inputs: Inputs) -> str:
+def _cause_in_words(exit_record: ExitRecord, stage: Stage, inputs: Inputs, offer: Offer | None) -> str:
     if exit_record.cause in ("memory", "walltime"):
         where = inputs.where(stage.group, exit_record.cause).rstrip(": ")
         words = exit_record.detail or exit_record.cause
-        return f"{words}; ask for more {exit_record.cause} ({where})"
+        if offer is None:
+            return f"{words}; ask for more {exit_record.cause} ({where})"
+        lasting = f'{offer.kind} = "{offer.text}" ({where})'
+        return f"{words}; {offer.why}; once with more: {offer.command}; for good: {lasting}"
     if exit_record.cause == "cancelled":
         return "cancelled"
     return exit_record.detail or str(exit_record.cause)

@@ -9,11 +9,14 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from lockgate.errors import OutsideError
 from lockgate.hub.index import Index
 from lockgate.hub.rows import Request
+from lockgate.hub.tables import FORMAT
+from lockgate.runs.cost import KEPT, Cost
 from lockgate.runs.job import ExitRecord
 from lockgate.runs.record import Artifact, StageRecord
 from lockgate.runs.run import (
@@ -286,11 +289,45 @@ def test_a_damaged_file_is_told(path: Path, damage: Callable[[Path], object], is
 def test_a_newer_format_is_told(path: Path, is_read_only: bool) -> None:
     fill(path)
     with sqlite3.connect(path) as sql:
-        sql.execute("pragma user_version = 2")
+        sql.execute(f"pragma user_version = {FORMAT + 1}")
     sql.close()
-    with pytest.raises(OutsideError, match="has format 2; this Lockgate knows format 1") as caught:
+    told = f"has format {FORMAT + 1}; this Lockgate knows format {FORMAT}"
+    with pytest.raises(OutsideError, match=told) as caught:
         use(path, is_read_only=is_read_only)
     assert caught.value.code == "index-damaged"
+
+
+@pytest.mark.parametrize("is_read_only", [False, True])
+def test_an_index_of_the_first_format_is_brought_to_this_one(path: Path, is_read_only: bool) -> None:
+    fill(path)
+    with sqlite3.connect(path) as sql:
+        sql.execute("drop table costs")
+        sql.execute("pragma user_version = 1")
+    sql.close()
+    Index(path, is_read_only=is_read_only).close()
+    index = Index(path)
+    index.add_costs("p", [Cost("s", "R")])
+    assert index.costs("p", ["s"]) == {"s": (Cost("s", "R"),)}
+    index.close()
+
+
+def test_the_latest_costs_are_kept_of_each_stage_and_each_matrix(index: Index) -> None:
+    for number in range(KEPT + 3):
+        index.add_costs("p", [Cost(f"s@n={number % 2}", f"R{number}", seconds=float(number)), Cost("t", "R")])
+    found = index.costs("p", ["s@n=0", "s@", "t", "unknown", 'odd "name"\n'])
+    assert found.keys() == {"s@n=0", "s@", "t"}
+    assert [cost.seconds for cost in found["s@"]] == [float(n) for n in range(KEPT + 2, 2, -1)]
+    assert {cost.stage for cost in found["s@n=0"]} == {"s@n=0"}
+    assert found["t"] == (Cost("t", "R"),)
+    assert index.costs("other", ["t"]) == {}
+    assert index.costs("p", []) == {}
+
+
+def test_what_a_result_cost_is_kept_with_it(index: Index) -> None:
+    made = msgspec.structs.replace(record("s", "f"), duration_s=2.5, peak_memory_bytes=7)
+    index.add_results("p", [made])
+    index.add_results("p", [made])
+    assert index.costs("p", ["s"]) == {"s": (Cost("s", "R", seconds=2.5, peak_memory_bytes=7),)}
 
 
 def test_a_reader_of_an_empty_file_finds_nothing(path: Path) -> None:

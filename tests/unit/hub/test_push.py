@@ -44,6 +44,12 @@ def environment(*words: str) -> dict[str, str]:
         (["backend=slurm", "backend=local"], Options(backend="local")),
         (["param.depth=8"], Options(params={"depth": "8"})),
         (["param.train.depth=8=9"], Options(params={"train.depth": "8=9"})),
+        (["dry-run"], Options(is_dry_run=True)),
+        (
+            ["memory=2 GB", "walltime=30 min", "cpus=4"],
+            Options(memory_bytes=2 * 10**9, walltime_s=1800, cpus=4),
+        ),
+        (["memory=1 GB", "memory=2GiB"], Options(memory_bytes=2 << 30)),
         (["param.name="], Options(params={"name": ""})),
         (["param.a=1", "param.a=2"], Options(params={"a": "2"})),
     ],
@@ -179,3 +185,49 @@ def test_each_branch_runs_unless_skipped() -> None:
 )
 def test_refs_in_words(ref: str, words: str) -> None:
     assert describe(ref) == words
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("memory=", "memory=2", "memory=0 B", "memory=-1 GB", "memory=999999999999999 PB", "walltime=0 s"),
+        *(
+            "walltime=5",
+            "walltime=soon",
+            "cpus=0",
+            "cpus=1.5",
+            "cpus=",
+            "cpus=-2",
+            "cpus=9999999999",
+            "cpus=４",
+        ),
+    ],
+)
+def test_an_amount_that_is_none_is_refused(word: str) -> None:
+    with pytest.raises(UserError) as caught:
+        parse_options(environment(word))
+    assert caught.value.code == "resource-invalid"
+    assert word.partition("=")[0] in caught.value.message
+
+
+_names = st.text("abc@=._-9", min_size=1)
+
+
+@given(
+    st.builds(
+        Options,
+        is_wait=st.booleans(),
+        is_skip=st.booleans(),
+        is_json=st.booleans(),
+        is_dry_run=st.booleans(),
+        params=st.dictionaries(_names.filter(lambda name: "=" not in name), st.text()),
+        only=st.lists(_names, max_size=3).map(tuple),
+        force=st.lists(_names, max_size=3).map(tuple),
+        backend=st.none() | st.text("abc", min_size=1),
+        memory_bytes=st.none() | st.integers(1, 10**15 - 1),
+        walltime_s=st.none() | st.integers(1, 10**12 - 1),
+        cpus=st.none() | st.integers(1, 10**9 - 1),
+    )
+)
+def test_options_as_words_are_read_back(options: Options) -> None:
+    assert parse_options(environment(*options.words())) == options
