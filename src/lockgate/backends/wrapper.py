@@ -21,7 +21,7 @@ esac
 CDPATH= cd -- "$1" || exit 1
 folder=$PWD
 {{ read -r line </proc/$$/stat; }} 2>/dev/null || line=
-set -- ${{line##*) }}
+set -- ${{line##*\\) }}
 if [ -n "$line" ] && [ "$3" != $$ ] && [ -z "$LOCKGATE_WRAPPED" ] && command -v setsid >/dev/null; then
     LOCKGATE_WRAPPED=1 exec setsid /bin/sh "$self" "$folder"
 fi
@@ -34,7 +34,7 @@ members() {{
     found=
     for stat in /proc/[0-9]*/stat; do
         {{ read -r line <"$stat"; }} 2>/dev/null || continue
-        set -- ${{line##*) }}
+        set -- ${{line##*\\) }}
         [ "$3" = $$ ] && found="$found ${{line%% *}}"
     done
     for environ in $(grep -lsF "LOCKGATE_JOB=$LOCKGATE_JOB" /proc/[0-9]*/environ); do
