@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from spark_cluster import Cluster, spark_cluster
 
 from lockgate.backends.contract import Backend
+from lockgate.backends.spark.application import Application
 from lockgate.backends.spark.backend import SparkBackend
 from lockgate.project.pipeline import Resources
 from lockgate.testing.backends import BackendContract
@@ -32,15 +36,20 @@ class TestDrivers(BackendContract):
 
 @pytest.mark.timeout(600)
 class TestSpread(BackendContract):
+    # A worker of the cluster has one core: what asks for two would wait for ever.
+    cpus = 1
     deadline_s = 120.0
     brief_s = 3.0
     many = 30
     excess_resources = Resources(cpus=3)
 
     @pytest.fixture(autouse=True)
-    def _cluster(self, spark_cluster: Cluster) -> None:
-        self.options = spark_cluster.options(spread=True)
+    def _cluster(self, spark_cluster: Cluster, tmp_path: Path) -> Iterator[None]:
+        self.options = spark_cluster.options(spread=True, total_cores=1)
         self.refused_options = spark_cluster.options(spread=True, executors="two")
+        yield
+        for folder in tmp_path.glob(".batches/*"):
+            Application(str(folder)).end()
 
     def backend(self) -> Backend:
         return SparkBackend()

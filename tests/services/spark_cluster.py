@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import socket
 import subprocess
 import sys
 import time
@@ -82,6 +84,19 @@ class Cluster(msgspec.Struct, frozen=True):
             return False
 
 
+def _free_ports(count: int = 6) -> int:
+    """Return the first of so many ports in a row that nobody listens on."""
+    for first in random.sample(range(20_000, 30_000, 10), 100):
+        try:
+            for port in range(first, first + count):
+                with socket.socket() as tried:
+                    tried.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return first
+    raise OSError("no six free ports in a row")
+
+
 @contextmanager
 def running(folder: Path) -> Iterator[Cluster]:
     """Run a cluster whose files lie in `folder`; skips loudly where it cannot be installed or started."""
@@ -90,6 +105,7 @@ def running(folder: Path) -> Iterator[Cluster]:
         "LOCKGATE_TEST_CACHE": os.environ.get("LOCKGATE_TEST_CACHE")
         or str(Path(os.environ["UV_CACHE_DIR"]).parent / "lockgate-tests"),
         "PYTHON": sys.executable,
+        "SPARK_TEST_PORT": str(_free_ports()),
     }
     try:
         done = subprocess.run(
