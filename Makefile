@@ -6,7 +6,7 @@ PYTEST := $(BIN)/python -m pytest
 QUICK := tests/unit tests/contract tests/architecture tests/docs
 JOBS ?= 2
 
-.PHONY: help setup demo test check test-unit bench docs golden format lock clean
+.PHONY: help setup demo test test-batch test-kubernetes check test-unit bench docs golden format lock clean
 .DEFAULT_GOAL := help
 
 help:         ## print this list
@@ -20,8 +20,14 @@ setup: .venv/.setup ## make .venv with everything, as locked (needs git and Pyth
 demo: setup   ## the flights project on real data, in ./demo: push, pull, change, push again
 	@sh examples/demo.sh
 
-test: setup   ## every test
+test: setup   ## every test but those of the two targets below
 	$(PYTEST) tests -n $(JOBS)
+
+test-batch: setup ## the tests on real Spark and HTCondor; installs both (Debian, as root)
+	$(PYTEST) tests -m batch
+
+test-kubernetes: setup ## the tests on a real Kubernetes node; builds one from Debian's sources (as root)
+	$(PYTEST) tests -m kubernetes
 
 check: setup  ## what a change must pass before review: format, lint, types, contracts, quick tests
 	$(BIN)/ruff format --check .

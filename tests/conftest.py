@@ -61,3 +61,17 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
             "PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
         )
         yield
+
+
+NOT_TESTED = "NOT TESTED: "
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell at the end which services could not be had: a skipped test is easily missed."""
+    skipped = terminalreporter.getreports("skipped")
+    reasons = [report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple)]
+    lacking = [reason.partition(NOT_TESTED)[2] for reason in reasons if NOT_TESTED in reason]
+    if lacking:
+        terminalreporter.section("NOT TESTED", yellow=True, bold=True)
+        for what in dict.fromkeys(lacking):
+            terminalreporter.line(f"{NOT_TESTED}{what} ({lacking.count(what)} tests)")
