@@ -1,0 +1,171 @@
+"""A real HTCondor pool for the tests, and the ordinary user that it takes jobs from."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pwd
+import shutil
+import struct
+import subprocess
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).with_name("htcondor.sh")
+USER = "lockgate-test"
+#: Read before the tests clear the environment.
+CACHE = Path(os.environ.get("LOCKGATE_TEST_CACHE") or "/var/cache/lockgate-tests")
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_CAP_DAC_READ_SEARCH = 1 << 2
+_CAPABILITY_VERSION_3 = 0x20080522
+
+
+class NotTestedError(Exception):
+    """There can be no pool here, and why."""
+
+
+class Pool:
+    """One pool, in a folder of its own below /tmp."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.bin = folder / "bin"
+        self.calls_path = Path(tempfile.gettempdir()) / f"{folder.name}.calls"
+
+    def run(self, *words: str, timeout_s: float = 120) -> None:
+        done = subprocess.run(
+            [os.fspath(SCRIPT), *words], capture_output=True, text=True, timeout=timeout_s, check=False
+        )
+        if done.returncode != 0:
+            raise NotTestedError(f"{SCRIPT.name} {words[0]}: {done.stderr.strip()[-300:]}")
+
+    def tool(self, name: str, *words: str, check: bool = True) -> str:
+        """Run one of HTCondor's programs as whoever the tests are now."""
+        done = subprocess.run(
+            [os.fspath(self.bin / name), *words], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert not check or done.returncode == 0, (name, words, done.stdout, done.stderr)
+        return done.stdout
+
+    def kill(self, daemon: str) -> None:
+        with as_root():
+            self.run("kill", os.fspath(self.folder), daemon)
+
+    def restart(self) -> None:
+        """Start the master where it is gone."""
+        with as_root():
+            self.run("master", os.fspath(self.folder))
+
+    def signal(self, daemon: str, signal: str) -> None:
+        with as_root():
+            self.run("signal", os.fspath(self.folder), daemon, signal)
+
+
+def start(cpus: int = 2) -> Pool:
+    """Start a pool; raises `NotTestedError`."""
+    if os.geteuid() != 0:
+        raise NotTestedError("only root can start HTCondor's daemons with jobs of another user")
+    if shutil.which("debootstrap") is None and not (CACHE / "htcondor/installed").exists():
+        raise NotTestedError("debootstrap is not installed (Debian: apt install debootstrap)")
+    folder = Path(tempfile.mkdtemp(prefix="lockgate-htcondor-", dir="/tmp"))
+    folder.chmod(0o755)
+    pool = Pool(folder)
+    root = os.fspath(CACHE / "htcondor")
+    try:
+        pool.run("install", root, timeout_s=900)
+        pool.run("start", os.fspath(folder), root)
+    except (NotTestedError, subprocess.TimeoutExpired) as error:
+        stop(pool)
+        raise NotTestedError(str(error)) from None
+    return pool
+
+
+def stop(pool: Pool) -> None:
+    pool.run("stop", os.fspath(pool.folder))
+    shutil.rmtree(pool.folder, ignore_errors=True)
+
+
+@contextmanager
+def as_user() -> Iterator[None]:
+    """Be the ordinary user, as far as files, programs and HTCondor can tell; root may be taken up again.
+
+    What this Python may read stays readable: its modules may lie where only root looks.
+    """
+    entry = pwd.getpwnam(USER)
+    groups = os.getgroups()
+    home = os.environ.get("HOME")
+    os.setgroups([])
+    os.setresgid(entry.pw_gid, entry.pw_gid, 0)
+    os.setresuid(entry.pw_uid, entry.pw_uid, 0)
+    _raise_capability()
+    os.environ["HOME"] = entry.pw_dir
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+        os.setresgid(0, 0, 0)
+        os.setgroups(groups)
+        if home is not None:
+            os.environ["HOME"] = home
+
+
+@contextmanager
+def as_root() -> Iterator[None]:
+    """Be root for a moment, within `as_user`."""
+    ids = os.getresuid(), os.getresgid()
+    os.setresuid(0, 0, 0)
+    os.setresgid(0, 0, 0)
+    try:
+        yield
+    finally:
+        os.setresgid(*ids[1])
+        os.setresuid(*ids[0])
+        _raise_capability()
+
+
+def _raise_capability() -> None:
+    """capget(2), capset(2): make one permitted capability effective."""
+    header = ctypes.create_string_buffer(struct.pack("=Ii", _CAPABILITY_VERSION_3, 0))
+    data = ctypes.create_string_buffer(24)
+    if _LIBC.capget(header, data) != 0:
+        raise OSError(ctypes.get_errno(), "capget")
+    effective, permitted, inheritable, *rest = struct.unpack("=6I", data.raw)
+    effective |= permitted & _CAP_DAC_READ_SEARCH
+    wanted = ctypes.create_string_buffer(struct.pack("=6I", effective, permitted, inheritable, *rest))
+    if _LIBC.capset(header, wanted) != 0:
+        raise OSError(ctypes.get_errno(), "capset")
+
+
+@contextmanager
+def pool_for_tests() -> Iterator[Pool]:
+    """Start a pool, be its ordinary user, and have its programs and its configuration in the environment; a
+    pool that cannot be had is told of, and nothing is tested."""
+    try:
+        pool = start()
+    except NotTestedError as reason:
+        warnings.warn(f"NOT TESTED: HTCondor: {reason}", stacklevel=2)
+        pytest.skip(f"NOT TESTED: HTCondor: {reason}")
+    try:
+        with pytest.MonkeyPatch.context() as patch, as_user():
+            patch.setenv("CONDOR_CONFIG", os.fspath(pool.folder / "condor_config"))
+            patch.setenv("PATH", f"{pool.bin}{os.pathsep}{os.environ['PATH']}")
+            pool.calls_path.touch()
+            yield pool
+    finally:
+        stop(pool)
+
+
+@contextmanager
+def job_folder() -> Iterator[Path]:
+    """Make a folder that the ordinary user owns."""
+    folder = Path(tempfile.mkdtemp(prefix="lockgate-jobs-", dir="/tmp"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
