@@ -35,7 +35,8 @@ walltime = "1 s"
     assert "FAILED" in tree.push().err
     (row,) = place.runs()
     assert row.cause == (
-        "slow: killed after 1.0 s, the walltime asked for; ask for more walltime (lockgate.toml:5)"
+        "slow: killed after 1.0 s, the walltime asked for; no such job went well yet; once with more: "
+        'lockgate run slow --walltime "10 s"; for good: walltime = "10 s" (lockgate.toml:5)'
     )
     assert "begun" in tree.lockgate("logs").out
     assert place.on_hub("show", f"{row.result_commit}:o") == "begun"
@@ -56,7 +57,9 @@ memory = "50 MB"
     (row,) = place.runs()
     assert row.state == "failed"
     assert re.fullmatch(
-        r"greedy: killed at \d+(\.\d)? MB, asked for 50\.0 MB; ask for more memory .*", row.cause or ""
+        r"greedy: killed at \d+(\.\d)? MB, asked for 50\.0 MB; no such job went well yet; once with more: "
+        r'lockgate run greedy --memory "\d+ MB"; for good: memory = "\d+ MB" \(lockgate\.toml:5\)',
+        row.cause or "",
     ), row.cause
     assert "1\n" in tree.lockgate("logs").out
 

@@ -18,7 +18,7 @@ def print_forecast(found: RunForecast) -> None:
         return
     known = f", {total - len(at_work)} known already" if len(at_work) < total else ""
     echo(f"{len(at_work)} of {counted(total, 'stage')} would run{known}")
-    echo(f"{bold('takes')} {whole(found)}")
+    echo(f"{bold('forecast:')} {whole(found)}")
     if not found.is_runtime_ready:
         echo("the runtime is built first, which takes its own time")
     echo()

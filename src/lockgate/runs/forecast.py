@@ -133,7 +133,7 @@ def forecast_lines(found: RunForecast) -> tuple[str, ...]:
 def whole(found: RunForecast) -> str:
     """Return how long the run takes and how much memory, in words."""
     if found.seconds_at_once is None or found.seconds_in_turn is None:
-        return "a time not known: no earlier run to go by"
+        return "no earlier run to go by"
     at_once, in_turn = duration_words(found.seconds_at_once), duration_words(found.seconds_in_turn)
     words = f"about {at_once}" if at_once == in_turn else f"about {at_once} at once, {in_turn} in turn"
     if found.memory_most_bytes is not None:

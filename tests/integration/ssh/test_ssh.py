@@ -193,3 +193,16 @@ def test_a_hub_that_does_not_answer_is_said_so(place: Place, server: Server) -> 
         done = tree.lockgate(*words, code=3)
         assert "error: " in done.err
     assert time.monotonic() - began < 20
+
+
+def test_a_run_behind_ssh_is_foreseen_without_being_queued(place: Place, server: Server) -> None:
+    tree = behind_ssh(place, server, {"lockgate.toml": TWO_STAGES, "i": "1\n"})
+    tree.lockgate("run")
+    refs = place.refs()
+    tree.write({"i": "other\n"})
+    said = tree.lockgate("run", "--dry-run").out
+    assert "2 of 2 stages would run" in said
+    assert "forecast: about" in said
+    assert "data changed: i" in said
+    assert place.refs() == refs
+    assert len(place.runs()) == 1
