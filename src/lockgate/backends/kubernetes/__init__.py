@@ -1,0 +1,1 @@
+"""Kubernetes: batch/v1 Jobs by the official client, watched, with files shared or carried over HTTP."""
