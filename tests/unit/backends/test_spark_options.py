@@ -169,7 +169,7 @@ def sourced(text: str, folder: Path, **variables: str) -> dict[str, str]:
         check=True,
     )
     assert done.stderr == b""
-    return dict(each.decode().split("=", 1) for each in done.stdout.split(b"\0")[:-1])  # type: ignore[misc]
+    return dict(each.decode().split("=", 1) for each in done.stdout.split(b"\0")[:-1])
 
 
 def test_the_runtimes_own_pyspark_goes_first_unless_another_is_named(tmp_path: Path) -> None:

@@ -47,8 +47,12 @@ _REASONS: list[tuple[str, Words]] = [
         ),
     ),
     (
-        r"(?:Failed to load class|error: Failed to load) ([\w.$]+)",
+        r"(?:Failed to load class|error: Failed to load) ([\w.$]*\w)",
         lambda found: f"class {found[1]} is not in the application's jar, nor in jars or packages",
+    ),
+    (
+        r"Failed to find (?:the )?data source:? [\"`]?([\w.-]*\w)",
+        lambda found: f"the data source {found[1]} is not found: name its package in [batch.spark] packages",
     ),
     (
         r"(?:java\.lang\.)?(?:ClassNotFoundException|NoClassDefFoundError): ([\w.$/]+)",
@@ -56,10 +60,6 @@ _REASONS: list[tuple[str, Words]] = [
             f"class {found[1].replace('/', '.')} is not found: name its package in [batch.spark] "
             "packages, or its jar in jars"
         ),
-    ),
-    (
-        r"Failed to find (?:the )?data source:? [\"`]?([\w.]+)",
-        lambda found: f"the data source {found[1]} is not found: name its package in [batch.spark] packages",
     ),
     (
         r"unresolved dependenc(?:y|ies)",
