@@ -18,7 +18,7 @@ import msgspec
 from lockgate.errors import OutsideError
 from lockgate.hub.rows import JobRow, Request, RowState, RunRow
 from lockgate.hub.tables import FORMAT, SCHEMA, UPGRADES
-from lockgate.runs.cost import Cost, remember, shared_name
+from lockgate.runs.cost import Cost, cost_of, names_of, remember
 from lockgate.runs.record import StageRecord
 from lockgate.runs.run import Event, JobStatus
 
@@ -314,7 +314,8 @@ class Index:
         rows = [(project, r.fingerprint, r.stage, number, _encode(r)) for r in records]
         with self._in_words():
             self._sql.executemany("insert or replace into results values (?, ?, ?, ?, ?)", rows)
-        self.add_costs(project, [_cost(record) for record in records])
+        if records:
+            self.add_costs(project, [cost_of(record) for record in records])
 
     def known(self, project: str, limit: int = 100_000) -> tuple[frozenset[str], frozenset[str]] | None:
         """Return all fingerprints and all stages with a result; None where there are too many to hold."""
@@ -339,23 +340,12 @@ class Index:
         )
         return self._record(row)
 
-    # What jobs cost
-
     def add_costs(self, project: str, costs: Sequence[Cost]) -> None:
         """Keep what jobs cost, the latest of each stage and each matrix; one told of twice counts once."""
-        if not costs:
-            return
-        names = {name for cost in costs for name in (cost.stage, shared_name(cost.stage)) if name}
-        recent = self.costs(project, names)
-        for cost in costs:
-            for name in (cost.stage, shared_name(cost.stage)):
-                if name:
-                    recent[name] = remember(recent.get(name, ()), cost)
+        kept = remember(self.costs(project, {name for cost in costs for name in names_of(cost.stage)}), costs)
+        rows = [(project, name, _encode(recent)) for name, recent in kept.items()]
         with self._in_words():
-            self._sql.executemany(
-                "insert or replace into costs values (?, ?, ?)",
-                [(project, name, _encode(kept)) for name, kept in recent.items()],
-            )
+            self._sql.executemany("insert or replace into costs values (?, ?, ?)", rows)
 
     def costs(self, project: str, names: Collection[str]) -> dict[str, tuple[Cost, ...]]:
         """Return the latest jobs under these names (see `lockgate.runs.cost`), newest first, in one query."""
@@ -396,12 +386,11 @@ class Index:
         while True:
             try:
                 self._sql.execute("pragma journal_mode = wal")
+                return
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                     raise
                 time.sleep(0.005)
-            else:
-                return
 
     def _create(self) -> None:
         found: tuple[int] = self._sql.execute("pragma user_version").fetchone()
@@ -452,12 +441,6 @@ class Index:
                 f"Build it anew, nothing is lost: lockgate hub reindex --hub {self.path.parent}",
                 code="index-damaged",
             ) from error
-
-
-def _cost(record: StageRecord) -> Cost:
-    return Cost(
-        record.stage, record.run, seconds=record.duration_s, peak_memory_bytes=record.peak_memory_bytes
-    )
 
 
 def _quoted(path: Path) -> str:

@@ -14,7 +14,7 @@ from lockgate.hub.recording import iso
 from lockgate.hub.wiring import Wiring
 from lockgate.project.pipeline import Stage
 from lockgate.runs.collect import Collector
-from lockgate.runs.cost import Cost, shared_name
+from lockgate.runs.cost import Cost, names_of
 from lockgate.runs.job import ExitRecord
 from lockgate.runs.plan import command_of
 from lockgate.runs.record import Artifact, StageRecord
@@ -92,7 +92,7 @@ def _offer(index: Index, prepared: Prepared, declared: Stage, exit_record: ExitR
     if kind not in ("memory", "walltime"):
         return None
     request, stage = prepared.request, declared.name
-    names = [name for name in (stage, shared_name(stage)) if name]
+    names = names_of(stage)
     kept = index.costs(request.project, names)
     seconds, peak = exit_record.duration_s, exit_record.peak_memory_bytes
     cost = Cost(stage, request.id, kind, seconds, peak)

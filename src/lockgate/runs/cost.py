@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, TypeVar
 
 import msgspec
+
+from lockgate.runs.record import StageRecord
 
 _Number = TypeVar("_Number", int, float)
 
@@ -41,21 +43,46 @@ class Expected(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The same for its walltime."""
 
 
-def group_of(stage: str) -> str:
-    """Return the name that all members of a matrix share: what stands before the `@`."""
-    return stage.partition("@")[0]
-
-
 def shared_name(stage: str) -> str | None:
     """Return the name under which a matrix's members are kept together; None: the stage is no member."""
     group, at, _ = stage.partition("@")
     return group + at if at else None
 
 
-def remember(recent: Sequence[Cost], new: Cost) -> tuple[Cost, ...]:
-    """Return the kept ones with one more, the newest first; a job told of twice is kept once."""
-    others = (each for each in recent if (each.stage, each.run) != (new.stage, new.run))
-    return (new, *others)[:KEPT]
+def names_of(stage: str) -> tuple[str, ...]:
+    """Return the names under which a stage's jobs are kept: its own, and its matrix's."""
+    shared = shared_name(stage)
+    return (stage,) if shared is None else (stage, shared)
+
+
+def cost_of(record: StageRecord) -> Cost:
+    return Cost(
+        record.stage, record.run, seconds=record.duration_s, peak_memory_bytes=record.peak_memory_bytes
+    )
+
+
+def remember(kept: Mapping[str, Sequence[Cost]], costs: Sequence[Cost]) -> dict[str, tuple[Cost, ...]]:
+    """Return what is kept under each name, the newest first, after more jobs, told of in their order.
+
+    A job told of twice is kept once.
+    """
+    newest: dict[str, list[Cost]] = {}
+    for cost in reversed(costs):
+        for name in names_of(cost.stage):
+            newest.setdefault(name, []).append(cost)
+    return {
+        name: _each_once([*newest.get(name, ()), *kept.get(name, ())])
+        for name in dict.fromkeys([*kept, *newest])
+    }
+
+
+def _each_once(costs: Sequence[Cost]) -> tuple[Cost, ...]:
+    first: dict[tuple[str, str], Cost] = {}
+    for cost in costs:
+        first.setdefault((cost.stage, cost.run), cost)
+        if len(first) == KEPT:
+            break
+    return tuple(first.values())
 
 
 def expect(own: Sequence[Cost], members: Sequence[Cost] = ()) -> Expected | None:

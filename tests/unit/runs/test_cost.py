@@ -24,11 +24,14 @@ def test_members_share_a_name_that_no_stage_has() -> None:
 
 @given(st.lists(_costs, max_size=40))
 def test_the_latest_are_kept_and_each_job_once(costs: list[Cost]) -> None:
-    kept: tuple[Cost, ...] = ()
+    found: dict[str, tuple[Cost, ...]] = {}
     for cost in costs:
-        kept = remember(kept, cost)
-        assert kept[0] == cost
-        assert remember(kept, cost) == kept
+        found = remember(found, [cost])
+        assert found[cost.stage][0] == found["s@"][0] == cost
+        assert remember(found, [cost]) == found
+    assert remember({}, costs) == found
+    assert found.keys() == ({cost.stage for cost in costs} | {"s@"} if costs else set())
+    kept = found.get("s@", ())
     jobs = [(cost.stage, cost.run) for cost in kept]
     assert len(jobs) == len(set(jobs)) <= KEPT
     newest = list(dict.fromkeys((cost.stage, cost.run) for cost in reversed(costs)))
