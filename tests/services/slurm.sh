@@ -115,16 +115,17 @@ JobAcctGatherFrequency=1
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 ReturnToService=2
+SlurmdParameters=config_overrides
 MpiDefault=none
 MaxArraySize=2000
 MaxJobCount=20000
-KillWait=5
+KillWait=2
 SchedulerParameters=sched_interval=1,sched_min_interval=0,bf_interval=1,batch_sched_delay=0
 MinJobAge=$min_job_age
 NodeName=$node NodeHostname=$host NodeAddr=127.0.0.1 CPUs=$cpus RealMemory=$memory_mib State=UNKNOWN
-PartitionName=batch Nodes=ALL Default=YES MaxTime=7-0 State=UP DefMemPerCPU=256
-PartitionName=short Nodes=ALL MaxTime=10 State=UP DefMemPerCPU=256
-PartitionName=closed Nodes=ALL State=DOWN DefMemPerCPU=256
+PartitionName=batch Nodes=ALL Default=YES MaxTime=7-0 State=UP DefMemPerCPU=100
+PartitionName=short Nodes=ALL MaxTime=10 State=UP DefMemPerCPU=100
+PartitionName=closed Nodes=ALL State=DOWN DefMemPerCPU=100
 EOF
     if [ -n "$accounting" ]; then
         printf '%s\n' AccountingStorageType=accounting_storage/slurmdbd AccountingStorageHost=127.0.0.1 \

@@ -7,16 +7,13 @@ change with every release, and are a hundred times as many bytes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import msgspec
 
 from lockgate.errors import OutsideError
 
-# A name may hold anything, a line break too: each line of ours begins with this word, and the name and the
-# folder, which others may have chosen, come last.
-_MARK = "lockgate"
-SQUEUE_FORMAT = f"{_MARK}|%F|%K|%T|%S|%e|%P|%r|%j|%Z"
+_SQUEUE_FIELDS = "%F|%K|%T|%S|%e|%P|%r|%j|%Z"
 SACCT_FORMAT = "JobID,State,ExitCode,Start,End,MaxRSS,TotalCPU,JobName"
 
 _TASKS = re.compile(r"\[?(\d+(?:-\d+(?::\d+)?)?(?:,\d+(?:-\d+(?::\d+)?)?)*)\]?(?:%\d+)?")
@@ -80,14 +77,16 @@ def submitted_id(answer: str) -> str:
     return number
 
 
-def queue_rows(answer: str) -> list[Row]:
-    """Read `squeue --noheader --format=SQUEUE_FORMAT`, times in seconds since the epoch."""
-    return [_row(line, answer) for line in _records(answer)]
+def squeue_format(mark: str) -> str:
+    """Return the lines that `queue_rows` reads. A job's name may hold anything, a line break too: what begins
+    a line of ours is a word that nobody can know, and the name and the folder come last."""
+    return f"{mark}|{_SQUEUE_FIELDS}"
 
 
-def _records(answer: str) -> Iterator[str]:
-    for chunk in ("\n" + answer).split(f"\n{_MARK}|")[1:]:
-        yield chunk.removesuffix("\n")
+def queue_rows(answer: str, mark: str) -> list[Row]:
+    """Read `squeue --noheader --format=…`, times in seconds since the epoch."""
+    lines = ("\n" + answer).split(f"\n{mark}|")[1:]
+    return [_row(line.removesuffix("\n"), answer) for line in lines]
 
 
 def _row(line: str, answer: str) -> Row:

@@ -6,7 +6,7 @@ to 26.05; `job_state_string` of src/common/slurm_protocol_defs.c.
 
 from __future__ import annotations
 
-import signal
+import re
 
 from lockgate.backends.slurm.reasons import reason_words
 from lockgate.backends.slurm.script import memory_mib
@@ -81,6 +81,9 @@ _ENDED: dict[str, tuple[Cause | None, str]] = {
 }
 #: Of a job that is FAILED: the reasons that are its command's own doing, and no fault of Slurm's.
 _OWN_DOING = ("None", "NonZeroExitCode", "RaisedSignal")
+_SIGNAL = re.compile(r"RaisedSignal:(\d+)")
+#: Slurm has codes of its own beyond the signals there are: 53, a job could not be launched; 125, no memory.
+_NO_SIGNAL_FROM = 32
 
 STATES = frozenset({*_PENDING, *_RUNNING, *_ENDED})
 SHORT_STATES = frozenset(_SHORT)
@@ -94,6 +97,11 @@ def full_state(word: str) -> str:
 
 def has_ended(state: str) -> bool:
     return full_state(state) in _ENDED
+
+
+def is_failure(state: str) -> bool:
+    """Return whether a job came to its own end, and that was no good one."""
+    return full_state(state) == "FAILED"
 
 
 def seen(
@@ -126,12 +134,14 @@ def seen(
 
 def _exit(name: str, reason: str, resources: Resources, told: ExitRecord, ender: str | None) -> ExitRecord:
     cause, detail = _ENDED[name]
-    code, number, peak_bytes = told.code, told.signal, told.peak_memory_bytes
+    code, peak_bytes = None, told.peak_memory_bytes
+    number = told.signal if told.signal is not None and told.signal < _NO_SIGNAL_FROM else None
     if name == "COMPLETED":
         code = 0
     elif name == "FAILED":
+        code = told.code
         number = number if number is not None else _signal_of(reason)
-        if reason.partition(":")[0] not in _OWN_DOING:
+        if number is None and reason.partition(":")[0] not in _OWN_DOING:
             cause, detail = "vanished", f"Slurm could not run it: {reason_words(reason)}"
     elif name == "CANCELLED":
         detail = f"cancelled {ender}" if ender else ""
@@ -169,8 +179,5 @@ def _memory_words(resources: Resources, peak_bytes: int | None) -> tuple[int | N
 
 def _signal_of(reason: str) -> int | None:
     """Read `RaisedSignal:9(Killed)`."""
-    word, _, rest = reason.partition(":")
-    digits = rest.partition("(")[0]
-    if word != "RaisedSignal" or not digits.isdecimal() or int(digits) not in set(signal.valid_signals()):
-        return None
-    return int(digits)
+    found = _SIGNAL.match(reason)
+    return int(found[1]) if found and int(found[1]) < _NO_SIGNAL_FROM else None

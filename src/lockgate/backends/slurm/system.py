@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from lockgate.backends.slurm.options import read_options
 from lockgate.backends.slurm.outlook import SINFO_FORMAT, partition_words, start_words
 from lockgate.backends.slurm.refusals import TooManyError
 from lockgate.backends.slurm.script import array_sizes, batch_script, native_ids, sbatch_words
-from lockgate.backends.slurm.states import has_ended, seen
+from lockgate.backends.slurm.states import has_ended, is_failure, seen
 from lockgate.backends.system import Batch, Seen, Submitted
 from lockgate.errors import OutsideError, UserError
 from lockgate.project.pipeline import Resources
@@ -36,6 +37,7 @@ class SlurmSystem:
     def __init__(self) -> None:
         self._cluster: Cluster | None = None
         self._limit = _ARRAY_LIMIT
+        self._mark = secrets.token_hex(8)
         self._cancelled: set[str] = set()
         """The native ids of jobs that this process cancelled."""
 
@@ -98,14 +100,13 @@ class SlurmSystem:
         rows = {native_id: row for row in self._queue() for native_id in row.native_ids()}
         over = [job for job in jobs if job.native_id not in rows or has_ended(rows[job.native_id].state)]
         told, is_told_all = self._accounts(over)
-        codes = self._exit_codes(job for job in over if job.native_id in rows and job.native_id not in told)
+        failed = (job for job in over if job.native_id in rows and is_failure(rows[job.native_id].state))
+        codes = self._exit_codes(job for job in failed if job.native_id not in told)
         said = {}
         for job in jobs:
             row, account = rows.get(job.native_id), told.get(job.native_id)
             if row is not None:
                 said[job.native_id] = self._seen_in_queue(job, row, account, codes.get(job.native_id))
-            elif account is not None and account.key != job.key:
-                said[job.native_id] = Seen("running", account.key)
             elif account is not None and has_ended(account.state):
                 said[job.native_id] = self._seen_in_accounts(job, account, "")
             elif not is_told_all and exitrecord.read_raw(job.job.folder) is None:
@@ -165,7 +166,8 @@ class SlurmSystem:
     def _queue(self) -> list[Row]:
         """All jobs of the hub's owner that Slurm has in mind: ended ones for MinJobAge (slurm.conf(5))."""
         words = ["squeue", "--noheader", "--states=all", f"--user={os.getuid()}"]
-        return answers.queue_rows(client.run([*words, f"--format={answers.SQUEUE_FORMAT}"]))
+        answer = client.run([*words, f"--format={answers.squeue_format(self._mark)}"])
+        return answers.queue_rows(answer, self._mark)
 
     def _submit_array(self, batch: Batch, first: int, count: int) -> list[str]:
         options = read_options(batch.jobs[0].options)
@@ -198,7 +200,7 @@ class SlurmSystem:
             return {}, False
 
     def _exit_codes(self, jobs: Iterable[Submitted]) -> dict[str, tuple[int | None, int | None]]:
-        """Ask for the codes of those jobs that left no record of their own: squeue does not tell them."""
+        """Ask for the codes of those jobs that left no record of their own: squeue does not tell codes."""
         silent = [job for job in jobs if exitrecord.read_raw(job.job.folder) is None]
         codes = {}
         for array_id in dict.fromkeys(job.native_id.partition("_")[0] for job in silent):
