@@ -43,7 +43,14 @@ def command(
         state = piece.run_state
         if is_json:
             text = piece.content.decode("utf-8", "replace")
-            click.echo(msgspec.json.encode({"stage": piece.stage, "text": text, "run": state}).decode())
+            line = {"stage": piece.stage, "text": text, "run": state}
+            if piece.progress:
+                line["progress"] = piece.progress
+            click.echo(msgspec.json.encode(line).decode())
+            continue
+        if piece.progress:
+            # Beside the output, which goes on to be exactly what the jobs printed.
+            click.echo(f"{piece.stage}  {piece.progress}", err=True)
             continue
         if piece.stage != shown and stage is None and piece.content:
             echo(bold(f"── {piece.stage} ──"))

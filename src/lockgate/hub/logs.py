@@ -25,10 +25,13 @@ class Piece(msgspec.Struct, frozen=True):
     stage: str
     content: bytes
     run_state: str
+    progress: str = ""
+    """How far the stage has come, where that is news; then there is no content."""
 
 
 def read_logs(hub: Hub, project: str, run: str, stage: str | None, *, is_follow: bool) -> Iterator[Piece]:
-    """Yield what the jobs printed, stage by stage; with `is_follow` until the run has ended.
+    """Yield what the jobs printed, stage by stage; with `is_follow` until the run has ended, and how far they
+    have come where that is known.
 
     A last piece without content tells the run's state. Raises `UserError`: `run-unknown`, `stage-unknown`.
     """
@@ -36,6 +39,7 @@ def read_logs(hub: Hub, project: str, run: str, stage: str | None, *, is_follow:
     row = find_run(index, project, run)
     folder = hub.run_folder(project, row.request.id) / "jobs"
     offsets: dict[Path, int] = {}
+    come: dict[str, str] = {}
     if is_follow and row.ended_at is None:
         ensure_dispatcher(hub)
     while True:
@@ -49,6 +53,15 @@ def read_logs(hub: Hub, project: str, run: str, stage: str | None, *, is_follow:
             if stage is None or job.stage == stage:
                 for log in _logs(folder, job.stage):
                     yield from _new(log, job.stage, offsets, row.state)
+        for job in jobs:
+            if (
+                is_follow
+                and job.progress
+                and stage in (None, job.stage)
+                and come.get(job.stage) != job.progress
+            ):
+                come[job.stage] = job.progress
+                yield Piece(job.stage, b"", row.state, job.progress)
         if is_over or not is_follow:
             yield Piece(stage or "", b"", row.state)
             return

@@ -13,6 +13,7 @@ from lockgate.hub.index import Index
 from lockgate.hub.jobname import safe_name
 from lockgate.hub.logs import read_logs
 from lockgate.hub.rows import Request
+from lockgate.runs.run import JobStatus
 
 RUN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
@@ -85,3 +86,15 @@ def test_what_is_not_there(hub: Hub, index: Index) -> None:
     with pytest.raises(UserError) as caught:
         list(read_logs(hub, "p", "LATER", None, is_follow=False))
     assert caught.value.code == "run-unknown"
+
+
+def test_progress_is_told_once_beside_the_output(hub: Hub, index: Index) -> None:
+    job(hub, index, (0, "count", b"out\n"))
+    index.set_jobs(RUN, [("count", JobStatus("running"))])
+    index.set_waiting(RUN, [("count", "stage 1 of 2, 3 of 9 tasks")])
+    told = []
+    for piece in read_logs(hub, "p", RUN, None, is_follow=True):
+        told.append((piece.content, piece.progress))
+        if piece.progress:
+            index.set_run(RUN, "succeeded", ended_at=2.0)
+    assert told == [(b"out\n", ""), (b"", "stage 1 of 2, 3 of 9 tasks"), (b"", "")]
