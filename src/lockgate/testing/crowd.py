@@ -37,10 +37,10 @@ class CrowdTests(BackendBench):
         backend = self.opened()
         jobs = [self.job(tmp_path / str(n), "true") for n in range(self.many)]
         backend.submit(jobs)
-        self.until(backend, lambda _: not any(backend.why_pending([job.folder]) for job in jobs[:1]))
+        news = self.until(backend, lambda _: not any(backend.why_pending([job.folder]) for job in jobs[:1]))
         before = self.call_count() or 0
         assert before < self.many / 4
-        self.until_ended(backend, self.many)
+        self.until_ended(backend, self.many, news)
 
     def test_jobs_that_follow_others_see_what_these_made(self, tmp_path: Path) -> None:
         backend = self.opened()
