@@ -4,6 +4,7 @@ kubernetes_image.py OUT PREFIX: OUT/pause.tar (`localhost/pause:1`, catatonit al
 (`localhost/lockgate-test:1`: a shell, the small tools of POSIX, and the Python below PREFIX at that path).
 """
 
+# ruff: noqa: PTH110, PTH112, PTH114, PTH115, PTH118, PTH119, PTH120
 from __future__ import annotations
 
 import hashlib

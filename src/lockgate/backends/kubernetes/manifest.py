@@ -157,7 +157,7 @@ def _job(
 def _labels(batch: Batch, options: Options, number: int | None) -> dict[str, str]:
     own = {
         names.MANAGED_BY: names.OWNER,
-        names.KEY: batch.key.lower(),
+        names.KEY: batch.key,
         names.RUN: names.label_value(batch.jobs[0].run),
         names.STAGE: names.label_value(batch.jobs[number or 0].stage.partition("@")[0]),
     }
@@ -273,7 +273,7 @@ def _volumes(
     if carried is not None:
         add("carried", {"emptyDir": {}}, mountPath="/lockgate")
     if venv is not None and (carried is not None or options.runtime == "image"):
-        # Carried: the runtime's programs hold its path. Image: the hub's runtime is hidden on a shared volume.
+        # Carried: the runtime's programs hold its path. Image: the hub's runtime on a shared volume is hidden.
         place = venv.rpartition("/")[0] if carried is not None else venv
         add("runtime", {"emptyDir": {}}, mountPath=place)
     for number, (path, secret) in enumerate(options.secret_files.items()):
@@ -313,4 +313,3 @@ def _resources(asked: Resources, options: Options, *, is_carried: bool) -> dict[
     if asked.gpus:
         requests[options.gpu_resource] = limits[options.gpu_resource] = str(asked.gpus)
     return {"requests": requests, "limits": limits} if limits else {"requests": requests}
-
