@@ -17,6 +17,8 @@ from lockgate.runs.workspace import Inventory, altered
 _TAIL_BYTES = 32_000
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 _LINE_LIMIT = 200
+#: A line of a Java stack trace below its message (java.lang.Throwable.printStackTrace).
+_JAVA_FRAME = re.compile(r"at [^\s(]+\(.*\)|\.\.\. \d+ (?:more|common frames omitted)")
 
 
 def judge(
@@ -92,7 +94,7 @@ def last_line(text: str) -> str:
     """Return the last line that says something, without control characters, cut to a readable length."""
     for line in reversed(text.splitlines()):
         clean = _CONTROL.sub("", line).strip()
-        if clean:
+        if clean and not _JAVA_FRAME.fullmatch(clean):
             return clean if len(clean) <= _LINE_LIMIT else clean[: _LINE_LIMIT - 1] + "…"
     return ""
 

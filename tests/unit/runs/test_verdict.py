@@ -11,6 +11,7 @@ from lockgate.git.listing import FILE, Entry, blob_id
 from lockgate.project.pipeline import Pipeline, Stage
 from lockgate.runs.inputs import Inputs
 from lockgate.runs.job import ExitRecord
+from lockgate.runs.sizing import Offer
 from lockgate.runs.verdict import how_it_ended, judge, last_line, tail
 from lockgate.runs.workspace import Placed
 
@@ -64,6 +65,15 @@ def test_what_the_backend_says_counts_first(folder: Path, exit_record: ExitRecor
     assert verdict(folder, exit_record) == words
 
 
+def test_what_would_have_done_is_offered(folder: Path) -> None:
+    ended = ExitRecord(cause="memory", detail="killed at 1.2 GB, asked for 1 GB")
+    offered = Offer(kind="memory", amount=2 * 10**9, text="2 GB", why="so it is", command="lockgate run a …")
+    assert judge(folder, ended, STAGE, INPUTS, (), offered) == (
+        "killed at 1.2 GB, asked for 1 GB; so it is; once with more: lockgate run a …;"
+        ' for good: memory = "2 GB" (lockgate.toml:3)'
+    )
+
+
 def test_the_last_words_are_told(folder: Path) -> None:
     (folder / "output.log").write_bytes(b"start\n\x1b[31mValueError: caf\xe9\x1b[0m\r\n\n  \n")
     assert verdict(folder, ExitRecord(code=1)) == "exit code 1: ValueError: caf\ufffd"
@@ -87,6 +97,10 @@ def test_only_the_end_of_the_output_is_read(folder: Path) -> None:
         ("\x1b[1;31mred\x1b[0m \x07bell", "red bell"),
         ("x" * 200, "x" * 200),
         ("x" * 201, "x" * 199 + "…"),
+        (
+            "Caused by: java.io.IOException: gone\n\tat a.B$.c(D.scala:12)\n\t... 22 more\n",
+            "Caused by: java.io.IOException: gone",
+        ),
     ],
 )
 def test_last_lines(text: str, line: str) -> None:
