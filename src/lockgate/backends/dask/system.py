@@ -6,6 +6,7 @@ Datasets), so that a later process finds it.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -147,6 +148,9 @@ class DaskSystem:
         return _INTERVAL_S
 
     def close(self) -> None:
+        with contextlib.suppress(OutsideError):
+            for name in list(self._over):
+                self._let_go(msgspec.json.decode(name, type=Options))
         for connection in self._connections.values():
             connection.close()
 
