@@ -25,12 +25,12 @@ class SlurmContract(BackendContract):
     excess_resources = Resources(memory_bytes=10**13)
 
     @pytest.fixture(autouse=True)
-    def _use(self, slurm: Slurm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-        self.slurm = slurm
+    def _use(self, service: Slurm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        self.slurm = service
         self.notes = tmp_path / "calls"
-        slurm.count_calls(self.notes, tmp_path / "counting", monkeypatch)
+        service.count_calls(self.notes, tmp_path / "counting", monkeypatch)
         yield
-        slurm.until_empty()
+        service.until_empty()
 
     def backend(self) -> Backend:
         return load_backend("slurm")
@@ -45,7 +45,7 @@ class SlurmContract(BackendContract):
 class TestWithoutAccounting(SlurmContract):
     @pytest.fixture(scope="class")
     @classmethod
-    def slurm(cls) -> Iterator[Slurm]:
+    def service(cls) -> Iterator[Slurm]:
         with slurm_service.for_tests("--cpus", "8") as slurm:
             yield slurm
 
@@ -53,6 +53,6 @@ class TestWithoutAccounting(SlurmContract):
 class TestWithAccounting(SlurmContract):
     @pytest.fixture(scope="class")
     @classmethod
-    def slurm(cls) -> Iterator[Slurm]:
+    def service(cls) -> Iterator[Slurm]:
         with slurm_service.for_tests("--cpus", "8", accounting=True) as slurm:
             yield slurm

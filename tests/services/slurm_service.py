@@ -71,7 +71,9 @@ class Slurm:
     def until(self, condition: Callable[[], object], what: str) -> None:
         ends_at = time.monotonic() + _DEADLINE_S
         while not condition():
-            assert time.monotonic() < ends_at, f"waited in vain: {what}"
+            assert time.monotonic() < ends_at, (
+                f"waited in vain: {what}; {self.ask('squeue', '--format=%i %T %r %j')}"
+            )
             time.sleep(0.05)
 
     def until_empty(self) -> None:

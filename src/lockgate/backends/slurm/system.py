@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from lockgate.backends.batch import BatchBackend
@@ -97,7 +97,9 @@ class SlurmSystem:
 
     def look(self, jobs: Sequence[Submitted]) -> Mapping[str, Seen]:
         """One `squeue`; and one `sacct`, where there is accounting and jobs have ended or are gone."""
-        rows = {native_id: row for row in self._queue() for native_id in row.native_ids()}
+        queue = self._queue()
+        rows = {native_id: row for row in queue for native_id in row.native_ids()}
+        arrays = {(row.array_id, row.key) for row in queue}
         over = [job for job in jobs if job.native_id not in rows or has_ended(rows[job.native_id].state)]
         told, is_told_all = self._accounts(over)
         failed = (job for job in over if job.native_id in rows and is_failure(rows[job.native_id].state))
@@ -109,6 +111,9 @@ class SlurmSystem:
                 said[job.native_id] = self._seen_in_queue(job, row, account, codes.get(job.native_id))
             elif account is not None and has_ended(account.state):
                 said[job.native_id] = self._seen_in_accounts(job, account, "")
+            elif self._was_cancelled_waiting(job, arrays):
+                ender = None if job.native_id in self._cancelled else _SOMEBODY
+                said[job.native_id] = seen("CANCELLED", "", job.key, job.job.resources, ender=ender)
             elif not is_told_all and exitrecord.read_raw(job.job.folder) is None:
                 said[job.native_id] = Seen("running", job.key, reason=_UNTOLD)
         return said
@@ -199,6 +204,12 @@ class SlurmSystem:
         except OutsideError:
             return {}, False
 
+    def _was_cancelled_waiting(self, job: Submitted, arrays: Container[tuple[str, str]]) -> bool:
+        """Slurm keeps no record of a task that is taken out of its array while it waits."""
+        array_id, _, task = job.native_id.partition("_")
+        is_taken_out = bool(task) and ((array_id, job.key) in arrays or job.native_id in self._cancelled)
+        return is_taken_out and exitrecord.started(job.job.folder) is None
+
     def _exit_codes(self, jobs: Iterable[Submitted]) -> dict[str, tuple[int | None, int | None]]:
         """Ask for the codes of those jobs that left no record of their own: squeue does not tell codes."""
         silent = [job for job in jobs if exitrecord.read_raw(job.job.folder) is None]
@@ -217,7 +228,7 @@ class SlurmSystem:
             return self._seen_in_accounts(job, account, row.reason)
         number, signal = code or (None, None)
         told = ExitRecord(code=number, signal=signal, started_at=row.start_at, ended_at=row.end_at)
-        ender = None if job.native_id in self._cancelled else "by somebody with scancel"
+        ender = None if job.native_id in self._cancelled else _SOMEBODY
         return seen(row.state, row.reason, row.key, job.job.resources, told=told, ender=ender)
 
     def _seen_in_accounts(self, job: Submitted, account: Account, reason: str) -> Seen:
@@ -242,6 +253,7 @@ _SACCT = (
 )
 #: A submission in doubt is no older than the hub's last start.
 _LONG_AGO = "now-60days"
+_SOMEBODY = "by somebody with scancel"
 _UNTOLD = "is no longer in Slurm's queue, and its accounting (slurmdbd) does not answer how it ended"
 
 
@@ -254,7 +266,7 @@ def _ender(state: str) -> str:
     """Read who cancelled a job from `CANCELLED by 1000`."""
     _, _, number = state.partition(" by ")
     if not number.isdecimal():
-        return "by somebody with scancel"
+        return _SOMEBODY
     try:
         return f"by {pwd.getpwuid(int(number)).pw_name} with scancel"
     except (KeyError, OverflowError):
