@@ -7,7 +7,7 @@ import re
 import signal
 from pathlib import Path
 
-from lockgate.project.pipeline import Stage
+from lockgate.project.pipeline import MANIFEST_FILE, Stage
 from lockgate.runs.inputs import Inputs
 from lockgate.runs.job import ExitRecord
 from lockgate.runs.sizing import Offer
@@ -62,8 +62,10 @@ def _cause_in_words(exit_record: ExitRecord, stage: Stage, inputs: Inputs, offer
         words = exit_record.detail or exit_record.cause
         if offer is None:
             return f"{words}; ask for more {exit_record.cause} ({where})"
-        lasting = f'{offer.kind} = "{offer.text}" ({where})'
-        return f"{words}; {offer.why}; once with more: {offer.command}; for good: {lasting}"
+        once = f"{words}; {offer.why}; once with more: {offer.command}"
+        # A dvc.yaml has no place for it
+        is_settable = where.startswith(MANIFEST_FILE)
+        return f'{once}; for good: {offer.kind} = "{offer.text}" ({where})' if is_settable else once
     if exit_record.cause == "cancelled":
         return "cancelled"
     return exit_record.detail or str(exit_record.cause)

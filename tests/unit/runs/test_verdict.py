@@ -72,6 +72,10 @@ def test_what_would_have_done_is_offered(folder: Path) -> None:
         "killed at 1.2 GB, asked for 1 GB; so it is; once with more: lockgate run a …;"
         ' for good: memory = "2 GB" (lockgate.toml:3)'
     )
+    dvc = Inputs(Pipeline("p", "dvc.yaml", (STAGE,)), FILES, {}, lambda group, key: "dvc.yaml:3: ")
+    assert judge(folder, ended, STAGE, dvc, (), offered) == (
+        "killed at 1.2 GB, asked for 1 GB; so it is; once with more: lockgate run a …"
+    )
 
 
 def test_the_last_words_are_told(folder: Path) -> None:
