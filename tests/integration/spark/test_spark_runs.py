@@ -194,7 +194,7 @@ def test_a_killed_dispatchers_application_goes_on_and_a_cancelled_one_leaves_the
 
 
 def test_who_gets_no_executor_is_told_so(place: Place, spark_cluster: Cluster) -> None:
-    stages = '\n[stages.big]\nspark = "sum.py"\nneeds = []\nwalltime = "35 s"\n'
+    stages = '\n[stages.big]\nspark = "sum.py"\nneeds = []\nwalltime = "100 s"\n'
     tree = place.project(
         {
             "lockgate.toml": toml(spark_cluster.options(executor_memory="64 GiB"), stages),
@@ -206,6 +206,7 @@ def test_who_gets_no_executor_is_told_so(place: Place, spark_cluster: Cluster) -
     until(
         lambda: "waits for executors" in (place.jobs(first)["big"].progress or ""),
         "it says that it waits for executors",
+        _LONG_S,
     )
     assert "waits for executors" in tree.lockgate("show").out
     place.settle(deadline_s=_LONG_S)
