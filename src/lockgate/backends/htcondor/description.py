@@ -11,13 +11,15 @@ from lockgate.backends.htcondor.options import Options
 from lockgate.backends.wrapper import ENDING, PEAK
 from lockgate.project.pipeline import Resources
 from lockgate.runs.exitrecord import PID, RAW
-from lockgate.runs.jobscript import quoted
+from lockgate.runs.jobscript import ALREADY_STARTED, quoted
 
 DESCRIPTION, EVENTS, START = "job.sub", "events.xml", "start.sh"
 #: In the batch's folder, where files are carried: a link to the folder of each job, by its number.
 JOBS = "jobs"
 #: In a job's folder: what was carried back.
 PARCEL = "htcondor.tar"
+#: In a job's folder, where files are carried: a folder that is empty until the job has begun.
+BEGUN = "htcondor.begun"
 #: The attribute of a job that holds the key of its batch.
 KEY = "LockgateKey"
 
@@ -45,12 +47,14 @@ done <"$batch"/members || exit 1
 exec /bin/sh "$batch"/wrapper.sh "$member"
 """
 
+# A job's error stream is made on the hub when the job begins, and carried to where it would begin again.
 # A tar keeps times, links and names of any kind, which HTCondor's own transfer of folders does not.
 _CARRIED = """\
 #!/bin/sh
 # A job of Lockgate where workers share no files with the hub: its files lie here, and go back from here.
 PATH=${{PATH:-/usr/local/bin:/usr/bin:/bin}}
 export PATH
+[ ! -e {begun}/error ] || exit {already_started}
 [ -d workspace ] || mkdir workspace
 mkdir -p tmp
 ln -s /dev/stdout output.log
@@ -80,7 +84,9 @@ def start_script(folder: str, wrapper: str, *, is_carried: bool) -> str:
     if not is_carried:
         return _SHARED.format(folder=quoted(folder))
     traces = " ".join((PID, RAW, ENDING, PEAK))
-    return _CARRIED.format(wrapper=wrapper, traces=traces, parcel=PARCEL, end=_END)
+    return _CARRIED.format(
+        wrapper=wrapper, traces=traces, parcel=PARCEL, end=_END, begun=BEGUN, already_started=ALREADY_STARTED
+    )
 
 
 def submit_description(key: str, folder: str, count: int, asked: Resources, options: Options) -> str:
@@ -141,10 +147,12 @@ def _carried(folder: str) -> Sequence[str]:
         f"initialdir = {_literal(folder)}/{JOBS}/$(Process)",
         "should_transfer_files = YES",
         "when_to_transfer_output = ON_EXIT",
-        "transfer_input_files = job.sh, workspace",
+        f"transfer_input_files = job.sh, workspace, {BEGUN}",
         f"transfer_output_files = {PARCEL}",
         "output = output.log",
         "stream_output = true",
+        f"error = {BEGUN}/error",
+        "stream_error = true",
     )
 
 

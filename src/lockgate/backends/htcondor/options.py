@@ -63,6 +63,7 @@ _OURS = {
     "request_memory": "say `memory` of the stage instead",
     "requirements": "say `requirements` of [batch.htcondor] instead",
     "should_transfer_files": "say `transfer` of [batch.htcondor] instead",
+    "stream_error": "what a job prints is in its output.log",
     "stream_output": "what a job prints is in its output.log",
     "submit_event_user_notes": "Lockgate finds its jobs by it",
     "success_exit_code": "Lockgate itself starts a job again, once",
