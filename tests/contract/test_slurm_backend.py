@@ -30,7 +30,7 @@ class SlurmContract(BackendContract):
         self.notes = tmp_path / "calls"
         service.count_calls(self.notes, tmp_path / "counting", monkeypatch)
         yield
-        service.until_empty()
+        service.clear()
 
     def backend(self) -> Backend:
         return load_backend("slurm")

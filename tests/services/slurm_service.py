@@ -65,7 +65,7 @@ class Slurm:
 
     def jobs(self, *words: str) -> list[list[str]]:
         """Return id, state and name of each job that Slurm has in mind."""
-        answer = self.ask("squeue", "--noheader", "--states=all", "--array", "--format=%i|%T|%j", *words)
+        answer = self.ask("squeue", "--noheader", "--array", "--format=%i|%T|%j", *words or ("--states=all",))
         return [line.split("|", 2) for line in answer.splitlines()]
 
     def until(self, condition: Callable[[], object], what: str) -> None:
@@ -79,6 +79,13 @@ class Slurm:
     def until_empty(self) -> None:
         """Wait until no job runs or waits."""
         self.until(lambda: not self.ask("squeue", "--noheader"), "Slurm's queue is empty")
+
+    def clear(self) -> None:
+        """End all jobs; a controller that was killed may hold ended ones for running."""
+        numbers = sorted({each[0].partition("_")[0] for each in self.jobs("--states=PD,R,S,CG,CF")})
+        if numbers:
+            self.ask("scancel", *numbers)
+        self.until_empty()
 
     def count_calls(self, notes: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Let programs of the test use this Slurm, and note a line in `notes` for each of its commands."""

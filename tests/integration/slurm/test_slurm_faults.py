@@ -14,11 +14,12 @@ from lockgate.backends.contract import Backend
 from lockgate.backends.registry import load_backend
 from lockgate.backends.slurm import client
 from lockgate.backends.slurm.system import SlurmSystem
-from lockgate.backends.system import Batch
+from lockgate.backends.system import Batch, Submitted
 from lockgate.backends.wrapper import wrapper_script
 from lockgate.errors import OutsideError, UserError
 from lockgate.project.pipeline import Resources
 from lockgate.runs import exitrecord
+from lockgate.runs.job import Job
 from lockgate.testing.bench import LONG, BackendBench, News, ends
 
 
@@ -34,7 +35,7 @@ class SlurmFaults(BackendBench):
         backend = self.opened()
         backend.submit([job])
         self.until_said(backend, job, "begun")
-        ((number, _, _),) = [each for each in slurm.jobs() if each[1] == "RUNNING"]
+        ((number, _, _),) = slurm.jobs("--states=R")
         return backend, number
 
 
@@ -44,7 +45,7 @@ class TestWithoutAccounting(SlurmFaults):
         monkeypatch.setenv("SLURM_CONF", str(plain_slurm.conf))
         self.slurm = plain_slurm
         yield
-        plain_slurm.until_empty()
+        plain_slurm.clear()
 
     def test_the_controller_is_killed_and_started_again_while_jobs_run(self, tmp_path: Path) -> None:
         jobs = [self.job(tmp_path / str(n), f"echo begun; sleep 3; exit {n}") for n in range(3)]
@@ -81,9 +82,6 @@ class TestWithoutAccounting(SlurmFaults):
             (number,) = self.slurm.ask(
                 "sbatch", "--parsable", "--job-name=k", "--output=/dev/null", "--wrap=:"
             ).split()
-            from lockgate.backends.system import Submitted
-            from lockgate.runs.job import Job
-
             told = system.explain([Submitted(Job("r", "s", "/f", Resources()), "k", number, 0.0)])
         assert "8 cpus free" in told[number] and "1 node drained (to be mended)" in told[number]
 
@@ -98,7 +96,7 @@ class TestWithoutAccounting(SlurmFaults):
         backend, news = self.opened(), News()
         backend.submit(jobs)
         self.until_exists(backend, tmp_path / "0/pid", news)
-        array = self.slurm.jobs()[0][0].partition("_")[0]
+        (array,) = {each[0].partition("_")[0] for each in self.slurm.jobs("--states=R")}
         self.slurm.ask("scancel", f"{array}_1")
         records = self.until_ended(backend, 1, news)
         assert list(records) == [jobs[1].folder]
@@ -111,11 +109,13 @@ class TestWithoutAccounting(SlurmFaults):
         first = self.opened()
         first.submit([job])
         ends_at = time.monotonic() + self.deadline_s
-        while not (tmp_path / "job/batch").exists() or not self.slurm.jobs():
+        while exitrecord.started(job.folder) is None:
             assert time.monotonic() < ends_at
+            time.sleep(0.02)
         self.closed(first)
         self.slurm.until(lambda: exitrecord.read_raw(job.folder), "the job has ended")
-        self.slurm.until(lambda: not self.slurm.jobs(), "Slurm has forgotten the job")
+        key = Path((tmp_path / "job/batch").read_text()).name
+        self.slurm.until(lambda: key not in str(self.slurm.jobs()), "Slurm has forgotten the job")
         second = self.opened()
         second.attach([job])
         record = self.until_ended(second)[job.folder]
@@ -133,7 +133,7 @@ class TestWithoutAccounting(SlurmFaults):
         backend = self.opened()
         with self.slurm.drained("wait"):
             backend.submit([job])
-            self.until(backend, lambda _: bool(self.slurm.jobs()))
+            self.until(backend, lambda _: bool(self.slurm.jobs("--states=PD")))
             (tmp_path / "job").rename(tmp_path / "elsewhere")
         record = self.until_ended(backend)[job.folder]
         assert record.cause == "vanished"
@@ -152,8 +152,6 @@ class TestWithoutAccounting(SlurmFaults):
         assert system.find([batch, other]) == {"lg-doubt-1": made}
 
     def test_a_job_that_was_given_an_old_number_is_left_alone(self, tmp_path: Path) -> None:
-        from lockgate.backends.system import Submitted
-
         (number,) = self.slurm.ask(
             "sbatch", "--parsable", "--job-name=not-ours", "--output=/dev/null", "--wrap=sleep 30"
         ).split()
@@ -205,7 +203,7 @@ class TestWithAccounting(SlurmFaults):
         monkeypatch.setenv("SLURM_CONF", str(accounting_slurm.conf))
         self.slurm = accounting_slurm
         yield
-        accounting_slurm.until_empty()
+        accounting_slurm.clear()
 
     @pytest.mark.skipif(os.getuid() != 0, reason="another user cancels")
     def test_who_cancelled_a_job_is_told(self, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, accounting_slurm: Slu
     made = Place(tmp_path)
     yield made
     made.close()
-    accounting_slurm.until_empty()
+    accounting_slurm.clear()
 
 
 @pytest.mark.slow
@@ -57,7 +57,7 @@ def test_of_a_large_matrix_exactly_those_fail_that_do_and_the_others_are_kept(
     failed = {stage for stage, state in states.items() if state == "failed"}
     assert len(states) == 200
     assert {int("".join(filter(str.isdigit, stage))) for stage in failed} == set(range(190, 200))
-    assert {state for stage, state in states.items() if stage not in failed} == {"done"}
+    assert {state for stage, state in states.items() if stage not in failed} == {"succeeded"}
     again = tree.lockgate("run", code=None)
     assert again.code != 0
     rerun = place.states(place.runs()[-1].request.id)
@@ -73,7 +73,7 @@ def test_the_hub_is_dead_for_the_whole_life_of_a_job(place: Place, accounting_sl
     accounting_slurm.until_empty()
     place.start_dispatcher()
     place.settle()
-    assert set(place.states(place.runs()[-1].request.id).values()) == {"done"}
+    assert set(place.states(place.runs()[-1].request.id).values()) == {"succeeded"}
 
 
 def test_one_run_is_sent_to_slurm(place: Place, accounting_slurm: Slurm) -> None:
