@@ -133,6 +133,8 @@ class TestSlurm(DescribedContract):
 
     table = SLURM
     variable = "SLURM_CONF"
+    many = 30
+    deadline_s = 110.0
 
     @pytest.fixture(autouse=True)
     def _service(self, slurm: Path) -> None:

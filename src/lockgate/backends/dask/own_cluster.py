@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import IO
 
 import msgspec
 
@@ -51,11 +50,11 @@ def start(options: Options) -> None:
             return
         stop()
         (place / _FILE).unlink(missing_ok=True)
-        with (place / "log").open("wb") as log:
-            scheduler = _spawn(["scheduler", *_scheduler_options(place)], place, log)
-            _note(place, [scheduler])
-            _wait(place, scheduler)
-            _note(place, [scheduler, _spawn(["worker", *_worker_options(options, place)], place, log)])
+        (place / "log").unlink(missing_ok=True)
+        scheduler = _spawn(["scheduler", *_scheduler_options(place)], place)
+        _note(place, [scheduler])
+        _wait(place, scheduler)
+        _note(place, [scheduler, _spawn(["worker", *_worker_options(options, place)], place)])
 
 
 def stop() -> None:
@@ -87,15 +86,21 @@ def _worker_options(options: Options, place: Path) -> list[str]:
     ]
 
 
-def _spawn(arguments: list[str], place: Path, log: IO[bytes]) -> int:
-    return subprocess.Popen(
-        [sys.executable, "-m", "dask", *arguments],
+def _spawn(arguments: list[str], place: Path) -> int:
+    """Start a program that is no child of ours: it outlives us, and its end is nobody's to wait for."""
+    done = subprocess.run(
+        [
+            *("/bin/sh", "-c", 'log=$1; shift; "$@" </dev/null >>"$log" 2>&1 & echo $!', "sh"),
+            *(str(place / "log"), sys.executable, "-m", "dask", *arguments),
+        ],
         cwd=place,
         stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
+        capture_output=True,
+        text=True,
+        check=True,
         start_new_session=True,
-    ).pid
+    )
+    return int(done.stdout)
 
 
 def _wait(place: Path, pid: int) -> None:
