@@ -16,7 +16,7 @@ from lockgate.project.pipeline import Resources
 from lockgate.runs.job import Job
 from lockgate.testing.backends import BackendContract
 
-pytestmark = pytest.mark.kubernetes
+pytestmark = [pytest.mark.kubernetes, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

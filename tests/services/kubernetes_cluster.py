@@ -60,7 +60,7 @@ class KubernetesCluster:
 @contextlib.contextmanager
 def cluster_for_tests(tier: str = "node") -> Iterator[KubernetesCluster]:
     """Start a cluster of the test's own; skip loudly where that cannot be."""
-    known = os.environ.get("LOCKGATE_TEST_CLUSTER")
+    known = os.environ.get("TEST_KUBERNETES_CLUSTER")
     if known:
         yield KubernetesCluster(Path(known))
         return

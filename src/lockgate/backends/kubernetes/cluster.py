@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -22,10 +23,11 @@ WATCH_S = 280
 _SILENT_S = 150.0
 _PAGE = 500
 
+_IMPORTING = threading.Lock()
 _CLIENT_MISSING = OutsideError(
     "the Kubernetes client for Python is not installed beside the hub's Lockgate",
-    "Install it there: pip install 'lockgate[kubernetes]'",
-    code="backend-missing",
+    "Install it there: pip install kubernetes",
+    code="kubernetes-missing",
 )
 
 
@@ -212,7 +214,10 @@ def _failure(status: int, content: bytes, host: str) -> LockgateError:
 def _connect(kubeconfig: str | None, context: str | None) -> tuple[Any, str]:
     """Return the official client's connection, and the namespace that its context or pod names."""
     try:
-        client, config = import_module("kubernetes.client"), import_module("kubernetes.config")
+        # Its packages import each other lazily: a second thread might meet half of them.
+        with _IMPORTING:
+            client, config = import_module("kubernetes.client"), import_module("kubernetes.config")
+            import_module("kubernetes.client.api_client")
     except ImportError:
         raise _CLIENT_MISSING from None
     try:

@@ -273,7 +273,7 @@ def _volumes(
     if carried is not None:
         add("carried", {"emptyDir": {}}, mountPath="/lockgate")
     if venv is not None and (carried is not None or options.runtime == "image"):
-        # Carried: the runtime's programs hold its path. Image: the hub's runtime on a shared volume is hidden.
+        # Carried: its programs hold its path. Image: the hub's runtime on a shared volume is hidden.
         place = venv.rpartition("/")[0] if carried is not None else venv
         add("runtime", {"emptyDir": {}}, mountPath=place)
     for number, (path, secret) in enumerate(options.secret_files.items()):
