@@ -291,7 +291,7 @@ def test_a_cancelled_matrix_leaves_nothing_running(place: Place, spark_cluster: 
     until(lambda: "0" in ran(place), "the first member runs", _LONG_S)
     lines = (place.outside / "ran").read_text().splitlines()
     (pid,) = [int(line.split()[1]) for line in lines if line.startswith("0 ")]
-    tree.lockgate("cancel")
+    tree.lockgate("cancel", place.runs()[-1].request.id)
     place.settle(deadline_s=_LONG_S)
     assert place.runs()[-1].state == "cancelled"
     until(lambda: not Path("/proc", str(pid)).exists(), "the member's process is gone")
