@@ -48,6 +48,7 @@ exec /bin/sh "$batch"/wrapper.sh "$member"
 """
 
 # A job's error stream is made on the hub when the job begins, and carried to where it would begin again.
+# What is streamed comes twice where the access point was restarted, so the whole log goes back at the end.
 # A tar keeps times, links and names of any kind, which HTCondor's own transfer of folders does not.
 _CARRIED = """\
 #!/bin/sh
@@ -57,7 +58,9 @@ export PATH
 [ ! -e {begun}/error ] || exit {already_started}
 [ -d workspace ] || mkdir workspace
 mkdir -p tmp
-ln -s /dev/stdout output.log
+: >output.log
+tail -n +1 -f output.log 2>/dev/null &
+tail=$!
 cat >wrapper.sh <<'{end}'
 {wrapper}{end}
 job=
@@ -69,7 +72,8 @@ while :; do
     code=$?
     kill -0 "$job" 2>/dev/null || break
 done
-set -- workspace
+kill "$tail" 2>/dev/null
+set -- workspace output.log
 for each in {traces}; do
     [ ! -e "$each" ] || set -- "$@" "$each"
 done
