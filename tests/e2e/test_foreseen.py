@@ -111,9 +111,7 @@ def test_a_job_killed_for_memory_is_offered_again_and_the_offer_is_good(place: P
     assert "took" in found["hungry@size=120"]["warnings"][0]
     assert "it will be killed" in found["hungry@size=120"]["warnings"][0]
     receipt = tree.lockgate("run", "--detach").out
-    assert re.search(r"  forecast: about 2\.\d s at once, 2\.\d s in turn, \d+ MB a job at most", receipt), (
-        receipt
-    )
+    assert re.search(r"  forecast: about .* s.*, \d+ MB a job at most", receipt), receipt
     assert "  careful: hungry@size=120 asks for 60.0 MB of memory; took " in receipt
     place.settle()
     assert "needed up to" in tree.lockgate("show").out
