@@ -18,6 +18,7 @@ from lockgate.backends.batch import BatchBackend
 from lockgate.backends.contract import Backend
 from lockgate.backends.described.system import DescribedSystem
 from lockgate.project.described import mistake, parse_description
+from lockgate.project.pipeline import Resources
 from lockgate.testing.backends import BackendContract
 
 SERVICES = Path(__file__).parents[1] / "services"
@@ -135,6 +136,7 @@ class TestSlurm(DescribedContract):
     variable = "SLURM_CONF"
     many = 30
     deadline_s = 110.0
+    excess_resources = Resources(memory_bytes=10**13)
 
     @pytest.fixture(autouse=True)
     def _service(self, slurm: Path) -> None:

@@ -13,7 +13,7 @@ from lockgate.backends.described import answers, commands
 from lockgate.backends.described.programs import run
 from lockgate.backends.described.script import script_text
 from lockgate.backends.described.system import DescribedSystem
-from lockgate.backends.system import Batch
+from lockgate.backends.system import Batch, Submitted
 from lockgate.errors import OutsideError, UserError
 from lockgate.project.described import ArrayDescription, Description, parse_description
 from lockgate.project.pipeline import Resources
@@ -85,7 +85,9 @@ def test_states() -> None:
         "Job heading\n1 Q lg-a full\n2 R lg-a\n3 F lg-a\n4 T lg-a at last\n5 Z lg-a\n6 R other\n\n7 R lg-a\n"
     )
     lines = answers.parse_lines(described(), text)
-    said = answers.look(described(), lines, dict.fromkeys("123456", "lg-a-1"))
+    job = Job("r", "s", "/f", Resources(walltime_s=60))
+    jobs = {native_id: Submitted(job, "lg-a-1", native_id, 0.0) for native_id in "123456"}
+    said = answers.look(described(), lines, jobs)
     assert {native_id: seen.state for native_id, seen in said.items()} == {
         "1": "pending",
         "2": "running",
@@ -96,7 +98,7 @@ def test_states() -> None:
     }
     assert said["1"].reason == "full"
     assert said["4"].exit is not None and said["4"].exit.cause == "walltime"
-    assert said["4"].exit.detail == "q says T: at last"
+    assert said["4"].exit.detail == "q says T: at last; the walltime asked for was 1 min"
     assert "'Z'" in said["5"].reason
     assert (said["1"].key, said["6"].key) == ("lg-a-1", "other")
 

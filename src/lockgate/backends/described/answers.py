@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from lockgate.backends.system import Seen
+from lockgate.backends.system import Seen, Submitted
 from lockgate.errors import OutsideError
 from lockgate.project.described import Description
+from lockgate.project.pipeline import Resources
+from lockgate.project.quantities import duration_words, size_words
 from lockgate.runs.job import ExitRecord
 
 _SHOWN = 200
@@ -63,12 +65,12 @@ def parse_lines(described: Description, text: str) -> list[Line]:
     return jobs
 
 
-def look(described: Description, lines: Iterable[Line], keys: Mapping[str, str]) -> dict[str, Seen]:
-    """Return what is said of our jobs, by native id; `keys` tells what each of them is called."""
+def look(described: Description, lines: Iterable[Line], jobs: Mapping[str, Submitted]) -> dict[str, Seen]:
+    """Return what is said of our jobs, by native id."""
     return {
-        each.native_id: _seen(described, each, keys[each.native_id])
+        each.native_id: _seen(described, each, jobs[each.native_id])
         for each in lines
-        if each.native_id in keys
+        if each.native_id in jobs
     }
 
 
@@ -87,7 +89,8 @@ def _by_number(native_id: str) -> tuple[list[int], str]:
     return [int(digits) for digits in re.findall(r"\d+", native_id)], native_id
 
 
-def _seen(described: Description, line: Line, key: str) -> Seen:
+def _seen(described: Description, line: Line, job: Submitted) -> Seen:
+    key = job.key
     # Many a queue shows the first letters of a name only.
     name = key if line.name is None or (line.name and key.startswith(line.name)) else line.name
     if line.state in described.pending:
@@ -95,7 +98,7 @@ def _seen(described: Description, line: Line, key: str) -> Seen:
     if line.state in described.running:
         return Seen("running", name)
     if line.state in described.ended or line.state in described.causes:
-        return Seen("ended", name, exit=_exit(described, line))
+        return Seen("ended", name, exit=_exit(described, line, job.job.resources))
     return Seen(
         "unknown",
         name,
@@ -104,16 +107,22 @@ def _seen(described: Description, line: Line, key: str) -> Seen:
     )
 
 
-def _exit(described: Description, line: Line) -> ExitRecord:
+def _exit(described: Description, line: Line, asked: Resources) -> ExitRecord:
     code = int(line.code) if line.code is not None and line.code.isdigit() else None
     signal = int(line.signal) if line.signal is not None and line.signal.isdigit() else None
     cause = described.causes.get(line.state)
     words = f"{described.name} says {line.state}"
+    if line.reason:
+        words += f": {line.reason}"
+    if cause == "memory" and asked.memory_bytes is not None:
+        words += f"; asked for {size_words(asked.memory_bytes)}"
+    elif cause == "walltime" and asked.walltime_s is not None:
+        words += f"; the walltime asked for was {duration_words(asked.walltime_s)}"
     return ExitRecord(
         code=None if signal else code,
         signal=signal or None,
         cause=cause,
-        detail=None if cause is None else f"{words}: {line.reason}" if line.reason else words,
+        detail=None if cause is None else words,
     )
 
 

@@ -72,9 +72,9 @@ class DescribedSystem:
         return answers.find(self._described, lines, keys)
 
     def look(self, jobs: Sequence[Submitted]) -> Mapping[str, Seen]:
-        keys = {each.native_id: each.key for each in jobs}
-        lines = self._listed(commands.status(self._described, list(keys)))
-        return answers.look(self._described, lines, keys)
+        asked = {each.native_id: each for each in jobs}
+        lines = self._listed(commands.status(self._described, list(asked)))
+        return answers.look(self._described, lines, asked)
 
     def cancel(self, jobs: Sequence[Submitted]) -> None:
         for argv in commands.cancel(self._described, [each.native_id for each in jobs]):
