@@ -58,13 +58,30 @@ send() {{
     done
 }}
 
+# nap SECONDS: a sleep that leaves nothing behind when it is cut short, for which a batch system would wait
+nap() {{
+    sleep "$1" &
+    sleeper=$!
+    wait "$sleeper"
+}}
+
+end_on_term() {{
+    sleeper=
+    trap '[ -n "$sleeper" ] && kill -s KILL "$sleeper" 2>/dev/null; exit' TERM
+}}
+
 end_it() {{
     send TERM "$job"
     send CONT "$job"
-    sleep {grace_s}
+    nap {grace_s}
     send KILL "$job"
-    sleep 1
+    nap 1
     send KILL
+}}
+
+end_gently() {{
+    end_on_term
+    end_it
 }}
 
 look() {{
@@ -93,14 +110,15 @@ look() {{
 watch() {{
     read -r line </proc/self/stat
     watcher=${{line%% *}} peak=0 waited=0 step=1
+    end_on_term
     while :; do
-        sleep "$step"
+        nap "$step"
         waited=$((waited + step))
         look
         if [ -n "$memory_kib" ] && [ "$used" -gt "$memory_kib" ]; then
             echo "memory $((used * 1024))" >{ending}
             send KILL "$job"
-            sleep 1
+            nap 1
             send KILL
         fi
         if [ -n "$walltime_s" ] && [ "$waited" -ge "$walltime_s" ]; then
@@ -114,7 +132,7 @@ watch() {{
 }}
 
 ender=
-trap 'end_it & ender=$!' TERM
+trap 'end_gently & ender=$!' TERM
 /bin/sh job.sh &
 job=$!
 if [ -n "$line" ]; then
@@ -126,7 +144,7 @@ while :; do
     code=$?
     kill -0 "$job" 2>/dev/null || break
 done
-[ -n "$watcher$ender" ] && kill -s KILL $watcher $ender 2>/dev/null
+[ -n "$watcher$ender" ] && kill -s TERM $watcher $ender 2>/dev/null
 watcher=
 {sweep}
 exit "$code"
