@@ -122,7 +122,7 @@ def test_parquet_folders_from_stage_to_stage_with_the_runtimes_own_spark(
     assert "_SUCCESS" in parts and len([part for part in parts if part.startswith("part-")]) == 3
     shown = tree.show()
     made = [each for record in shown["records"].values() for each in record["artifacts"]]
-    kinds = {each["path"]: each.get("kind") for each in made}
+    kinds = {each["path"]: each.get("kind", "file") for each in made}
     assert kinds == {"build/numbers.parquet": "table", "build/sum.txt": "file"}
     assert f"master {spark_cluster.master}" in tree.lockgate("logs", "latest", "make").out
     assert set(place.states(run(place, tree)).values()) == {"cached"}
@@ -175,7 +175,7 @@ def test_a_killed_dispatchers_application_goes_on_and_a_cancelled_one_leaves_the
     assert place.kill_dispatcher()
     assert spark_cluster.active() == seen.read_text().split()
     place.start_dispatcher()
-    until(lambda: place.jobs(first)["long"].progress, "its progress is told again")
+    until(lambda: place.jobs(first)["long"].progress, "its progress is told again", _LONG_S)
     Path(f"{seen}.go").touch()
     place.settle(deadline_s=_LONG_S)
     assert place.states(first) == {"long": "succeeded"}
@@ -204,7 +204,7 @@ def test_who_gets_no_executor_is_told_so(place: Place, spark_cluster: Cluster) -
     tree.lockgate("run", "--detach")
     first = place.runs()[-1].request.id
     until(
-        lambda: "waits for executors" in (place.jobs(first)["big"].progress or ""),
+        lambda: any("waits for executors" in (job.progress or "") for job in place.jobs(first).values()),
         "it says that it waits for executors",
         _LONG_S,
     )
