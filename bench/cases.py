@@ -14,6 +14,7 @@ from pathlib import Path
 
 from measure import LOCKGATE, Row, absolute, environment, paired, program, sh, timed
 from pipelines import fan
+from slurm import slurm
 
 #: The 20-line hook that does just this: check out, run, commit, on push.
 _HOOK = """\
@@ -282,4 +283,5 @@ CASES: dict[str, Callable[[Path, bool], list[Row]]] = {
     "runtime": runtime,
     "planning": planning,
     "activity": activity,
+    "slurm": slurm,
 }
