@@ -24,7 +24,7 @@ from lockgate.errors import OutsideError, UserError
 from lockgate.runs.job import ExitRecord, Job
 
 _LIMIT = 1000
-_INTERVAL_S = 0.2
+_INTERVAL_S = 0.1
 
 
 class DaskSystem:
