@@ -25,7 +25,7 @@ from lockgate.runs.job import Job
 #: queue of more than 10,000 slows a schedd down.
 _BATCH_LIMIT = 5_000
 #: A look reads logs, which costs the access point nothing; its queue is asked this rarely.
-_LOOK_S = 0.2
+_LOOK_S = 0.1
 _CHECK_EVERY_S = 60.0
 _DOUBT_EVERY_S = 2.0
 #: An eviction in the log is followed at once by what it was for; this long it is waited for.
