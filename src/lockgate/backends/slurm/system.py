@@ -104,7 +104,6 @@ class SlurmSystem:
         """One `squeue`; and one `sacct`, where there is accounting and jobs have ended or are gone."""
         began = time.monotonic()
         queue = self._queue()
-        self._look_took_s = time.monotonic() - began
         rows = {native_id: row for row in queue for native_id in row.native_ids()}
         arrays = {(row.array_id, row.key) for row in queue}
         over = [job for job in jobs if job.native_id not in rows or has_ended(rows[job.native_id].state)]
@@ -123,6 +122,7 @@ class SlurmSystem:
                 said[job.native_id] = seen("CANCELLED", "", job.key, job.job.resources, ender=ender)
             elif not is_told_all and exitrecord.read_raw(job.job.folder) is None:
                 said[job.native_id] = Seen("running", job.key, reason=_UNTOLD)
+        self._look_took_s = time.monotonic() - began
         return said
 
     def cancel(self, jobs: Sequence[Submitted]) -> None:
