@@ -125,6 +125,8 @@ write_node() {
 write_init() {
 	cat >init.sh <<-'END'
 		mount --make-rshared /
+		# The kubelet writes there, whatever its root is.
+		mount -t tmpfs tmpfs /var/log
 		ip link set lo up
 		while [ ! -e net-ready ]; do sleep 0.05; done
 		trap : TERM

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from typing import Any
 import pytest
 
 _SCRIPT = Path(__file__).with_name("kubernetes.sh")
+_DEADLINE_S = 60.0
 IMAGE = "localhost/lockgate-test:1"
 #: The caches of programs are outside of the home that tests have.
 _CACHE = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
@@ -38,14 +41,21 @@ class KubernetesCluster:
     def get(self, *words: str) -> Any:
         return json.loads(self.kubectl("get", *words, "-o", "json"))
 
-    def requests(self) -> int:
-        """Return how many calls for Jobs and pods the API server has had, the kubelet's and controllers' own
-        left out as far as these make none of that kind."""
-        return sum(
-            int(float(line.rpartition(" ")[2]))
-            for line in self.kubectl("get", "--raw", "/metrics").splitlines()
-            if line.startswith("apiserver_request_total{") and 'resource="jobs"' in line
-        )
+    @contextlib.contextmanager
+    def namespace(self) -> Iterator[str]:
+        """Yield a namespace of the test's own, ready for pods."""
+        name = f"test-{secrets.token_hex(4)}"
+        self.kubectl("create", "namespace", name)
+        ends_at = time.monotonic() + _DEADLINE_S
+        while not self.get("serviceaccounts", "--namespace", name)["items"]:
+            assert time.monotonic() < ends_at, f"the namespace {name} gets no service account"
+            time.sleep(0.1)
+        try:
+            yield name
+        finally:
+            self.kubectl("delete", "jobs", "--all", "--namespace", name, "--wait=false")
+            self.kubectl("delete", "pods", "--all", "--namespace", name, "--grace-period=1", "--wait=false")
+            self.kubectl("delete", "namespace", name, "--wait=false")
 
     @contextlib.contextmanager
     def outage(self) -> Iterator[None]:

@@ -59,14 +59,9 @@ def layer(paths: Iterable[str], links: Iterable[tuple[str, str]]) -> bytes:
     buffer = io.BytesIO()
     done: set[str] = set()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for name, target in (
-            ("bin", "usr/bin"),
-            ("lib", "usr/lib"),
-            ("lib64", "usr/lib64"),
-            ("sbin", "usr/sbin"),
-        ):
+        for name, target in links:
             link = tarfile.TarInfo(name)
-            link.type, link.linkname = tarfile.SYMTYPE, target
+            link.type, link.linkname, link.mode = tarfile.SYMTYPE, target, 0o777
             tar.addfile(link)
         for folder in FOLDERS:
             entry = tarfile.TarInfo(folder[1:])

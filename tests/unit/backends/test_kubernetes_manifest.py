@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import kubernetes_validate
@@ -30,8 +31,8 @@ from lockgate.runs.jobscript import base_environment, job_script
 SCHEMAS = ("1.25", "1.27", "1.29", "1.31", "1.33", "1.35", "1.37")
 GOLDEN = Path(__file__).parents[2] / "golden" / "kubernetes"
 IMAGE = "registry.example.org/team/python@sha256:" + "a" * 64
-SHARED = {"image": IMAGE, "shared": [{"path": "/srv/hub", "claim": "hub-files"}]}
-FULL = {
+SHARED: dict[str, object] = {"image": IMAGE, "shared": [{"path": "/srv/hub", "claim": "hub-files"}]}
+FULL: dict[str, object] = {
     **SHARED,
     "namespace": "science",
     "service_account": "runner",
@@ -49,10 +50,10 @@ FULL = {
     "group": 1000,
     "pod": {"hostNetwork": True, "securityContext": {"fsGroup": 7}},
 }
-CARRIED = {"image": IMAGE, "serve": "10.0.0.5:8731"}
+CARRIED: dict[str, object] = {"image": IMAGE, "serve": "10.0.0.5:8731"}
 
 
-def options_of(table: dict[str, object]) -> Options:
+def options_of(table: Mapping[str, object]) -> Options:
     options = read_options(table)
     assert isinstance(options, Options), options
     return options
@@ -67,7 +68,7 @@ def batch_of(count: int, resources: Resources = Resources(), stage: str = "train
 
 
 def made(
-    batch: Batch, table: dict[str, object], server: tuple[int, int], venv: str | None = None
+    batch: Batch, table: Mapping[str, object], server: tuple[int, int], venv: str | None = None
 ) -> list[dict[str, object]]:
     is_carried = "serve" in table
     carried = Carried("http://10.0.0.5:8731/TOKEN?batch=%2Fsrv", "print(1)") if is_carried else None
@@ -78,11 +79,13 @@ def made(
 @pytest.mark.parametrize("table", [SHARED, FULL, CARRIED], ids=["shared", "full", "carried"])
 @pytest.mark.parametrize("count", [1, 3])
 def test_the_schemas_of_the_api_take_every_manifest(
-    version: str, table: dict[str, object], count: int
+    version: str, table: Mapping[str, object], count: int
 ) -> None:
     resources = Resources(cpus=4, gpus=1, memory_bytes=8_000_000_000, walltime_s=7200)
     server = tuple(int(part) for part in version.split("."))
-    for manifest in made(batch_of(count, resources), table, (server[0], server[1]), "/srv/hub/runtimes/d/venv"):
+    for manifest in made(
+        batch_of(count, resources), table, (server[0], server[1]), "/srv/hub/runtimes/d/venv"
+    ):
         kubernetes_validate.validate(json.loads(json.dumps(manifest)), version, strict=True)
 
 
@@ -103,7 +106,7 @@ def test_a_schema_does_refuse() -> None:
     ],
 )
 def test_manifests_are_as_before(
-    name: str, table: dict[str, object], count: int, server: tuple[int, int]
+    name: str, table: Mapping[str, object], count: int, server: tuple[int, int]
 ) -> None:
     resources = Resources(cpus=2, memory_bytes=1_000_000_000, walltime_s=60)
     first = made(batch_of(count, resources), table, server, "/srv/hub/runtimes/d/venv")[0]
@@ -218,7 +221,7 @@ def test_further_fields_are_merged() -> None:
         ({"image": "a:1", "serve": "h:1", "runtime": "none"}, "runtime"),
     ],
 )
-def test_options_are_refused_in_words(table: dict[str, object], words: str) -> None:
+def test_options_are_refused_in_words(table: Mapping[str, object], words: str) -> None:
     said = read_options(table)
     assert isinstance(said, str) and words in said, said
 

@@ -13,7 +13,7 @@ import socket
 import tarfile
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import IO
@@ -165,8 +165,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(204, b"")
         elif asked.what == "results":
             with self._body() as body:
-                _take_back(asked, body)
-            self._answer(204, b"")
+                problem = _take_back(asked, body)
+            self._answer(204, b"") if problem is None else self._answer(422, problem.encode())
         else:
             self._answer(404, b"")
 
@@ -197,7 +197,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    def _stream(self, add: object, name: str | None = None) -> None:
+    def _stream(self, add: Callable[[tarfile.TarFile], None], name: str | None = None) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "application/x-tar")
         if name is not None:
@@ -205,7 +205,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
         with tarfile.open(fileobj=self.wfile, mode="w|", format=tarfile.PAX_FORMAT) as tar:
-            add(tar)  # type: ignore[operator]
+            add(tar)
 
     @contextlib.contextmanager
     def _body(self) -> Iterator[IO[bytes]]:
@@ -256,13 +256,21 @@ def _keep_log(asked: _Asked, body: IO[bytes]) -> None:
         shutil.copyfileobj(body, log)
 
 
-def _take_back(asked: _Asked, body: IO[bytes]) -> None:
-    """Unpack what a job left: into its workspace, and its records beside it; nowhere else.
+def _take_back(asked: _Asked, body: IO[bytes]) -> str | None:
+    """Unpack what a job left: into its workspace, and its records beside it; nowhere else. Return in words
+    what of it cannot be taken.
 
     The workspace's files are replaced, never written into. A pod is not trusted: a link or `..` that leads
-    out of the workspace raises.
+    out of the workspace is not taken, nor what comes behind it.
     """
-    root = os.path.realpath(asked.folder)
+    try:
+        _unpack(os.path.realpath(asked.folder), body)
+    except (tarfile.TarError, ValueError) as error:
+        return str(error)
+    return None
+
+
+def _unpack(root: str, body: IO[bytes]) -> None:
     with tarfile.open(fileobj=body, mode="r:") as tar:
         for member in tar:
             inner = tarfile.data_filter(member, root)

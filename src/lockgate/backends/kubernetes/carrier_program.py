@@ -23,7 +23,7 @@ import urllib.request
 from typing import IO, Any, Callable, NoReturn  # noqa: UP035 - Python 3.7
 
 ALREADY_STARTED = 75
-NO_RUNTIME = 126
+REFUSED = 126
 LEFT = ("pid", "ending", "peak", "exit")
 #: Results are held and offered for so long when the hub is down.
 PATIENCE_S = 7 * 86400
@@ -63,7 +63,7 @@ class Hub:
             try:
                 return self.open(method, what, body, length)
             except OSError as error:
-                if isinstance(error, urllib.error.HTTPError) and error.code in (404, 409):
+                if isinstance(error, urllib.error.HTTPError) and error.code in (404, 409, 422):
                     raise
                 why = error
             if time.time() > ends_at:
@@ -125,7 +125,7 @@ def mend_runtime(venv: str, image: str) -> None:
     tell(
         "the image %s has no Python %s, which the runtime needs (%s or python%s on PATH)"
         % (image, full or "of the hub", wanted, version),
-        NO_RUNTIME,
+        REFUSED,
     )
 
 
@@ -207,7 +207,10 @@ def main() -> None:
             time.sleep(1)
         sent = now
     file = results(folder, before)
-    hub.patiently("PUT", "results", lambda: sized(file)).close()
+    try:
+        hub.patiently("PUT", "results", lambda: sized(file)).close()
+    except urllib.error.HTTPError as error:
+        tell("the hub does not take back what the job made: " + error.read().decode(), REFUSED)
     sys.exit(code if code >= 0 else 128 - code)
 
 

@@ -18,7 +18,7 @@ CARRIED_FOLDER = "/lockgate/job"
 CONTAINER = "job"
 #: What a pod says of a failure before its job, beside its exit code: read from the container's status.
 TERMINATION_LOG = "/dev/termination-log"
-EXIT_NO_RUNTIME = 126
+EXIT_REFUSED = 126
 GRACE_S = 20
 #: A pod may take so much longer than its job's walltime: image, start, files. The wrapper keeps the time.
 BACKSTOP_S = 3600
@@ -253,7 +253,7 @@ def _command(
         words += [CARRIED_FOLDER, venv or "" if options.runtime == "hub" else "", options.image or ""]
     else:
         folder = f"{batch.folder}/{LINKS}" if number is None else batch.jobs[number].folder
-        script = _SHARED_SCRIPT.format(log=TERMINATION_LOG, code=EXIT_NO_RUNTIME)
+        script = _SHARED_SCRIPT.format(log=TERMINATION_LOG, code=EXIT_REFUSED)
         words = ["/bin/sh", "-c", script, "lockgate", folder, f"{batch.folder}/wrapper.sh", python]
     return [literal(word) for word in words]
 

@@ -15,7 +15,7 @@ from lockgate.backends.kubernetes.answers import (
     seconds,
     true_condition,
 )
-from lockgate.backends.kubernetes.manifest import CONTAINER, EXIT_NO_RUNTIME
+from lockgate.backends.kubernetes.manifest import CONTAINER, EXIT_REFUSED
 from lockgate.backends.system import Seen
 from lockgate.project.quantities import counted, size_words
 from lockgate.runs.job import Cause, ExitRecord
@@ -209,7 +209,7 @@ def _cause(
         return "vanished", f"its pod on {node} failed, and nothing tells how {message}".strip()
     if ended.reason in ("StartError", "ContainerCannotRun"):
         return "refused", f"its container cannot be started: {_short(ended.message)}"
-    if ended.exit_code == EXIT_NO_RUNTIME and ended.message:
+    if ended.exit_code == EXIT_REFUSED and ended.message:
         return "refused", _short(ended.message)
     if ended.reason == "ContainerStatusUnknown":
         return "vanished", f"its node {node} was lost, and does not know how it ended"
