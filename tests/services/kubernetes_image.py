@@ -124,7 +124,8 @@ def main() -> None:
     write_image(out / "pause.tar", "localhost/pause:1", pause, {"Entrypoint": ["/pause", "-P"]})
     paths = [*files_of_packages(), *files_of_python(prefix)]
     links = [(name, f"usr/{name}") for name in ("bin", "lib", "lib64", "sbin")]
-    links.append(("usr/local/bin/python3", f"{prefix}/bin/python3"))
+    version = "{}.{}".format(*sys.version_info)
+    links += [(f"usr/local/bin/python{name}", f"{prefix}/bin/python3") for name in ("3", version)]
     content = layer([*paths, *libraries_of(paths)], links)
     environment = ["PATH=/usr/local/bin:/usr/bin:/bin"]
     write_image(

@@ -26,6 +26,8 @@ class Metadata(_Fields, frozen=True):
     annotations: dict[str, str] | None = None
     creation_timestamp: str | None = None
     deletion_timestamp: str | None = None
+    """When the grace period of a deletion is over."""
+    deletion_grace_period_seconds: int | None = None
 
 
 class Condition(_Fields, frozen=True):

@@ -211,9 +211,26 @@ def _cause(
         return "refused", f"its container cannot be started: {_short(ended.message)}"
     if ended.exit_code == EXIT_REFUSED and ended.message:
         return "refused", _short(ended.message)
+    if _was_deleted(pod, ended):
+        return "vanished", deleted_words(pod)
     if ended.reason == "ContainerStatusUnknown":
         return "vanished", f"its node {node} was lost, and does not know how it ended"
     return None, None
+
+
+def deleted_words(pod: Pod) -> str:
+    """Return how a pod that was deleted before its job's end went."""
+    where = f" on {pod.spec.node_name}" if pod.spec.node_name else ""
+    name = pod.metadata.name
+    return f"its pod {name}{where} was deleted before it had ended: by somebody, or with its node"
+
+
+def _was_deleted(pod: Pod, ended: Terminated) -> bool:
+    """Whether a container ended in the grace period of its pod's deletion, and not well."""
+    deadline, finished = seconds(pod.metadata.deletion_timestamp), seconds(ended.finished_at)
+    if deadline is None or finished is None or ended.exit_code == 0:
+        return False
+    return finished >= deadline - (pod.metadata.deletion_grace_period_seconds or 0) - 1
 
 
 def oom_words(limit_bytes: int | None, asked_bytes: int | None) -> str:

@@ -27,7 +27,7 @@ from lockgate.backends.kubernetes.manifest import (
 from lockgate.backends.kubernetes.mirror import Mirror, Wake
 from lockgate.backends.kubernetes.names import NativeId, parse_native_id
 from lockgate.backends.kubernetes.options import Options, read_options
-from lockgate.backends.kubernetes.reasons import job_seen, pod_seen
+from lockgate.backends.kubernetes.reasons import deleted_words, job_seen, pod_seen
 from lockgate.backends.system import Batch, Seen, Submitted
 from lockgate.errors import LockgateError, OutsideError, UserError
 from lockgate.runs.job import ExitRecord, Job
@@ -324,7 +324,7 @@ def _deleted(native: NativeId, pod: Pod | None) -> ExitRecord:
     if disrupted is not None:
         words = f"the cluster ended its pod on {pod.spec.node_name} ({disrupted.reason}): {disrupted.message}"
     else:
-        words = f"its pod {pod.metadata.name} was deleted before it had ended: by somebody, or with its node"
+        words = deleted_words(pod)
     return ExitRecord(cause="vanished", detail=words)
 
 
