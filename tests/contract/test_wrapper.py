@@ -107,6 +107,24 @@ def test_a_job_that_will_not_hear_is_killed(shell: list[str], tmp_path: Path) ->
     assert gone(pid)
 
 
+def test_a_wrapper_that_is_killed_leaves_no_watcher(shell: list[str], tmp_path: Path) -> None:
+    job = lay_out(tmp_path, "exec sleep 3")
+    process = start(shell, job)
+    ends_at = time.monotonic() + 20
+    while not (job / "pid").exists():
+        assert time.monotonic() < ends_at
+    process.kill()
+    process.wait(20)
+
+    def left() -> str:
+        words = ["pgrep", "-f", f"{tmp_path}/wrapper.sh"]
+        return subprocess.run(words, capture_output=True, text=True, check=False).stdout
+
+    while left():
+        assert time.monotonic() < ends_at, left()
+        time.sleep(0.1)
+
+
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     job = lay_out(tmp_path, "true")
     job.rename(tmp_path / "moved")

@@ -30,16 +30,22 @@ LOCKGATE_JOB=$folder/.
 export LOCKGATE_JOB
 watcher=
 
-members() {{
+# What was started here and kept its environment: one process more, however many there are.
+marked() {{
     found=
+    for environ in $(grep -lsF "LOCKGATE_JOB=$LOCKGATE_JOB" /proc/[0-9]*/environ); do
+        environ=${{environ#/proc/}}
+        found="$found ${{environ%/environ}}"
+    done
+}}
+
+# Those too that lost it, and are of the group still.
+members() {{
+    marked
     for stat in /proc/[0-9]*/stat; do
         {{ read -r line <"$stat"; }} 2>/dev/null || continue
         set -- ${{line##*\\) }}
         [ "$3" = $$ ] && found="$found ${{line%% *}}"
-    done
-    for environ in $(grep -lsF "LOCKGATE_JOB=$LOCKGATE_JOB" /proc/[0-9]*/environ); do
-        environ=${{environ#/proc/}}
-        found="$found ${{environ%/environ}}"
     done
 }}
 
@@ -85,13 +91,9 @@ end_gently() {{
 }}
 
 look() {{
-    members
-    used=0 counted=' '
+    marked
+    used=0
     for pid in $found; do
-        case $counted in
-        *" $pid "*) continue ;;
-        esac
-        counted="$counted$pid "
         {{
             while read -r name value _; do
                 if [ "$name" = VmRSS: ]; then
@@ -113,6 +115,8 @@ watch() {{
     end_on_term
     while :; do
         nap "$step"
+        # Killed, the wrapper tells nobody; and a signal to a shell that has just forked may be lost
+        kill -0 $$ 2>/dev/null || exit
         waited=$((waited + step))
         look
         if [ -n "$memory_kib" ] && [ "$used" -gt "$memory_kib" ]; then
@@ -165,7 +169,7 @@ def wrapper_script(
         memory_kib="" if memory_bytes is None else max(1, memory_bytes // 1024),
         grace_s=GRACE_S,
         lazy_s=5,
-        sweep='[ -n "$line" ] && send KILL' if sweeps else "",
+        sweep='marked\n[ -n "$found" ] && kill -s KILL $found 2>/dev/null' if sweeps else "",
         ending=ENDING,
         peak=PEAK,
     )
