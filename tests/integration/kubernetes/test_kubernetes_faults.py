@@ -29,14 +29,18 @@ def cluster() -> Iterator[KubernetesCluster]:
 
 
 class TestFaults(BackendBench):
-    deadline_s = 300.0
+    deadline_s = 180.0
 
     @pytest.fixture(autouse=True)
     def _use(self, cluster: KubernetesCluster, tmp_path: Path) -> Iterator[None]:
         self.cluster = cluster
         with cluster.namespace() as self.namespace:
-            common: dict[str, object] = {"kubeconfig": str(cluster.kubeconfig), "namespace": self.namespace, "image": IMAGE}
-            common["image_pull_policy"] = "Never"
+            common: dict[str, object] = {
+                "kubeconfig": str(cluster.kubeconfig),
+                "namespace": self.namespace,
+                "image": IMAGE,
+                "image_pull_policy": "Never",
+            }
             self.options = common | {"shared": [{"path": str(tmp_path), "host_path": str(tmp_path)}]}
             with socket.socket() as free:
                 free.bind((cluster.hub_address, 0))

@@ -38,7 +38,7 @@ def container(state: Mapping[str, object]) -> list[dict[str, object]]:
 
 
 def seen_of(status: dict[str, object], node: str | None = "node-1") -> Seen:
-    return pod_seen(pod_of(status, node), None, 164_000_000, 100_000_000)
+    return pod_seen(pod_of(status, node), 164_000_000, 100_000_000)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,10 @@ def seen_of(status: dict[str, object], node: str | None = "node-1") -> Seen:
             "{node.kubernetes.io/disk-pressure: }, which it does not tolerate",
         ),
         ("0/1 nodes are available: 1 Too many pods.", "1 with no room for another pod"),
+        (
+            "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity.",
+            "1 with another node_selector or affinity than asked for",
+        ),
         ("0/0 nodes are available: .", "the cluster has none"),
         ('persistentvolumeclaim "hub-files" not found', 'persistentvolumeclaim "hub-files" not found'),
         ("", "waits for the scheduler"),

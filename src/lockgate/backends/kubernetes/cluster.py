@@ -11,7 +11,6 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import msgspec
-import urllib3
 
 from lockgate.backends.kubernetes import answers
 from lockgate.errors import LockgateError, OutsideError, UserError
@@ -26,7 +25,7 @@ _PAGE = 500
 _IMPORTING = threading.Lock()
 _CLIENT_MISSING = OutsideError(
     "the Kubernetes client for Python is not installed beside the hub's Lockgate",
-    "Install it there: pip install kubernetes",
+    "Install it there: pip install 'lockgate[kubernetes]'",
     code="kubernetes-missing",
 )
 
@@ -40,6 +39,7 @@ class Cluster:
 
     def __init__(self, kubeconfig: str | None, context: str | None) -> None:
         self._client, self.default_namespace = _connect(kubeconfig, context)
+        self._http = import_module("urllib3")
         self._version: tuple[int, int] | None = None
 
     def version(self) -> tuple[int, int]:
@@ -87,7 +87,8 @@ class Cluster:
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(WATCH_S),
         }
-        return Watch(self._open("GET", path, query, None, read_s=_SILENT_S, preload=False))
+        answer = self._open("GET", path, query, None, read_s=_SILENT_S, preload=False)
+        return Watch(answer, self._http.exceptions.HTTPError)
 
     def ask(
         self,
@@ -127,11 +128,11 @@ class Cluster:
                 f"{url}?{urlencode(query)}" if query else url,
                 headers=headers,
                 body=None if body is None else json.dumps(body).encode(),
-                timeout=urllib3.Timeout(connect=_CONNECT_S, read=read_s),
+                timeout=self._http.Timeout(connect=_CONNECT_S, read=read_s),
                 retries=False,
                 preload_content=preload,
             )
-        except urllib3.exceptions.HTTPError as error:
+        except self._http.exceptions.HTTPError as error:
             raise unreachable(settings.host, _plain(error)) from None
         if answer.status >= 400:
             raise _failure(answer.status, answer.data, settings.host)
@@ -141,8 +142,9 @@ class Cluster:
 class Watch:
     """The changes of a collection, as they come; `close` from another thread ends it."""
 
-    def __init__(self, answer: Any) -> None:
+    def __init__(self, answer: Any, broken: type[Exception]) -> None:
         self._answer = answer
+        self._broken = broken
 
     def changes(self) -> Iterator[answers.Change]:
         """Raises `OutsideError` with `is_transient` when the connection breaks."""
@@ -153,7 +155,7 @@ class Watch:
                 for line in lines:
                     if line:
                         yield answers.decode(line, answers.Change)
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        except (self._broken, OSError, ValueError) as error:
             raise unreachable("the watch", _plain(error)) from None
 
     def close(self) -> None:

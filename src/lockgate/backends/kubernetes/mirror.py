@@ -13,6 +13,7 @@ import msgspec
 from lockgate.backends.kubernetes import answers, names
 from lockgate.backends.kubernetes.answers import JobItem, Metadata, Pod
 from lockgate.backends.kubernetes.cluster import Cluster, Watch, jobs_path, pods_path
+from lockgate.backends.kubernetes.reasons import was_cut_short
 from lockgate.errors import LockgateError, OutsideError
 
 _AGAIN_S = 0.5
@@ -131,13 +132,14 @@ class Mirror:
 
     def __init__(self, cluster: Cluster, namespace: str, told: Callable[[], None]) -> None:
         self.lost: dict[tuple[str, int | None], Pod] = {}
-        """By Job and index: a pod that was deleted while it ran or waited."""
+        """By Job and index: a pod that was deleted before its own end."""
         self.gone_jobs: set[str] = set()
         self._pods = _Kept(cluster, pods_path(namespace), Pod, told, self._pod_gone)
         self._jobs = _Kept(cluster, jobs_path(namespace), JobItem, told, self._job_gone)
 
     def pods(self) -> dict[tuple[str, int | None], Pod]:
-        """Return the pods by Job and index; of several for one, the one made last."""
+        """Return the pods by Job and index; of several for one, the first: later ones are old clusters'
+        replacements, which find the job started and do nothing."""
         found: dict[tuple[str, int | None], Pod] = {}
         for pod in list(self._pods.items.values()):
             name = answers.job_of(pod)
@@ -145,7 +147,7 @@ class Mirror:
                 continue
             place = (name, answers.index_of(pod))
             other = found.get(place)
-            if other is None or _made_at(other) < _made_at(pod):
+            if other is None or _order(pod) < _order(other):
                 found[place] = pod
         return found
 
@@ -172,16 +174,16 @@ class Mirror:
 
     def _pod_gone(self, pod: Pod) -> None:
         name = answers.job_of(pod)
-        if name is not None and pod.status.phase not in ("Succeeded", "Failed"):
+        if name is not None and was_cut_short(pod):
             self.lost[name, answers.index_of(pod)] = pod
 
     def _job_gone(self, job: JobItem) -> None:
         self.gone_jobs.add(job.metadata.name)
 
 
-def _made_at(pod: Pod) -> tuple[str, int]:
-    version = pod.metadata.resource_version
-    return pod.metadata.creation_timestamp or "", int(version) if version.isdecimal() else 0
+def _order(pod: Pod) -> tuple[str, bool]:
+    """Sort by the second a pod was made in, and within it those that are being deleted first."""
+    return pod.metadata.creation_timestamp or "", pod.metadata.deletion_timestamp is None
 
 
 class Wake:

@@ -28,6 +28,7 @@ _TAINT = re.compile(r"(\d+) node\(s\) had (?:untolerated )?taint (\{[^}]*\})")
 #: constants; checked in 1.20, 1.25 and 1.31), and how Lockgate says it.
 _PLUGIN_WORDS = {
     "node(s) didn't match Pod's node affinity/selector": "another node_selector or affinity than asked for",
+    "node(s) didn't match Pod's node affinity": "another node_selector or affinity than asked for",
     "node(s) didn't match node selector": "another node_selector than asked for",
     "node(s) didn't match pod affinity rules": "no pod beside which it wants to be",
     "node(s) didn't match pod anti-affinity rules": "a pod beside which it must not be",
@@ -64,7 +65,7 @@ _CONTAINER_PROBLEMS = {
 }
 
 
-def pod_seen(pod: Pod, job: JobItem | None, limit_bytes: int | None, asked_bytes: int | None) -> Seen:
+def pod_seen(pod: Pod, limit_bytes: int | None, asked_bytes: int | None) -> Seen:
     """Return what a job's pod says of it.
 
     Parameters
@@ -223,6 +224,14 @@ def deleted_words(pod: Pod) -> str:
     where = f" on {pod.spec.node_name}" if pod.spec.node_name else ""
     name = pod.metadata.name
     return f"its pod {name}{where} was deleted before it had ended: by somebody, or with its node"
+
+
+def was_cut_short(pod: Pod) -> bool:
+    """Return whether a pod that is gone had not come to its own end."""
+    if pod.status.phase not in ("Succeeded", "Failed"):
+        return True
+    ended = _state(pod).terminated
+    return ended is not None and _was_deleted(pod, ended)
 
 
 def _was_deleted(pod: Pod, ended: Terminated) -> bool:

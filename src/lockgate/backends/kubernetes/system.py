@@ -199,24 +199,23 @@ class KubernetesSystem:
         mirror: Mirror,
     ) -> Seen | None:
         item = known.get(native.name)
-        options = read_options(job.job.options)
-        is_carried = isinstance(options, Options) and options.serve is not None
-        if pod is not None:
-            asked = job.job.resources
-            limit = memory_limit(asked, is_carried=is_carried)
-            return pod_seen(pod, item, limit, asked.memory_bytes)
         lost = mirror.lost.get((native.name, native.index))
         is_gone = item is None and (lost is not None or native.name in mirror.gone_jobs)
-        if job.native_id in self._cancelled and (is_gone or item is None or lost is not None):
+        if job.native_id in self._cancelled and pod is None and (item is None or lost is not None):
             return Seen("ended", job.key, exit=ExitRecord(cause="cancelled", detail="cancelled"))
+        if lost is not None and lost.status.phase != "Pending":
+            if item is not None and native.index is None:
+                # An old cluster makes another pod, which must not run beside the job's next attempt.
+                cluster = self._cluster(_options(job.job))
+                cluster.delete(jobs_path(native.namespace, native.name))
+            return Seen("ended", job.key, exit=_deleted(native, lost))
+        if pod is not None:
+            asked = job.job.resources
+            limit = memory_limit(asked, is_carried=_options(job.job).serve is not None)
+            return pod_seen(pod, limit, asked.memory_bytes)
         if item is None:
             return Seen("ended", job.key, exit=_deleted(native, None)) if is_gone else None
-        has_failed = true_condition(item.status.conditions, "Failed") is not None
-        if lost is not None and (has_failed or lost.status.phase != "Pending"):
-            if native.index is None and not has_failed:
-                # An old cluster would make another pod, which must not run beside the job's next attempt.
-                cluster, namespace = self._cluster(_options(job.job)), native.namespace
-                cluster.delete(jobs_path(namespace, native.name))
+        if lost is not None and true_condition(item.status.conditions, "Failed") is not None:
             return Seen("ended", job.key, exit=_deleted(native, lost))
         return job_seen(item, self._problems.get(job.native_id))
 
