@@ -24,6 +24,7 @@ test: setup   ## every test but those of the two targets below
 	$(PYTEST) tests -n $(JOBS)
 
 test-batch: setup ## the tests on real Spark and HTCondor; installs both (Debian, as root)
+	VIRTUAL_ENV="$$PWD/.venv" $(BIN)/uv pip install --quiet --require-hashes -r requirements/batch.txt
 	$(PYTEST) tests -m batch
 
 test-kubernetes: setup ## the tests on a real Kubernetes node; builds one from Debian's sources (as root)

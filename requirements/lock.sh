@@ -12,11 +12,12 @@ compile() {
     UV_CUSTOM_COMPILE_COMMAND="make lock" "$uv" pip compile --quiet --universal --python-version 3.11 \
         --generate-hashes --no-emit-index-url --no-emit-find-links --output-file "requirements/$name.txt" "$@"
 }
-compile dev pyproject.toml requirements/dev.in --extra demo "$@"
+compile dev pyproject.toml requirements/dev.in --extra demo --extra dask --extra kubernetes "$@"
+compile batch requirements/batch.in --constraints requirements/dev.txt "$@"
 compile build requirements/build.in --constraints requirements/dev.txt "$@"
 compile bootstrap requirements/bootstrap.in --constraints requirements/dev.txt "$@"
 
-if grep -nE '://|find-links|index-url' requirements/dev.txt requirements/build.txt requirements/bootstrap.txt; then
+if grep -nE '://|find-links|index-url' requirements/*.txt; then
     echo "lock: the lines above name a registry; a lock must not" >&2
     exit 1
 fi

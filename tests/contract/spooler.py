@@ -33,6 +33,8 @@ class Spooler:
         """The next submission is accepted, and its answer lost."""
         self.strange: set[str] = set()
         """Native ids of which it says a word that nobody knows."""
+        self.ghosts: set[str] = set()
+        """Native ids of jobs that it takes for running, whatever became of them."""
         self.calls: list[str] = []
         self._next = 1
         self._lock = threading.Lock()
@@ -147,7 +149,7 @@ class SpoolerSystem:
             if entry.is_removed:
                 return Seen("ended", entry.key, exit=ExitRecord(cause="cancelled", detail="removed"))
             return Seen("pending", entry.key, "waits for others")
-        if entry.code is None:
+        if entry.code is None or native_id in self.spooler.ghosts:
             return Seen("running", entry.key)
         if entry.is_removed:
             return Seen("ended", entry.key, exit=ExitRecord(cause="cancelled", detail="removed by somebody"))

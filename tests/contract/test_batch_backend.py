@@ -152,6 +152,21 @@ class TestBatchBackend(BackendContract):
         assert {each.folder for each in news} == {jobs[1].folder, jobs[2].folder}
         assert [ends(news)[job.folder].code for job in jobs[1:3]] == [1, 2]
 
+    def test_a_job_that_its_system_takes_for_running_after_its_end(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("lockgate.backends.batch._OWN_LOOK_S", 0.5)
+        job = self.job(tmp_path / "job", f"echo begun; sleep {self.brief_s}; exit 3")
+        backend, news = self.opened(), News()
+        backend.submit([job])
+        self.until_said(backend, job, "begun", news)
+        entry = self.spooler.entries["1"]
+        assert entry.process is not None
+        entry.process.wait()
+        self.spooler.ghosts.add("1")
+        record = self.until_ended(backend, news=news)[job.folder]
+        assert (record.code, record.cause) == (3, None)
+
     def test_removed_by_somebody_else(self, tmp_path: Path) -> None:
         job = self.job(tmp_path / "job", f"echo begun; {LONG}")
         backend, news = self.opened(), News()

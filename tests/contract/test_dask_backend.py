@@ -17,6 +17,8 @@ from lockgate.project.pipeline import Resources
 from lockgate.testing.backends import BackendContract
 from lockgate.testing.bench import LONG, News, ends
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:

@@ -21,6 +21,8 @@ from lockgate.project.described import mistake, parse_description
 from lockgate.project.pipeline import Resources
 from lockgate.testing.backends import BackendContract
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
 SERVICES = Path(__file__).parents[1] / "services"
 
 SPOOLER = r'''

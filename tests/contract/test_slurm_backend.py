@@ -15,6 +15,8 @@ from lockgate.backends.registry import load_backend
 from lockgate.project.pipeline import Resources
 from lockgate.testing.backends import BackendContract
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
 
 class SlurmContract(BackendContract):
     """What is alike whether there is accounting or not."""

@@ -17,8 +17,21 @@ import tarfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-PACKAGES = ("base-files", "base-passwd", "coreutils", "dash", "findutils", "grep", "gzip", "libc-bin", "sed")
-PACKAGES += ("tar", "util-linux", "tzdata", "ca-certificates")
+PACKAGES = [
+    "base-files",
+    "base-passwd",
+    "ca-certificates",
+    "coreutils",
+    "dash",
+    "findutils",
+    "grep",
+    "gzip",
+    "libc-bin",
+    "sed",
+    "tar",
+    "tzdata",
+    "util-linux",
+]
 LIBRARIES = ("libstdc++.so.6", "libgcc_s.so.1")
 FOLDERS = ("/tmp", "/var/tmp", "/proc", "/sys", "/dev", "/run")
 SKIPPED = ("/usr/share/doc", "/usr/share/man", "/usr/share/info", "/usr/share/locale", "/usr/share/lintian")

@@ -27,6 +27,8 @@ _LOOK_AT_MOST_S = 30.0
 #: So long a system may take until it knows of a job it has accepted, or until a record that a job wrote on
 #: its node is seen here.
 _LAG_S = 10.0
+#: A record that was there at two looks into a job's folder, so far apart, is the job's end.
+_OWN_LOOK_S = 15.0
 _AGAIN_S = 1.0
 _AGAIN_AT_MOST_S = 30.0
 #: Jobs that wait this long are worth a dear question, and the same again as often.
@@ -46,6 +48,9 @@ class _Watched:
         self.cancel_is_due = False
         self.since = time.monotonic()
         """When the system, or this process, first knew it in this state."""
+        self.own_look_at = self.since + _OWN_LOOK_S
+        """When its folder is looked at for a record that its system does not know of."""
+        self.has_own_record = False
         self.lacks_since: float | None = None
         """Since when something is missing that may only be late: the job at its system, or its record."""
         self.ended_as: ExitRecord | None = None
@@ -335,9 +340,24 @@ class BatchBackend:
                 self._miss(each)
             elif seen.state == "ended":
                 self._end(each, seen.exit or ExitRecord())
-            else:
+            elif not self._has_outlived(each):
                 each.lacks_since = None
                 self._move(each, seen)
+
+    def _has_outlived(self, each: _Watched) -> bool:
+        """Finish a job whose own record has long been there though its system still has it, as one that came
+        back from a crash may. That is looked at once a while: looks must stay cheap."""
+        now = time.monotonic()
+        if now < each.own_look_at:
+            return False
+        each.own_look_at = now + _OWN_LOOK_S
+        if read_traces(each.submitted.job.folder).own is None:
+            return False
+        if not each.has_own_record:
+            each.has_own_record = True
+            return False
+        self._finish(each, ExitRecord())
+        return True
 
     def _move(self, each: _Watched, seen: Seen) -> None:
         if seen.state == "unknown":

@@ -208,7 +208,7 @@ class BackendContract(AttachmentTests, CrowdTests):
             assert during.folder not in ends(news)
         records = self.until_ended(backend, 2, news)
         assert records[before.folder].code == 7
-        assert records[during.folder].is_success
+        assert records[during.folder].is_success, records[during.folder]
         assert self.log(during) == "ran\n"
 
     def _why(self, backend: object, job: Job) -> str:

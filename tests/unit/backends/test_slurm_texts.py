@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ FULL = {
 }
 
 
-def options(table: dict[str, object]) -> Options:
+def options(table: Mapping[str, object]) -> Options:
     read = read_options(table)
     assert isinstance(read, Options), read
     return read

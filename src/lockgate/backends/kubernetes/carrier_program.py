@@ -179,6 +179,7 @@ def sized(file: IO[bytes]) -> tuple[IO[bytes], int]:
 
 
 def main() -> None:
+    """Fetch the bundle, run the job, send its results back; what goes wrong is printed for the pod's log."""
     url, member, folder, venv, image = sys.argv[1:6]
     hub = Hub(url, member or os.environ["JOB_COMPLETION_INDEX"])
     top = os.path.dirname(folder)
