@@ -31,6 +31,7 @@ from lockgate.backends.kubernetes.reasons import deleted_words, job_seen, pod_se
 from lockgate.backends.system import Batch, Seen, Submitted
 from lockgate.errors import LockgateError, OutsideError, UserError
 from lockgate.runs.job import ExitRecord, Job
+from lockgate.runs.jobscript import ALREADY_STARTED
 
 _LIMIT = 500
 _POSTS_AT_ONCE = 8
@@ -212,7 +213,11 @@ class KubernetesSystem:
         if pod is not None:
             asked = job.job.resources
             limit = memory_limit(asked, is_carried=_options(job.job).serve is not None)
-            return pod_seen(pod, limit, asked.memory_bytes)
+            seen = pod_seen(pod, limit, asked.memory_bytes)
+            if lost is not None and seen.exit is not None and seen.exit.code == ALREADY_STARTED:
+                # The pod before it had begun, though the kubelet had not said so yet.
+                return Seen("ended", job.key, exit=_deleted(native, lost))
+            return seen
         if item is None:
             return Seen("ended", job.key, exit=_deleted(native, None)) if is_gone else None
         if lost is not None and true_condition(item.status.conditions, "Failed") is not None:
