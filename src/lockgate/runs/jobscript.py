@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import posixpath
 from collections.abc import Mapping
+from pathlib import PurePath
 
 #: Exit code of a `job.sh` that found the job already started: EX_TEMPFAIL of sysexits.h.
 ALREADY_STARTED = 75
@@ -102,8 +102,8 @@ def base_environment(
     stage: str,
     cpus: int,
     source_date_epoch: int,
-    runtime_bin: str | os.PathLike[str] | None = None,
-    cache: str | os.PathLike[str] | None = None,
+    runtime_bin: str | PurePath | None = None,
+    cache: str | PurePath | None = None,
     path: str = SYSTEM_PATH,
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Return the environment every job gets, and the part of it that lies in the job's folder: what varies
@@ -137,11 +137,11 @@ def base_environment(
     }
     from_folder = {"HOME": "tmp", "TMPDIR": "tmp"}
     if runtime_bin is not None:
-        bin_path = os.fspath(runtime_bin)
+        bin_path = str(runtime_bin)
         environment["PATH"] = f"{bin_path}:{path}"
         environment["VIRTUAL_ENV"] = posixpath.dirname(bin_path)
     if cache is not None:
-        environment["MPLCONFIGDIR"] = f"{os.fspath(cache)}/matplotlib"
+        environment["MPLCONFIGDIR"] = f"{str(cache)}/matplotlib"
     else:
         from_folder["MPLCONFIGDIR"] = "tmp/.config/matplotlib"
     environment.update(dict.fromkeys(_THREADS, str(max(1, cpus))))
