@@ -5,6 +5,7 @@ BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 QUICK := tests/unit tests/contract tests/architecture tests/docs
 JOBS ?= 2
+BATCH_TESTS ?= tests
 
 .PHONY: help setup demo test test-batch test-kubernetes check test-unit bench docs golden format lock clean
 .DEFAULT_GOAL := help
@@ -25,7 +26,7 @@ test: setup   ## every test but those of the two targets below
 
 test-batch: setup ## the tests on real Spark and HTCondor; installs both (Debian, as root)
 	VIRTUAL_ENV="$$PWD/.venv" $(BIN)/uv pip install --quiet --require-hashes -r requirements/batch.txt
-	$(PYTEST) tests -m batch
+	$(PYTEST) $(BATCH_TESTS) -m batch -n $(JOBS) --dist loadscope
 
 test-kubernetes: setup ## the tests on a real Kubernetes node; builds one from Debian's sources (as root)
 	$(PYTEST) tests -m kubernetes

@@ -150,7 +150,7 @@ class TestSlurm(DescribedContract):
 
     @contextlib.contextmanager
     def _controller_down(self) -> Iterator[None]:
-        subprocess.run([SERVICES / "slurm.sh", "kill-controller", self.folder], check=True, timeout=30)
+        subprocess.run([SERVICES / "slurm.sh", "stop-controller", self.folder], check=True, timeout=30)
         try:
             yield
         finally:

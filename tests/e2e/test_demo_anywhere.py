@@ -14,10 +14,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import dask_service
+import htcondor_pool
 import pytest
 import slurm_service
 import spark_cluster
 from e2e_place import until
+from kubernetes_cluster import IMAGE, cluster_for_tests
 
 ROOT = Path(__file__).resolve().parents[2]
 FLIGHTS = 30_000
@@ -93,6 +95,8 @@ class Demo:
 
 
 def _toml(value: object) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(each) for each in value) + "]"
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{json.dumps(key)} = {_toml(each)}" for key, each in value.items()) + " }"
     return json.dumps(value)
@@ -118,13 +122,15 @@ def test_slurm(demo: Demo, slurm: slurm_service.Slurm) -> None:
 
 def test_slurm_by_its_commands_alone(demo: Demo, slurm: slurm_service.Slurm) -> None:
     table = {
-        "submit": "sbatch --parsable --export=NIL -J {name} -c {cpus} -o /dev/null {script}",
+        "submit": "sbatch --parsable --export=NIL -J {name} -c {cpus} -o /dev/null {with_memory} {script}",
+        "with_memory": "--mem={memory_mib}",
         "submitted": r"^(?P<id>\d+)",
         "status": "squeue -a -h -r -t all -o '%i|%T|%j'",
         "line": r"^(?P<id>[\d_]+)\|(?P<state>\w+)\|(?P<name>.*)$",
         "pending": ["PENDING", "CONFIGURING"],
         "running": ["RUNNING", "COMPLETING"],
-        "ended": ["COMPLETED", "FAILED", "CANCELLED"],
+        "ended": ["COMPLETED", "FAILED"],
+        "causes": {"CANCELLED": "cancelled", "OUT_OF_MEMORY": "memory"},
         "cancel": "scancel {ids}",
     }
     assert demo.run_on("ours", table, {"SLURM_CONF": str(slurm.conf)}) == demo.reference
@@ -140,3 +146,30 @@ def test_spark(demo: Demo, tmp_path: Path) -> None:
     with contextlib.ExitStack() as stack:
         cluster = stack.enter_context(spark_cluster.running(tmp_path / "spark"))
         assert demo.run_on("spark", cluster.options(), {}) == demo.reference
+
+
+@pytest.mark.kubernetes
+@pytest.mark.timeout(1200)
+def test_kubernetes(demo: Demo) -> None:
+    with cluster_for_tests() as cluster, cluster.namespace() as namespace:
+        table = {
+            "image": IMAGE,
+            "image_pull_policy": "Never",
+            "kubeconfig": str(cluster.kubeconfig),
+            "namespace": namespace,
+            "shared": [{"path": str(demo.hub), "host_path": str(demo.hub)}],
+        }
+        assert demo.run_on("kubernetes", table, {}) == demo.reference
+
+
+@pytest.mark.batch
+@pytest.mark.timeout(900)
+def test_htcondor() -> None:
+    git_config = Path.home() / ".gitconfig"
+    with contextlib.ExitStack() as stack:
+        # Its jobs are an ordinary user's, on another Debian that shares /tmp with this host
+        stack.enter_context(htcondor_pool.pool_for_tests())
+        folder = stack.enter_context(htcondor_pool.job_folder())
+        stack.enter_context(htcondor_pool.lockgate_of_user(folder, git_config))
+        demo = Demo(folder)
+        assert demo.run_on("htcondor", {}, {}) == demo.reference

@@ -4,6 +4,7 @@
 #   slurm.sh start DIR [--accounting] [--min-job-age SECONDS] [--cpus N] [--memory MIB]
 #   slurm.sh stop DIR                  ends what start started, jobs too
 #   slurm.sh restart DIR               the controller alone: after `kill-controller`, or to read slurm.conf anew
+#   slurm.sh stop-controller DIR       as for maintenance
 #   slurm.sh kill-controller DIR       as a crash would
 #   slurm.sh missing [--accounting]    prints the programs that are not installed; fails when there are any
 #
@@ -245,7 +246,7 @@ if [ "$verb" = missing ]; then
     missing "$@"
     exit
 fi
-[ -n "$D" ] || fail "usage: $0 start|stop|restart|kill-controller DIR"
+[ -n "$D" ] || fail "usage: $0 start|stop|restart|stop-controller|kill-controller DIR"
 mkdir -p "$D"
 D=$(cd "$D" && pwd -P)
 export SLURM_CONF=$D/slurm.conf
@@ -253,6 +254,7 @@ shift 2
 case $verb in
 start) start "$@" ;;
 stop) stop ;;
+stop-controller) finish "$D/slurmctld.pid" TERM ;;
 kill-controller) finish "$D/slurmctld.pid" KILL ;;
 restart)
     finish "$D/slurmctld.pid" TERM

@@ -47,7 +47,8 @@ class Slurm:
 
     @contextlib.contextmanager
     def outage(self) -> Iterator[None]:
-        self.kill_controller()
+        """The controller is away and comes back with all it knew."""
+        _script("stop-controller", str(self.folder))
         try:
             yield
         finally:

@@ -26,6 +26,7 @@ from lockgate.hub.rows import Request, RunRow
 from lockgate.runs.runid import new_run_id
 
 if TYPE_CHECKING:
+    from lockgate.hub.preparation import Prepared
     from lockgate.runs.forecast import RunForecast
 
 _SLOWEST_PUSH_S = 600.0
@@ -85,7 +86,7 @@ def judge_push(hub: Hub, project: str, updates: list[Update], options: Options) 
             if error.code == "no-manifest" and update.ref.startswith("refs/heads/"):
                 continue
             raise
-        _check_backends({prepared.backend_of(stage.name) for stage in prepared.plan.stages})
+        _check_backends(prepared)
         is_ready = runtimes.ready(prepared.runtime.digest) is not None
         foreseen = forecast(index, prepared, is_ready)
         if options.is_dry_run:
@@ -215,14 +216,17 @@ def _member(repository: Path, commit: str) -> str:
     return email if code == 0 and email else pwd.getpwuid(os.getuid()).pw_name
 
 
-def _check_backends(names: set[str]) -> None:
-    """Refuse a backend nobody provides; the built-in one needs no looking up."""
+def _check_backends(prepared: Prepared) -> None:
+    """Refuse a backend nobody provides; the built-in one and those described need no looking up."""
+    names = {prepared.backend_of(stage.name) for stage in prepared.plan.stages}
     unusual = sorted(names - {"local"})
     if unusual:
         from lockgate.backends.registry import load_backend  # noqa: PLC0415  (entry points: 10 ms)
+        from lockgate.project.described import is_described  # noqa: PLC0415
 
         for name in unusual:
-            load_backend(name)
+            if not is_described(prepared.batch.options.get(name, {})):
+                load_backend(name)
 
 
 def _adopt_first_branch(repository: Path, updates: list[Update]) -> None:

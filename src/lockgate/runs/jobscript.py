@@ -141,7 +141,7 @@ def base_environment(
         environment["PATH"] = f"{bin_path}:{path}"
         environment["VIRTUAL_ENV"] = posixpath.dirname(bin_path)
     if cache is not None:
-        environment["MPLCONFIGDIR"] = f"{str(cache)}/matplotlib"
+        environment["MPLCONFIGDIR"] = f"{cache!s}/matplotlib"
     else:
         from_folder["MPLCONFIGDIR"] = "tmp/.config/matplotlib"
     environment.update(dict.fromkeys(_THREADS, str(max(1, cpus))))
