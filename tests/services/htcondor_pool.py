@@ -8,6 +8,8 @@ import pwd
 import shutil
 import struct
 import subprocess
+import sys
+import sysconfig
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -15,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import uv
 
 SCRIPT = Path(__file__).with_name("htcondor.sh")
 USER = "lockgate-test"
@@ -169,3 +172,57 @@ def job_folder() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+#: What no job of the tests needs, and packages: those of a copy are Lockgate's own.
+_NOT_COPIED = ("site-packages", "test", "tests", "__pycache__", "idlelib", "tkinter", "share", "include")
+_LOCKGATE = """\
+#!{python}
+import sys
+from lockgate.cli.main import main
+sys.exit(main())
+"""
+
+
+@contextmanager
+def lockgate_of_user(folder: Path, git_config: Path) -> Iterator[None]:
+    """Have a home and a `lockgate` of the ordinary user's own in the environment.
+
+    Its Python is a copy of this one below `folder`: jobs see nothing of this host but what lies below /tmp,
+    and the interpreters that developers build lie in homes that others may not look into.
+    """
+    if sys.base_prefix == "/usr":
+        pytest.skip(
+            "NOT TESTED: the demo on HTCondor: the tests' Python has no folder of its own to be copied"
+        )
+    home, python = folder / "home", folder / "python"
+    home.mkdir()
+    shutil.copy(git_config, home / ".gitconfig")
+    _copy_python(Path(sys.base_prefix), python)
+    with as_root():
+        cache = CACHE / "uv-of-user"
+        cache.mkdir(parents=True, exist_ok=True)
+        shutil.chown(cache, USER, USER)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", os.fspath(home))
+        for name in ("CONFIG", "DATA", "STATE", "CACHE"):
+            patch.setenv(f"XDG_{name}_HOME", os.fspath(home / name.lower()))
+        patch.setenv("UV_CACHE_DIR", os.fspath(cache))
+        patch.setenv("PATH", f"{python / 'bin'}{os.pathsep}{os.environ['PATH']}")
+        yield
+
+
+def _copy_python(prefix: Path, target: Path) -> None:
+    shutil.copytree(prefix, target, symlinks=True, ignore=shutil.ignore_patterns(*_NOT_COPIED, "*.a"))
+    version = "python{}.{}".format(*sys.version_info)
+    # A Python with a shared library finds it by an absolute path: one beside the program takes its place.
+    program = target / "bin" / version
+    old, new = os.fsencode(prefix / "lib") + b"\0", b"$ORIGIN/../lib\0"
+    program.write_bytes(program.read_bytes().replace(old, new.ljust(len(old), b"\0")))
+    packages = target / "lib" / version / "site-packages"
+    packages.mkdir()
+    (packages / "ours.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
+    (target / "bin/uv").unlink(missing_ok=True)
+    (target / "bin/uv").symlink_to(uv.find_uv_bin())
+    (target / "bin/lockgate").write_text(_LOCKGATE.format(python=program))
+    (target / "bin/lockgate").chmod(0o755)

@@ -27,6 +27,7 @@ PACKAGES = [
     "grep",
     "gzip",
     "libc-bin",
+    "libc6",
     "sed",
     "tar",
     "tzdata",
