@@ -24,6 +24,9 @@ from lockgate.runs.job import ExitRecord, Job
 #: this part of its length at most, and watching long jobs costs nothing.
 _AGE_SHARE = 20
 _LOOK_AT_MOST_S = 30.0
+#: When nothing has changed for so long, looking takes one part in so many of the time.
+_QUIET_S = 5.0
+_COST_SHARE = 100
 #: So long a system may take until it knows of a job it has accepted, or until a record that a job wrote on
 #: its node is seen here.
 _LAG_S = 10.0
@@ -90,6 +93,7 @@ class BatchBackend:
         self._again_s = _AGAIN_S
         self._over: set[str] = set()
         """The folders of jobs that were reported as ended."""
+        self._look_took_s = 0.0
         self._looked_at = 0.0
         self._changed_at = time.monotonic()
         self._is_asked_why = False
@@ -265,7 +269,9 @@ class BatchBackend:
 
     def _look_due_at(self) -> float:
         age = self._looked_at - self._changed_at
-        interval_s = max(self._system.look_interval_s(), min(_LOOK_AT_MOST_S, age / _AGE_SHARE))
+        cost_s = _COST_SHARE * self._look_took_s if age > _QUIET_S else 0.0
+        growing_s = min(_LOOK_AT_MOST_S, max(age / _AGE_SHARE, cost_s))
+        interval_s = max(self._system.look_interval_s(), growing_s)
         return self._looked_at + interval_s
 
     def _is_woken(self) -> bool:
@@ -325,11 +331,13 @@ class BatchBackend:
         return hear
 
     def _ask_look(self, watched: Sequence[_Watched]) -> Answer:
+        began = time.monotonic()
         said = self._system.look([each.submitted for each in watched])
         for each in watched:
             seen = said.get(each.submitted.native_id)
             if seen is not None and seen.state == "ended" and _is_ours(each, seen):
                 self._system.bring(each.submitted)
+        self._look_took_s = time.monotonic() - began
         return lambda: self._hear_look(watched, said)
 
     def _hear_look(self, watched: Sequence[_Watched], said: Mapping[str, Seen]) -> None:

@@ -39,11 +39,8 @@ _SHARED = """\
 PATH=${{PATH:-/usr/local/bin:/usr/bin:/bin}}
 export PATH
 batch={folder}
-number=$(($1 + 1))
-while [ "$number" -gt 0 ] && IFS= read -r member; do
-    number=$((number - 1))
-done <"$batch"/members || exit 1
-[ "$number" -eq 0 ] || exit 1
+member=$(sed -n "$(($1 + 1)){{p;q;}}" "$batch"/members) || exit 1
+[ -n "$member" ] || exit 1
 exec /bin/sh "$batch"/wrapper.sh "$member"
 """
 
