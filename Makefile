@@ -6,6 +6,7 @@ PYTEST := $(BIN)/python -m pytest
 QUICK := tests/unit tests/contract tests/architecture tests/docs
 JOBS ?= 2
 BATCH_TESTS ?= tests
+ARGS ?=
 
 .PHONY: help setup demo test test-batch test-kubernetes check test-unit bench docs golden format lock clean
 .DEFAULT_GOAL := help
@@ -22,11 +23,11 @@ demo: setup   ## the flights project on real data, in ./demo: push, pull, change
 	@sh examples/demo.sh
 
 test: setup   ## every test but those of the two targets below
-	$(PYTEST) tests -n $(JOBS)
+	$(PYTEST) tests -n $(JOBS) $(ARGS)
 
 test-batch: setup ## the tests on real Spark and HTCondor; installs both (Debian, as root)
 	VIRTUAL_ENV="$$PWD/.venv" $(BIN)/uv pip install --quiet --require-hashes -r requirements/batch.txt
-	$(PYTEST) $(BATCH_TESTS) -m batch -n $(JOBS) --dist loadscope
+	$(PYTEST) $(BATCH_TESTS) -m batch -n $(JOBS) --dist loadscope $(ARGS)
 
 test-kubernetes: setup ## the tests on a real Kubernetes node; builds one from Debian's sources (as root)
 	$(PYTEST) tests -m kubernetes

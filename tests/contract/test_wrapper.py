@@ -15,6 +15,7 @@ from lockgate.backends.wrapper import ENDING, PEAK, wrapper_script
 from lockgate.runs.jobscript import job_script
 from lockgate.testing.bench import LONG, is_running
 
+pytestmark = pytest.mark.slow
 SHELLS = [shell for shell in ("dash", "bash", "busybox", "ksh", "zsh") if shutil.which(shell)]
 
 
