@@ -10,13 +10,12 @@ from msgspec.structs import replace
 from lockgate.errors import LockgateError, OutsideError
 from lockgate.git.defaultbranch import default_branch
 from lockgate.git.listing import Listing
-from lockgate.git.program import attempt
+from lockgate.hub.batch_settings import default_manifest
 from lockgate.hub.directory import Hub
 from lockgate.hub.index import Index
 from lockgate.hub.rows import Request
 from lockgate.hub.runtimes import Locked, Runtimes
-from lockgate.project.manifest import parse_manifest
-from lockgate.project.pipeline import MANIFEST_FILE, Batch, Pipeline
+from lockgate.project.pipeline import Batch, Pipeline
 from lockgate.project.runtime import package_changes
 from lockgate.project.snapshot import CommitSource
 from lockgate.runs.load import Loaded, load
@@ -119,13 +118,10 @@ def _known(
 
 def _batch(repository: Path, request: Request, pipeline: Pipeline) -> Batch:
     """A lead's change of the batch settings reaches every member at once: the default branch decides."""
-    branch = default_branch(repository)
-    if request.ref == branch:
-        return pipeline.batch
-    code, content, _ = attempt(repository, "cat-file", "blob", f"{branch}:{MANIFEST_FILE}")
-    if code != 0:
+    if request.ref == default_branch(repository):
         return pipeline.batch
     try:
-        return parse_manifest(content.decode("utf-8", "replace")).batch
+        manifest = default_manifest(repository)
     except LockgateError:
         return pipeline.batch
+    return manifest.batch if manifest is not None else pipeline.batch
