@@ -20,7 +20,9 @@ fail() { say "$*"; exit 1; }
 # is_ours PIDFILE: whether the process of that file was started for this folder
 is_ours() {
     local pid
-    pid=$(cat "$1" 2>/dev/null) && [ -n "$pid" ] && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF -- "$D/"
+    pid=$(cat "$1" 2>/dev/null) && [ -n "$pid" ] || return 1
+    # slurmdbd takes no words: it is known by its environment
+    cat "/proc/$pid/cmdline" "/proc/$pid/environ" 2>/dev/null | tr '\0' ' ' | grep -qF -- "$D/"
 }
 
 # finish PIDFILE SIGNAL: end it, by force after five seconds
@@ -167,7 +169,7 @@ start_database() {
     wait_for 60 MariaDB $mysql -e 'select 1'
     $mysql -e "create database slurm_acct_db; create user slurm@127.0.0.1 identified by 'slurm';
                grant all on slurm_acct_db.* to slurm@127.0.0.1"
-    owned_by "$slurm_user" env SLURM_CONF="$D/slurm.conf" sh -c 'exec slurmdbd "$@"' "$D/" 2>>"$D/log/start.log"
+    owned_by "$slurm_user" env SLURM_CONF="$D/slurm.conf" slurmdbd 2>>"$D/log/start.log"
     wait_for 60 slurmdbd sacctmgr -n show cluster
     sacctmgr -i add cluster "$cluster" >/dev/null
     sacctmgr -i add account default Description=d Organization=o >/dev/null

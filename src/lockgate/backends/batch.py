@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 
 from lockgate.backends import ledger
@@ -20,10 +21,15 @@ from lockgate.project.pipeline import Resources
 from lockgate.runs import exitrecord
 from lockgate.runs.job import ExitRecord, Job
 
-#: A look is due when this part of the time since the last change has gone by: a job's end is known late by
-#: this part of its length at most, and watching long jobs costs nothing.
+#: A look is due when this part of the time since the last change has gone by, so that watching long jobs
+#: costs nothing; and looking may take one part in so many of the time.
 _AGE_SHARE = 20
+_BUSY_SHARE = 20
 _LOOK_AT_MOST_S = 30.0
+#: So often the folder of one job is asked whether that has ended. When all have, a look is due at once, and
+#: again each time that half the time since has gone by.
+_RECORD_LOOK_S = 0.5
+_RECORDED_SHARE = 2
 #: When nothing has changed for so long, looking takes one part in so many of the time.
 _QUIET_S = 5.0
 _COST_SHARE = 100
@@ -95,6 +101,11 @@ class BatchBackend:
         """The folders of jobs that were reported as ended."""
         self._look_took_s = 0.0
         self._looked_at = 0.0
+        self._unrecorded: deque[str] = deque()
+        """The folders of watched jobs, but for the first ones that have left their own record."""
+        self._records_looked_at = 0.0
+        self._recorded_at: float | None = None
+        """Since when every watched job has left its record."""
         self._changed_at = time.monotonic()
         self._is_asked_why = False
         self._is_closed = False
@@ -182,7 +193,8 @@ class BatchBackend:
             else:
                 find_due_s = self._handover.find_due_s
                 due += [] if find_due_s is None else [find_due_s]
-                due += [self._look_due_at() - now] if self._watched else []
+                if self._watched:
+                    due += [self._look_due_at() - now, self._records_looked_at + _RECORD_LOOK_S - now]
         return max(0.0, min(due)) if due else None
 
     def close(self) -> None:
@@ -240,6 +252,8 @@ class BatchBackend:
                 if self._handover.take_cancelled(job.folder):
                     watched.is_cancelled = watched.cancel_is_due = True
                 self._watched[job.folder] = watched
+                self._unrecorded.append(job.folder)
+                self._recorded_at = None
         self._changed_at = time.monotonic()
 
     # Calls: begun by the owner of the state, answered with what it is to do.
@@ -260,6 +274,7 @@ class BatchBackend:
         if doomed:
             yield lambda: self._ask_cancel(doomed)
         yield from self._handover.due()
+        self._look_at_records(now)
         if self._watched and (now >= self._look_due_at() or self._is_woken()):
             watched = list(self._watched.values())
             yield lambda: self._ask_look(watched)
@@ -271,8 +286,27 @@ class BatchBackend:
         age = self._looked_at - self._changed_at
         cost_s = _COST_SHARE * self._look_took_s if age > _QUIET_S else 0.0
         growing_s = min(_LOOK_AT_MOST_S, max(age / _AGE_SHARE, cost_s))
-        interval_s = max(self._system.look_interval_s(), growing_s)
-        return self._looked_at + interval_s
+        interval_s = max(growing_s, _BUSY_SHARE * self._look_took_s)
+        if self._recorded_at is not None:
+            since_s = (self._looked_at - self._recorded_at) / _RECORDED_SHARE
+            interval_s = min(interval_s, max(self._look_took_s, since_s))
+        return self._looked_at + max(self._system.look_interval_s(), interval_s)
+
+    def _look_at_records(self, now: float) -> None:
+        """Notice when every watched job has left its own record: what the system says is worth a look then.
+
+        One folder is asked, that of the first job that had none the last time, however many there are.
+        """
+        if now - self._records_looked_at < _RECORD_LOOK_S or not self._watched:
+            return
+        self._records_looked_at = now
+        while self._unrecorded:
+            folder = self._unrecorded[0]
+            if folder in self._watched and not exitrecord.has_raw(folder):
+                return
+            self._unrecorded.popleft()
+        if self._recorded_at is None:
+            self._recorded_at = now
 
     def _is_woken(self) -> bool:
         wake = self._system.wake_fd()

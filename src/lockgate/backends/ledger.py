@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from lockgate.backends.system import MEMBERS
 from lockgate.errors import OutsideError
 from lockgate.runs.job import Job
 
@@ -18,7 +19,7 @@ from lockgate.runs.job import Job
 POINTER = "batch"
 #: Beside the jobs' folders: the folders of the batches.
 BATCHES = ".batches"
-NOTE, MEMBERS, WRAPPER = "batch.json", "members", "wrapper.sh"
+NOTE, WRAPPER = "batch.json", "wrapper.sh"
 
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9]+")
 
@@ -56,8 +57,7 @@ def open_note(jobs: Sequence[Job], now: float, script: str) -> Note:
     try:
         folder.mkdir(parents=True)
         (folder / WRAPPER).write_text(script, encoding="utf-8")
-        members = "".join(f"{job.folder}\n" for job in jobs)
-        (folder / MEMBERS).write_text(members, encoding="utf-8", errors="surrogateescape")
+        link_members(folder, jobs)
         write_note(note)
         for job in jobs:
             pointer = f"{job.folder}/{POINTER}"
@@ -72,6 +72,23 @@ def open_note(jobs: Sequence[Job], now: float, script: str) -> Note:
             is_transient=True,
         ) from None
     return note
+
+
+def link_members(folder: Path, jobs: Sequence[Job]) -> None:
+    """Make `members`: a link to each job's folder, by its number from 0 on. Raises `OSError`."""
+    members = os.fspath(folder / MEMBERS)
+    os.mkdir(members)  # noqa: PTH102
+    for number, job in enumerate(jobs):
+        os.symlink(job.folder, f"{members}/{number}")  # noqa: PTH211
+
+
+def read_members(folder: str) -> list[str]:
+    """Return the folders of a batch's jobs, in order; none where the batch's folder is gone."""
+    members = f"{folder}/{MEMBERS}"
+    try:
+        return [os.readlink(f"{members}/{number}") for number in range(len(os.listdir(members)))]  # noqa: PTH115, PTH208
+    except OSError:
+        return []
 
 
 def write_note(note: Note) -> None:

@@ -9,6 +9,9 @@ import msgspec
 
 from lockgate.runs.job import ExitRecord, Job
 
+#: In a batch's folder: a link to the folder of each job, by its number from 0 on.
+MEMBERS = "members"
+
 
 class Batch(msgspec.Struct, frozen=True):
     """Jobs with equal resources and options, handed over in one call: an array where the system has them."""
@@ -16,7 +19,7 @@ class Batch(msgspec.Struct, frozen=True):
     key: str
     """What the jobs are called at the system; unique, `[A-Za-z0-9-]`, at most 40 characters."""
     folder: str
-    """Where the script and other files of the submission are written; there already, empty, shared."""
+    """Where the submission's files are written; there already, with `members`, and shared."""
     jobs: tuple[Job, ...]
 
 

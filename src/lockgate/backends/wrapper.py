@@ -11,18 +11,23 @@ GRACE_S = 5
 # leads no group, so that the batch system goes on to watch the right one.
 _SCRIPT = """\
 #!/bin/sh
-# Runs one job of a batch: sh wrapper.sh FOLDER
+# Runs one job of a batch: sh wrapper.sh FOLDER, or read into a script that has set $1
 walltime_s={walltime_s}
 memory_kib={memory_kib}
 case $0 in
 /*) self=$0 ;;
 *) self=$PWD/$0 ;;
 esac
-CDPATH= cd -- "$1" || exit 1
+if ! CDPATH= cd -P -- "$1"; then
+    ls -ld -- "$1" >&2
+    exit 1
+fi
 folder=$PWD
-{{ read -r line </proc/$$/stat; }} 2>/dev/null || line=
-set -- ${{line##*\\) }}
-if [ -n "$line" ] && [ "$3" != $$ ] && [ -z "$LOCKGATE_WRAPPED" ] && command -v setsid >/dev/null; then
+has_proc=
+[ -r /proc/$$/stat ] && has_proc=yes
+leads_group=$LOCKGATE_WRAPPED
+kill -s 0 -- -$$ 2>/dev/null && leads_group=yes
+if [ -n "$has_proc" ] && [ -z "$leads_group" ] && command -v setsid >/dev/null; then
     LOCKGATE_WRAPPED=1 exec setsid /bin/sh "$self" "$folder"
 fi
 unset LOCKGATE_WRAPPED
@@ -110,8 +115,7 @@ look() {{
 }}
 
 watch() {{
-    read -r line </proc/self/stat
-    watcher=${{line%% *}} peak=0 waited=0 step=1
+    peak=0 waited=0 step=1
     end_on_term
     while :; do
         nap "$step"
@@ -139,7 +143,7 @@ ender=
 trap 'end_gently & ender=$!' TERM
 /bin/sh job.sh &
 job=$!
-if [ -n "$line" ]; then
+if [ -n "$has_proc" ]; then
     watch &
     watcher=$!
 fi

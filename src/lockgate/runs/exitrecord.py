@@ -60,6 +60,11 @@ def read_raw(folder: str) -> ExitRecord | None:
     )
 
 
+def has_raw(folder: str) -> bool:
+    """Return whether the job in this folder has begun to write its own record, at its end."""
+    return os.path.exists(f"{folder}/{RAW}")  # noqa: PTH110
+
+
 def started(folder: str) -> float | None:
     """Return when the job started, in seconds since the epoch; None: it has not."""
     try:

@@ -15,7 +15,7 @@ from lockgate.backends.batch import BatchBackend
 from lockgate.backends.contract import Backend
 from lockgate.backends.htcondor.description import EVENTS
 from lockgate.backends.htcondor.system import HTCondorSystem
-from lockgate.backends.ledger import BATCHES, read_note
+from lockgate.backends.ledger import BATCHES, link_members, read_note
 from lockgate.backends.system import Batch, Submitted
 from lockgate.project.pipeline import Resources
 from lockgate.runs.job import Job
@@ -224,7 +224,7 @@ class TestFinding:
         for n in range(count):
             (tmp_path / str(n)).mkdir()
             jobs.append(Job("01RUN", "s", str(tmp_path / str(n)), Resources()))
-        (folder / "members").write_text("".join(f"{job.folder}\n" for job in jobs))
+        link_members(folder, jobs)
         (folder / "wrapper.sh").write_text(command)
         return Batch(key, str(folder), tuple(jobs))
 

@@ -11,6 +11,7 @@ import pytest
 from slurm_service import Slurm
 
 from lockgate.backends.contract import Backend
+from lockgate.backends.ledger import link_members
 from lockgate.backends.registry import load_backend
 from lockgate.backends.slurm import client
 from lockgate.backends.slurm.system import SlurmSystem
@@ -148,7 +149,7 @@ class TestWithoutAccounting(SlurmFaults):
         system = SlurmSystem()
         batch = Batch("lg-doubt-1", str(tmp_path), jobs)
         (tmp_path / "wrapper.sh").write_text(wrapper_script(60))
-        (tmp_path / "members").write_text("".join(f"{job.folder}\n" for job in jobs))
+        link_members(tmp_path, jobs)
         made = system.submit(batch)
         other = Batch("lg-never-made", str(tmp_path), jobs)
         assert system.find([batch, other]) == {"lg-doubt-1": made}

@@ -9,7 +9,9 @@ import pytest
 
 from lockgate.backends.htcondor.description import start_script, submit_description
 from lockgate.backends.htcondor.options import Options, read_options
+from lockgate.backends.ledger import link_members
 from lockgate.project.pipeline import Resources
+from lockgate.runs.job import Job
 
 GOLDEN = Path(__file__).parents[2] / "golden/htcondor"
 FULL = {
@@ -99,15 +101,16 @@ def test_every_line_of_ours_may_be_set_by_its_own_key_only() -> None:
 def test_the_shared_script_finds_its_member(tmp_path: Path) -> None:
     batch = tmp_path / "it's a $batch"
     batch.mkdir()
-    (batch / "members").write_text("/first\n/se cond\n-third\n")
-    (batch / "wrapper.sh").write_text('printf "%s" "$1"\n')
+    jobs = [Job("01RUN", "s", folder, Resources()) for folder in ("/first", "/se cond", "-third")]
+    link_members(batch, jobs)
+    (batch / "wrapper.sh").write_text('readlink "$1"\n')
     (batch / "start.sh").write_text(start_script(str(batch), "", is_carried=False))
 
     def run(number: int) -> subprocess.CompletedProcess[str]:
         words = ["/bin/sh", "start.sh", str(number)]
         return subprocess.run(words, cwd=batch, capture_output=True, text=True, check=False, env={})
 
-    assert [run(number).stdout for number in range(3)] == ["/first", "/se cond", "-third"]
+    assert [run(number).stdout for number in range(3)] == ["/first\n", "/se cond\n", "-third\n"]
     assert run(3).returncode == 1 and run(3).stdout == ""
 
 

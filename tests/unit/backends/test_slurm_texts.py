@@ -10,9 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lockgate.backends.ledger import link_members
 from lockgate.backends.slurm.options import Options, generic_resources, read_options
 from lockgate.backends.slurm.script import array_sizes, batch_script, log_pattern, native_ids, sbatch_words
+from lockgate.backends.wrapper import wrapper_script
 from lockgate.project.pipeline import Resources
+from lockgate.runs.job import Job
 
 FULL = {
     "partition": "gpu",
@@ -156,8 +159,8 @@ def test_a_path_is_no_pattern() -> None:
 def test_the_script_runs_its_member(tmp_path: Path, task: str | None, first: int, member: str) -> None:
     folder = tmp_path / 'it\'s $a "b" %j'
     folder.mkdir()
-    (folder / "members").write_text("a\nb\nc d\ne'$x\n")
-    (folder / "wrapper.sh").write_text('printf %s "$1"; exit 7\n')
+    link_members(folder, [Job("01RUN", "s", each, Resources()) for each in ("a", "b", "c d", "e'$x")])
+    (folder / "wrapper.sh").write_text('printf %s "$(readlink "$1")"; exit 7\n')
     env = {} if task is None else {"SLURM_ARRAY_TASK_ID": task}
     script = batch_script(str(folder), first)
     done = subprocess.run(["sh"], input=script, env=env, capture_output=True, text=True, check=False)
@@ -165,9 +168,9 @@ def test_the_script_runs_its_member(tmp_path: Path, task: str | None, first: int
 
 
 def test_the_script_says_what_it_lacks(tmp_path: Path) -> None:
-    (tmp_path / "members").write_text("a\n")
-    script = batch_script(str(tmp_path), 0)
+    link_members(tmp_path, [Job("01RUN", "s", "/not/there", Resources())])
+    (tmp_path / "wrapper.sh").write_text(wrapper_script())
     done = subprocess.run(
-        ["sh"], input=script, env={"SLURM_ARRAY_TASK_ID": "1"}, capture_output=True, text=True, check=False
+        ["sh"], input=batch_script(str(tmp_path)), env={}, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 1 and "too few lines" in done.stderr
+    assert done.returncode == 1 and "-> /not/there" in done.stderr

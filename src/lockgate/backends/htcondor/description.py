@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lockgate.backends.htcondor.options import Options
+from lockgate.backends.system import MEMBERS
 from lockgate.backends.wrapper import ENDING, PEAK
 from lockgate.project.pipeline import Resources
 from lockgate.runs.exitrecord import PID, RAW
 from lockgate.runs.jobscript import ALREADY_STARTED, quoted
 
 DESCRIPTION, EVENTS, START = "job.sub", "events.xml", "start.sh"
-#: In the batch's folder, where files are carried: a link to the folder of each job, by its number.
-JOBS = "jobs"
 #: In a job's folder: what was carried back.
 PARCEL = "htcondor.tar"
 #: In a job's folder, where files are carried: a folder that is empty until the job has begun.
@@ -35,13 +34,12 @@ _IS_PUT_BACK = "(JobStatus == 1 || JobStatus == 5) && NumJobStarts > 0"
 
 _SHARED = """\
 #!/bin/sh
-# Jobs of Lockgate: the folder of job N is line N + 1 of `members`.
+# Jobs of Lockgate: the folder of job N is a link in `members`.
 PATH=${{PATH:-/usr/local/bin:/usr/bin:/bin}}
 export PATH
 batch={folder}
-member=$(sed -n "$(($1 + 1)){{p;q;}}" "$batch"/members) || exit 1
-[ -n "$member" ] || exit 1
-exec /bin/sh "$batch"/wrapper.sh "$member"
+set -- "$batch/members/$1"
+. "$batch"/wrapper.sh
 """
 
 # A job's error stream is made on the hub when the job begins, and carried to where it would begin again.
@@ -145,7 +143,7 @@ def _carried(folder: str) -> Sequence[str]:
     return (
         f"executable = {_literal(folder)}/{START}",
         "transfer_executable = true",
-        f"initialdir = {_literal(folder)}/{JOBS}/$(Process)",
+        f"initialdir = {_literal(folder)}/{MEMBERS}/$(Process)",
         "should_transfer_files = YES",
         "when_to_transfer_output = ON_EXIT",
         f"transfer_input_files = job.sh, workspace, {BEGUN}",

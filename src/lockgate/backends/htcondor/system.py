@@ -327,9 +327,7 @@ def _write_submission(batch: Batch, options: Options, path: str) -> None:
         start.write_text(script, encoding="utf-8", errors="surrogateescape")
         start.chmod(0o755)
         if options.transfer:
-            (folder / description.JOBS).mkdir(exist_ok=True)
-            for number, job in enumerate(batch.jobs):
-                (folder / description.JOBS / str(number)).symlink_to(job.folder)
+            for job in batch.jobs:
                 Path(job.folder, description.BEGUN).mkdir(exist_ok=True)
         text = description.submit_description(
             batch.key, batch.folder, len(batch.jobs), batch.jobs[0].resources, options

@@ -9,7 +9,7 @@ import msgspec
 
 from lockgate.backends.kubernetes import names
 from lockgate.backends.kubernetes.options import Options, Shared
-from lockgate.backends.system import Batch
+from lockgate.backends.system import MEMBERS, Batch
 from lockgate.project.pipeline import Resources
 
 #: Where a pod that shares no files has its job's folder.
@@ -24,8 +24,6 @@ GRACE_S = 20
 BACKSTOP_S = 3600
 #: What carrying the files takes of a pod's memory.
 CARRIER_BYTES = 64_000_000
-#: Where the members of a batch are found by their number: links, so that any name can be told.
-LINKS = "by-index"
 
 # Runs in a pod that shares the hub's files: finds the member's folder, and replaces itself by the wrapper.
 _SHARED_SCRIPT = """\
@@ -252,7 +250,7 @@ def _command(
         words = ["python3", "-c", carried.program, carried.url, "" if number is None else str(number)]
         words += [CARRIED_FOLDER, venv or "" if options.runtime == "hub" else "", options.image or ""]
     else:
-        folder = f"{batch.folder}/{LINKS}" if number is None else batch.jobs[number].folder
+        folder = f"{batch.folder}/{MEMBERS}" if number is None else batch.jobs[number].folder
         script = _SHARED_SCRIPT.format(log=TERMINATION_LOG, code=EXIT_REFUSED)
         words = ["/bin/sh", "-c", script, "lockgate", folder, f"{batch.folder}/wrapper.sh", python]
     return [literal(word) for word in words]

@@ -15,9 +15,7 @@ from lockgate.backends.kubernetes.answers import EventItem, JobItem, Pod, true_c
 from lockgate.backends.kubernetes.carrier import Carrier
 from lockgate.backends.kubernetes.cluster import Cluster, events_path, jobs_path, pods_path
 from lockgate.backends.kubernetes.manifest import (
-    LINKS,
     Carried,
-    has_indexes,
     manifests,
     memory_limit,
     native_ids,
@@ -75,8 +73,6 @@ class KubernetesSystem:
         options = _options(batch.jobs[0])
         cluster, namespace = self._cluster(options), self._namespace(options)
         server = cluster.version()
-        if options.shared and len(batch.jobs) > 1 and has_indexes(server):
-            _link_members(batch)
         made = manifests(
             batch,
             options,
@@ -298,18 +294,6 @@ def _runtime_of(job: Job) -> str | None:
         return runtime_folder(Path(job.folder, "job.sh").read_text("utf-8", "surrogateescape"))
     except OSError as error:
         raise _unwritable(f"{job.folder}/job.sh", error, "read") from None
-
-
-def _link_members(batch: Batch) -> None:
-    folder = Path(batch.folder, LINKS)
-    try:
-        folder.mkdir(exist_ok=True)
-        for number, job in enumerate(batch.jobs):
-            link = folder / str(number)
-            if not link.is_symlink():
-                link.symlink_to(job.folder)
-    except OSError as error:
-        raise _unwritable(os.fspath(folder), error, "written") from None
 
 
 def _unwritable(path: str, error: OSError, what: str) -> LockgateError:

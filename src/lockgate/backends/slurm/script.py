@@ -12,24 +12,19 @@ LOG = "slurm.log"
 #: Slurm's own limit comes after the wrapper's, which counts seconds and lets a job save what it has.
 _MARGIN_S = 90
 
-# Not by the shell's `read`, which takes a system call for each letter of all the lines before.
+# The wrapper is read into this shell: another one would cost each task a millisecond.
 _SCRIPT = """\
 #!/bin/sh
-# Jobs of Lockgate: the folder of each is a line of `members`, from line {first} on.
+# Jobs of Lockgate: the folder of each is a link in `members`, from number {first} on.
 batch={folder}
-number=$(({first} + ${{SLURM_ARRAY_TASK_ID:-0}}))
-member=$(sed -n "$number{{p;q;}}" "$batch"/members) || exit 1
-if [ -z "$member" ]; then
-    echo "${{SLURM_JOB_ID:-}}: $batch/members has too few lines" >&2
-    exit 1
-fi
-exec /bin/sh "$batch"/wrapper.sh "$member"
+set -- "$batch/members/$(({first} + ${{SLURM_ARRAY_TASK_ID:-0}}))"
+. "$batch"/wrapper.sh
 """
 
 
 def batch_script(folder: str, first: int = 0) -> str:
-    """Return the script: array task N runs the member in line `first` + N, counted from 0."""
-    return _SCRIPT.format(folder=quoted(folder), first=first + 1)
+    """Return the script: array task N runs the member with the number `first` + N."""
+    return _SCRIPT.format(folder=quoted(folder), first=first)
 
 
 def sbatch_words(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import secrets
-import time
 from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -27,8 +26,6 @@ from lockgate.runs.job import ExitRecord, Job
 #: slurm.conf(5): arrays have at most MaxArraySize tasks, 1001 unless set.
 _ARRAY_LIMIT = 1000
 _LOOK_S = 0.5
-#: Looking may take one part in this many of the time.
-_LOOK_SHARE = 20
 _NO_SUCH_JOB = ("Invalid job id specified",)
 
 
@@ -41,7 +38,6 @@ class SlurmSystem:
     def __init__(self) -> None:
         self._cluster: Cluster | None = None
         self._limit = _ARRAY_LIMIT
-        self._look_took_s = 0.0
         self._mark = secrets.token_hex(8)
         self._cancelled: set[str] = set()
         """The native ids of jobs that this process cancelled."""
@@ -102,7 +98,6 @@ class SlurmSystem:
 
     def look(self, jobs: Sequence[Submitted]) -> Mapping[str, Seen]:
         """One `squeue`; and one `sacct`, where there is accounting and jobs have ended or are gone."""
-        began = time.monotonic()
         queue = self._queue()
         rows = {native_id: row for row in queue for native_id in row.native_ids()}
         arrays = {(row.array_id, row.key) for row in queue}
@@ -122,7 +117,6 @@ class SlurmSystem:
                 said[job.native_id] = seen("CANCELLED", "", job.key, job.job.resources, ender=ender)
             elif not is_told_all and exitrecord.read_raw(job.job.folder) is None:
                 said[job.native_id] = Seen("running", job.key, reason=_UNTOLD)
-        self._look_took_s = time.monotonic() - began
         return said
 
     def cancel(self, jobs: Sequence[Submitted]) -> None:
@@ -165,8 +159,7 @@ class SlurmSystem:
         return None
 
     def look_interval_s(self) -> float:
-        """A controller that is slow to answer is asked less."""
-        return max(_LOOK_S, _LOOK_SHARE * self._look_took_s)
+        return _LOOK_S
 
     def close(self) -> None:
         """Nothing to let go of."""

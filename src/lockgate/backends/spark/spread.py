@@ -81,7 +81,7 @@ class SpreadSystem:
                 folder = Path(each.job.folder)
                 if not local_process.claim(each.job.folder) and folder.is_dir():
                     (folder / CANCEL).touch()
-            if not any(_is_open(folder) for folder in _members(application.folder)):
+            if not any(_is_open(folder) for folder in ledger.read_members(application.folder)):
                 application.end()
 
     def explain(self, jobs: Sequence[Submitted]) -> Mapping[str, str]:
@@ -139,14 +139,6 @@ def _lost(application: Application, *, is_alive: bool) -> str:
     if is_alive:
         return "the Spark executor it ran on was lost"
     return f"its Spark application ended while it ran: {application.why_ended()}"
-
-
-def _members(batch_folder: str) -> list[str]:
-    try:
-        text = Path(batch_folder, ledger.MEMBERS).read_text("utf-8", "surrogateescape")
-    except OSError:
-        return []
-    return text.split("\n")[:-1]
 
 
 def _is_open(folder: str) -> bool:

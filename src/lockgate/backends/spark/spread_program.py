@@ -78,8 +78,9 @@ def main() -> None:
 
     here = os.path.dirname(os.path.abspath(__file__))
     wrapper = os.path.join(here, "wrapper.sh")
-    with open(os.path.join(here, "members"), encoding="utf-8", errors="surrogateescape") as file:
-        folders = file.read().split("\n")[:-1]
+    links = os.path.join(here, "members")
+    count = len(os.listdir(links))  # noqa: PTH208
+    folders = [os.readlink(os.path.join(links, str(number))) for number in range(count)]  # noqa: PTH115
     context = SparkContext(conf=SparkConf())
     try:
         members = context.parallelize(folders, len(folders))
