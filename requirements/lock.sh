@@ -12,7 +12,8 @@ compile() {
     UV_CUSTOM_COMPILE_COMMAND="make lock" "$uv" pip compile --quiet --universal --python-version 3.11 \
         --generate-hashes --no-emit-index-url --no-emit-find-links --output-file "requirements/$name.txt" "$@"
 }
-compile dev pyproject.toml requirements/dev.in --extra demo --extra dask --extra kubernetes "$@"
+compile dev pyproject.toml requirements/dev.in --extra demo --extra dask --extra kubernetes \
+    --extra hub --extra ldap --extra oidc --extra postgresql --extra telemetry "$@"
 compile batch requirements/batch.in --constraints requirements/dev.txt "$@"
 compile build requirements/build.in --constraints requirements/dev.txt "$@"
 compile bootstrap requirements/bootstrap.in --constraints requirements/dev.txt "$@"
