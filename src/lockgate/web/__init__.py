@@ -1,0 +1,1 @@
+"""The hub's service over HTTP: git, the API, pages. A face: it parses, calls one function, shows."""

@@ -1,0 +1,76 @@
+"""The application: its handlers, and what lies around each of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from litestar import Litestar
+from litestar.datastructures import CacheControlHeader, State
+from litestar.di import Provide
+from litestar.enums import ScopeType
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.static_files import create_static_files_router
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from lockgate import __version__
+from lockgate.web.api import API
+from lockgate.web.errors import HANDLERS
+from lockgate.web.pages import PAGES
+from lockgate.web.security import add_headers
+from lockgate.web.service import Service
+from lockgate.web.visitor import provide_visitor
+
+STATIC = Path(__file__).parent / "static"
+
+
+def create_app(service: Service) -> ASGIApp:
+    """Return the application, which answers below the settings' prefix."""
+
+    def provide_service() -> Service:
+        return service
+
+    app = Litestar(
+        [
+            *PAGES,
+            API,
+            create_static_files_router(
+                "/static",
+                [STATIC],
+                include_in_schema=False,
+                cache_control=CacheControlHeader(max_age=3600, public=True),
+            ),
+        ],
+        state=State({"service": service}),
+        dependencies={
+            "service": Provide(provide_service, sync_to_thread=False),
+            "visitor": Provide(provide_visitor),
+        },
+        exception_handlers=HANDLERS,
+        before_send=[add_headers],
+        request_max_body_size=service.settings.body_limit_bytes,
+        openapi_config=OpenAPIConfig(
+            title="Lockgate",
+            version=__version__,
+            path="/api/v1/document",  # its router answers whatever lies below
+            render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+            use_handler_docstrings=True,
+        ),
+        logging_config=None,
+    )
+    return below(service.settings.prefix, app)
+
+
+def below(prefix: str, app: ASGIApp) -> ASGIApp:
+    """Return an application that takes the prefix off a path, where a proxy has not done it already."""
+    if not prefix:
+        return app
+    start = prefix.encode()
+
+    async def strip(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == ScopeType.HTTP and (scope["path"] + "/").startswith(prefix + "/"):
+            scope["path"] = scope["path"].removeprefix(prefix) or "/"
+            scope["raw_path"] = scope["raw_path"].removeprefix(start) or b"/"
+        await app(scope, receive, send)
+
+    return strip

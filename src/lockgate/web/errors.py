@@ -1,0 +1,111 @@
+"""Telling a failure over HTTP: in one form to programs, as a page to browsers."""
+
+from __future__ import annotations
+
+import logging
+
+from litestar import Request, Response
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException
+from litestar.types import ExceptionHandlersMap
+
+from lockgate.errors import LockgateError, OutsideError, UserError
+from lockgate.web.render import render
+
+_STATUS = {
+    "not-allowed": 403,
+    "not-logged-in": 401,
+    "login-failed": 401,
+    "too-many-attempts": 429,
+    "csrf": 403,
+    "too-large": 413,
+    "run-exists": 409,
+    "ref-conflict": 409,
+    "artifact-gone": 410,
+}
+_CODES = {
+    400: "request-invalid",
+    401: "not-logged-in",
+    403: "not-allowed",
+    404: "not-found",
+    405: "method-not-allowed",
+    413: "too-large",
+    415: "request-invalid",
+    429: "too-many-attempts",
+}
+
+_log = logging.getLogger(__name__)
+
+
+def status_of(error: LockgateError) -> int:
+    """Return the HTTP status that tells this failure."""
+    if error.code in _STATUS:
+        return _STATUS[error.code]
+    if isinstance(error, UserError):
+        return 404 if error.code.endswith("-unknown") else 400
+    if isinstance(error, OutsideError):
+        return 503 if error.is_transient else 502
+    return 500
+
+
+def answer(
+    request: Request[None, None, State],
+    status: int,
+    message: str,
+    hint: str,
+    code: str,
+    headers: dict[str, str] | None = None,
+) -> Response[bytes] | Response[dict[str, dict[str, str]]]:
+    """Return the failure as a page to a browser, as JSON to anything else."""
+    if wants_page(request):
+        return render(
+            request, "error.html", status=status, headers=headers, message=message, hint=hint, code=code
+        )
+    body = {"error": {"code": code, "message": message, "hint": hint}}
+    return Response(body, status_code=status, headers=headers or {}, media_type="application/json")
+
+
+def wants_page(request: Request[None, None, State]) -> bool:
+    """Whether a browser asks for a page: the API's paths never answer with one."""
+    service = request.app.state.service
+    if request.url.path.removeprefix(service.settings.prefix).startswith("/api/"):
+        return False
+    return "text/html" in request.headers.get("accept", "")
+
+
+def _foreseen(request: Request[None, None, State], error: LockgateError) -> Response[object]:
+    return answer(request, status_of(error), error.message, error.hint, error.code)  # type: ignore[return-value]
+
+
+def _http(request: Request[None, None, State], error: HTTPException) -> Response[object]:
+    status = error.status_code
+    if status >= 500:
+        return _unforeseen(request, error)
+    code = _CODES.get(status, "request-invalid")
+    headers = dict(error.headers or {})
+    return answer(request, status, _words(error), "See docs/reference/api.md", code, headers)  # type: ignore[return-value]
+
+
+def _words(error: HTTPException) -> str:
+    extra = error.extra
+    if isinstance(extra, list):
+        told = [
+            f"{each.get('key', '')}: {each.get('message', '')}" for each in extra if isinstance(each, dict)
+        ]
+        if told:
+            return "; ".join(told)
+    return error.detail
+
+
+def _unforeseen(request: Request[None, None, State], error: Exception) -> Response[object]:
+    _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return answer(  # type: ignore[return-value]
+        request, 500, "the service failed", "The hub's owner finds the cause in its log.", "internal-error"
+    )
+
+
+HANDLERS: ExceptionHandlersMap = {
+    LockgateError: _foreseen,
+    HTTPException: _http,
+    Exception: _unforeseen,
+}

@@ -1,0 +1,55 @@
+"""Making a page of a template."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from litestar import MediaType, Request, Response
+from litestar.datastructures import State
+
+from lockgate.web.service import Service
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@cache
+def environment() -> Environment:
+    """The templates, escaped always; a name that nothing was given for is an error."""
+    return Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+
+
+def render(
+    request: Request[None, None, State],
+    template: str,
+    *,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+    **values: object,
+) -> Response[bytes]:
+    """Return a page. Templates know `url(path)`, `csrf`, `visitor`, `settings`, and what they are given."""
+    service: Service = request.app.state.service
+    visitor = getattr(request.state, "visitor", None)
+    text = (
+        environment()
+        .get_template(template)
+        .render(
+            url=service.url,
+            csrf=visitor.csrf if visitor is not None else "",
+            visitor=visitor,
+            settings=service.settings,
+            path=request.url.path,
+            **values,
+        )
+    )
+    return Response(
+        text.encode("utf-8", "replace"), media_type=MediaType.HTML, status_code=status, headers=headers or {}
+    )

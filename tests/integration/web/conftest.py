@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from web_site import Site, served
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A served hub without members and with one project that has run."""
+    with served(tmp_path_factory.mktemp("site")) as made:
+        made.project()
+        made.start()
+        yield made
