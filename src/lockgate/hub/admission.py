@@ -11,7 +11,7 @@ from lockgate.activity.key import load_key
 from lockgate.git.objects import Repository
 from lockgate.hub.directory import Hub, add_project
 from lockgate.hub.history import ADDED, added_entry
-from lockgate.hub.recording import iso
+from lockgate.hub.instant import iso
 
 
 def admit(hub: Hub, name: str) -> tuple[Path, bool]:

@@ -11,6 +11,7 @@ from lockgate.activity import chain
 from lockgate.activity.entry import Activity
 from lockgate.backends.contract import Backend, Ended, Started
 from lockgate.errors import LockgateError
+from lockgate.hub.instant import iso
 from lockgate.hub.intake import take_in
 from lockgate.hub.layout import Layout
 from lockgate.hub.preparation import Prepared, prepare
@@ -20,7 +21,6 @@ from lockgate.hub.recording import (
     append_activity,
     email_of,
     is_recorded,
-    iso,
     let_go,
     write_results,
 )

@@ -9,8 +9,8 @@ import msgspec
 
 from lockgate.errors import OutsideError, UserError
 from lockgate.hub.index import Index
+from lockgate.hub.instant import iso
 from lockgate.hub.preparation import Prepared
-from lockgate.hub.recording import iso
 from lockgate.hub.wiring import Wiring
 from lockgate.project.pipeline import Stage
 from lockgate.runs.collect import Collector

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -14,6 +13,7 @@ from lockgate.activity.key import Key
 from lockgate.git import refs
 from lockgate.git.listing import FILE, Entry
 from lockgate.git.objects import EMPTY_TREE, Repository
+from lockgate.hub.instant import iso
 from lockgate.hub.jobname import safe_name
 from lockgate.hub.push import SNAPSHOTS, describe
 from lockgate.hub.queue import QUEUE
@@ -144,10 +144,6 @@ def is_recorded(repository: Path, run: str, limit: int = 1000) -> bool:
 def email_of(member: str) -> str:
     """Return a member's name as the address git wants beside it, where it is one."""
     return member if "@" in member else ""
-
-
-def iso(at: float) -> str:
-    return datetime.fromtimestamp(max(0, int(at)), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def log_tail(path: Path, limit_bytes: int = LOG_LIMIT_BYTES) -> bytes:
