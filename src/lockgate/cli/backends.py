@@ -34,10 +34,10 @@ def command(context: click.Context, hub: Path | None, project: str | None, is_js
     """
     if context.invoked_subcommand is not None:
         return
-    from lockgate.hub.backend_list import list_backends  # noqa: PLC0415
+    from lockgate.hub.asking import ask_backends  # noqa: PLC0415
 
     place = ask_hub(hub, project, ["backends", *(["--json"] if is_json else [])])
-    found = list_backends(place.hub, place.project)
+    found = ask_backends(place)
     if is_json:
         print_json(found)
         return

@@ -26,7 +26,7 @@ def command(name: str, timeout: str, hub: Path | None, project: str | None, is_j
     Example:
       lockgate backends check slurm
     """
-    from lockgate.hub.backend_check import check_backend  # noqa: PLC0415
+    from lockgate.hub.asking import ask_check  # noqa: PLC0415
 
     timeout_s = parse_duration(timeout)
     if timeout_s is None:
@@ -34,7 +34,7 @@ def command(name: str, timeout: str, hub: Path | None, project: str | None, is_j
     words = ["backends", "check", name, "--timeout", timeout, *(["--json"] if is_json else [])]
     place = ask_hub(hub, project, words)
     found = []
-    for finding in check_backend(place.hub, place.project, name, timeout_s):
+    for finding in ask_check(place, name, timeout_s):
         found.append(finding)
         if not is_json:
             state = f"{finding.state:7}"

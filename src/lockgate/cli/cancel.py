@@ -23,12 +23,12 @@ def command(run: str, by: str | None, hub: Path | None, project: str | None, is_
       lockgate cancel 8F3KQ2ZD
     """
     from lockgate.git.worktree import member_here  # noqa: PLC0415
-    from lockgate.hub.cancel import cancel_run  # noqa: PLC0415
+    from lockgate.hub.asking import ask_cancel  # noqa: PLC0415
 
     member = by or member_here()
     words = ["cancel", run, *(["--by", member] if member else []), *(["--json"] if is_json else [])]
     place = ask_hub(hub, project, words)
-    done = cancel_run(place.hub, place.project, run, member)
+    done = ask_cancel(place, run, member)
     if is_json:
         print_json(done)
     else:

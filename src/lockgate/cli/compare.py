@@ -9,7 +9,7 @@ import click
 
 from lockgate.cli.options import ask_hub, hub_options, json_option
 from lockgate.cli.output import bold, echo, print_json, table
-from lockgate.hub.comparison import compare_runs
+from lockgate.hub.asking import ask_comparison
 from lockgate.project.quantities import size_words
 from lockgate.runs.comparison import Comparison, MetricRow
 from lockgate.runs.runid import short
@@ -33,7 +33,7 @@ def command(left: str, right: str, hub: Path | None, project: str | None, is_jso
     """
     words = ["compare", left, right, *(["--json"] if is_json else [])]
     there = ask_hub(hub, project, words)
-    found = compare_runs(there.hub, there.project, left, right)
+    found = ask_comparison(there, left, right)
     if is_json:
         print_json(found)
     else:

@@ -67,6 +67,9 @@ class RootGroup(LazyGroup):
         "why": ("lockgate.cli.why", "Tell what a file was made from, up to the sources."),
         "rollback": ("lockgate.cli.rollback", "Go back to the state of a run, as a new commit."),
         "backends": ("lockgate.cli.backends", "List the batch systems a run may go to, or check one."),
+        "login": ("lockgate.cli.login", "Log in to a hub's service, for lockgate and git."),
+        "logout": ("lockgate.cli.logout", "Leave a hub's service."),
+        "git-credential": ("lockgate.cli.git_credential", "Answer git when a hub wants to know who pushes."),
         "hub": ("lockgate.cli.hub", "Make and look after hubs."),
         "completion": ("lockgate.cli.completion", "Print the completion script of a shell."),
     }

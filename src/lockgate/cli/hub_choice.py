@@ -9,7 +9,7 @@ from typing import TypeVar
 import click
 
 from lockgate.errors import UserError
-from lockgate.hub.address import RemoteHub, address
+from lockgate.hub.address import HttpHub, RemoteHub, address
 from lockgate.hub.directory import Hub, open_hub, private_hub_root
 
 _F = TypeVar("_F", bound=Callable[..., object])
@@ -35,6 +35,12 @@ def choose_hub(hub: Path | None) -> Hub:
         if error.code not in ("not-a-repository", "bare-repository", "no-hub"):
             raise
         return open_hub(private_hub_root())
+    if isinstance(place, HttpHub):
+        raise UserError(
+            f"the hub is behind {place.base}, and this is done on its host",
+            "Log in there and name the hub's directory: lockgate hub … --hub DIR",
+            code="hub-elsewhere",
+        )
     if isinstance(place, RemoteHub):
         root = place.path.rsplit("/", 2)[0]
         raise UserError(

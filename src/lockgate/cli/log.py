@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lockgate.cli.options import ask_hub, hub_options, json_option
+from lockgate.cli.options import hub_options, json_option
 from lockgate.cli.output import bold, echo, print_json, table
 
 if TYPE_CHECKING:
@@ -38,10 +38,12 @@ def command(
       lockgate log --verify
     """
     from lockgate.hub import history  # noqa: PLC0415
+    from lockgate.hub.address import LocalHub, address  # noqa: PLC0415
 
     warning: str | None = None
     if hub is not None:
-        place = ask_hub(hub, project, [])
+        place = address(hub, project, Path.cwd())
+        assert isinstance(place, LocalHub)
         repository = place.hub.repository(place.project)
         if is_verify:
             key = history.public_key_of(place)

@@ -32,14 +32,14 @@ def command(
 
     Exit codes: with -f, 1 if the run did not succeed.
     """
-    from lockgate.hub.logs import read_logs  # noqa: PLC0415
+    from lockgate.hub.asking import ask_logs  # noqa: PLC0415
 
     words = ["logs", run, *([stage] if stage else []), *(["-f"] if is_follow else [])]
     words += ["--json"] if is_json else []
     place = ask_hub(hub, project, words)
     shown: str | None = None
     state = ""
-    for piece in read_logs(place.hub, place.project, run, stage, is_follow=is_follow):
+    for piece in ask_logs(place, run, stage, is_follow=is_follow):
         state = piece.run_state
         if is_json:
             text = piece.content.decode("utf-8", "replace")

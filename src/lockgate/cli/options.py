@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import click
 
-from lockgate.hub.address import LocalHub, address
+from lockgate.hub.address import HttpHub, LocalHub, RemoteHub, address
 
 _F = TypeVar("_F", bound=Callable[..., object])
 
@@ -32,13 +32,13 @@ def hub_options(function: _F) -> _F:
     )(function)
 
 
-def ask_hub(hub: Path | None, project: str | None, arguments: Sequence[str]) -> LocalHub:
-    """Return the hub the command is about if it is on this machine.
+def ask_hub(hub: Path | None, project: str | None, arguments: Sequence[str]) -> LocalHub | HttpHub:
+    """Return the hub the command is about if it is on this machine or behind its service.
 
     For one behind ssh, run `lockgate ARGUMENTS` there, pass its output on, and end with its exit code.
     """
     found = address(hub, project, Path.cwd())
-    if isinstance(found, LocalHub):
+    if not isinstance(found, RemoteHub):
         return found
     sys.stdout.flush()
     raise click.exceptions.Exit(found.call(arguments))

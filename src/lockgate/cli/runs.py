@@ -23,10 +23,10 @@ def command(limit: int, hub: Path | None, project: str | None, is_json: bool) ->
     Example:
       lockgate runs -n 5
     """
-    from lockgate.hub.queries import list_runs  # noqa: PLC0415
+    from lockgate.hub.asking import ask_runs  # noqa: PLC0415
 
     place = ask_hub(hub, project, ["runs", "-n", str(limit), *(["--json"] if is_json else [])])
-    lines = list_runs(place.hub, place.project, limit)
+    lines = ask_runs(place, limit)
     if is_json:
         print_json(lines)
     elif not lines:

@@ -29,10 +29,10 @@ def command(run: str, hub: Path | None, project: str | None, is_json: bool) -> N
       lockgate show
       lockgate show 8F3KQ2ZD --json
     """
-    from lockgate.hub.queries import show_run  # noqa: PLC0415
+    from lockgate.hub.asking import ask_run  # noqa: PLC0415
 
     place = ask_hub(hub, project, ["show", run, *(["--json"] if is_json else [])])
-    view = show_run(place.hub, place.project, run)
+    view = ask_run(place, run)
     if is_json:
         print_json(view)
     else:

@@ -1,4 +1,4 @@
-"""Which hub and project a work tree speaks to: its remote `hub`, by path or ssh."""
+"""Which hub and project a work tree speaks to: its remote `hub`, by path, ssh or HTTP."""
 
 from __future__ import annotations
 
@@ -69,7 +69,15 @@ class RemoteHub(msgspec.Struct, frozen=True):
         return code
 
 
-Address = LocalHub | RemoteHub
+class HttpHub(msgspec.Struct, frozen=True):
+    """A hub behind its service."""
+
+    base: str
+    """The service's address without a final slash, as `https://hub.example.org/lockgate`."""
+    project: str
+
+
+Address = LocalHub | RemoteHub | HttpHub
 
 
 def address(hub: Path | None, project: str | None, folder: Path) -> Address:
@@ -108,10 +116,12 @@ def of_url(url: str, root: Path) -> Address:
         path = found["path"]
         port = found["port"].removeprefix(":") if found["port"] else None
         return _remote(url, found["host"], port, path[1:] if path.startswith("/~") else path)
+    if url.startswith(("http://", "https://")):
+        return _behind_service(url)
     if "://" in url and not url.startswith("file://"):
         raise UserError(
-            f"the hub's address {url} is neither a path nor ssh",
-            "Use a path, ssh://HOST/PATH or HOST:PATH.",
+            f"the hub's address {url} is neither a path, ssh nor HTTP",
+            "Use a path, ssh://HOST/PATH, HOST:PATH or https://HOST/git/NAME.git.",
             code="hub-url",
         )
     local = Path(url.removeprefix("file://"))
@@ -131,6 +141,39 @@ def of_url(url: str, root: Path) -> Address:
             code="no-hub",
         )
     return LocalHub(*belongs)
+
+
+def service_base(url: str) -> str:
+    """Return the one form of a service's address, as it is kept: no final slash, no name in it, no port that
+    goes without saying. Raises `UserError` (`hub-url`)."""
+    from urllib.parse import urlsplit  # noqa: PLC0415  (3 ms, only for hubs behind a service)
+
+    try:
+        found = urlsplit(url)
+        port = found.port
+    except ValueError:
+        found, port = urlsplit(""), None
+    if found.scheme not in ("http", "https") or not found.hostname:
+        raise UserError(
+            f"{url} is not the address of a hub's service",
+            "It begins with https:// and a host, as https://hub.example.org.",
+            code="hub-url",
+        )
+    host = f"[{found.hostname}]" if ":" in found.hostname else found.hostname
+    is_usual = port in (None, {"http": 80, "https": 443}[found.scheme])
+    return f"{found.scheme}://{host}{'' if is_usual else f':{port}'}{found.path.rstrip('/')}"
+
+
+def _behind_service(url: str) -> HttpHub:
+    base, slash, name = service_base(url).rpartition("/git/")
+    project = name.removesuffix(".git")
+    if not slash or not project or "/" in project:
+        raise UserError(
+            f"the hub's address {url} names no project",
+            "It ends in /git/NAME.git: git remote set-url hub https://HOST/git/NAME.git",
+            code="hub-url",
+        )
+    return HttpHub(base, project)
 
 
 def _remote(url: str, host: str, port: str | None, path: str) -> RemoteHub:

@@ -6,7 +6,7 @@ import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 import msgspec
@@ -19,8 +19,9 @@ from lockgate.git.listing import EXECUTABLE, FILE, FOLDER, Entry, blob_id, tree_
 from lockgate.git.place import checkout_paths
 from lockgate.git.program import attempt, git
 from lockgate.git.worktree import remotes
-from lockgate.hub.address import REMOTE, LocalHub, RemoteHub, of_url
+from lockgate.hub.address import REMOTE, Address, HttpHub, LocalHub, RemoteHub, of_url
 from lockgate.hub.history import SEARCHED, entries, refresh, result_of
+from lockgate.hub.http_client import HttpClient
 from lockgate.project.pipeline import LOCK_FILE
 from lockgate.project.runtime import LOCK_MARK
 from lockgate.project.snapshot import CommitSource, WorktreeSource
@@ -202,8 +203,28 @@ class _OverSsh(Store):
         return done.stdout
 
 
-def _source(address: LocalHub | RemoteHub) -> Store:
-    return Store(address.hub.store) if isinstance(address, LocalHub) else _OverSsh(address)
+class _OverHttp(Store):
+    """The store of a hub behind its service; each object is one answer."""
+
+    def __init__(self, place: HttpHub) -> None:
+        super().__init__(Path("store"))
+        self._at = place
+
+    def read(self, md5: str) -> bytes:
+        return b"".join(self.pieces(md5))
+
+    def pieces(self, md5: str) -> Iterator[bytes]:
+        return HttpClient(self._at.base).pieces(["projects", self._at.project, "objects", md5])
+
+
+def _source(address: Address) -> Store:
+    match address:
+        case LocalHub(hub, _):
+            return Store(hub.store)
+        case RemoteHub():
+            return _OverSsh(address)
+        case HttpHub():
+            return _OverHttp(address)
 
 
 def _place(root: Path, path: str, md5: str, source: Store) -> list[str]:
@@ -221,6 +242,9 @@ def _place(root: Path, path: str, md5: str, source: Store) -> list[str]:
     try:
         if isinstance(source, _OverSsh):
             draft.write_bytes(source.read(md5))
+        elif isinstance(source, _OverHttp):
+            with draft.open("wb") as file:
+                file.writelines(source.pieces(md5))
         else:
             source.require(md5)
             shutil.copyfile(source.path(md5), draft)

@@ -9,7 +9,7 @@ import msgspec
 
 from lockgate.errors import LockgateError, UserError
 from lockgate.git.listing import Listing
-from lockgate.hub.address import LocalHub, RemoteHub, address
+from lockgate.hub.address import Address, LocalHub, address
 from lockgate.hub.index import Index
 from lockgate.project.runtime import find_runtime
 from lockgate.project.snapshot import CommitSource, WorktreeSource
@@ -44,7 +44,7 @@ def standing(root: Path, params: Mapping[str, str]) -> Standing:
     return Standing(loaded.pipeline.project, planner.plan().stages, tuple(_notes(loaded)))
 
 
-def _hub(root: Path) -> LocalHub | RemoteHub | None:
+def _hub(root: Path) -> Address | None:
     try:
         return address(None, None, root)
     except LockgateError:

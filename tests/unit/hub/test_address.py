@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lockgate.errors import LockgateError, OutsideError, UserError
 from lockgate.git.program import git
-from lockgate.hub.address import LocalHub, RemoteHub, address, of_url
+from lockgate.hub.address import HttpHub, LocalHub, RemoteHub, address, of_url
 from lockgate.hub.directory import (
     HOOKS,
     Hub,
@@ -52,6 +52,32 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Hub:
 )
 def test_ssh(tmp_path: Path, url: str, host: str, port: str | None, path: str) -> None:
     assert of_url(url, tmp_path) == RemoteHub(host, port, path)
+
+
+@pytest.mark.parametrize(
+    ("url", "base", "project"),
+    [
+        ("https://hub.example.org/git/flights.git", "https://hub.example.org", "flights"),
+        ("https://hub.example.org/git/flights", "https://hub.example.org", "flights"),
+        ("https://HUB.example.org:443/git/flights.git/", "https://hub.example.org", "flights"),
+        ("http://127.0.0.1:8321/a/git/b/git/flights.git", "http://127.0.0.1:8321/a/git/b", "flights"),
+        ("https://ada:secret@hub.example.org/git/flights.git", "https://hub.example.org", "flights"),
+        ("http://[::1]:80/git/p.git", "http://[::1]", "p"),
+    ],
+)
+def test_services(tmp_path: Path, url: str, base: str, project: str) -> None:
+    assert of_url(url, tmp_path) == HttpHub(base, project)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://", "https:///git/p.git", "https://h/p.git", "https://h/git/", "https://h/git/a/b.git",
+     "https://h:port/git/p.git", "https://[::1/git/p.git", "http://h:99999/git/p.git"],
+)  # fmt: skip
+def test_no_service(tmp_path: Path, url: str) -> None:
+    with pytest.raises(UserError) as caught:
+        of_url(url, tmp_path)
+    assert caught.value.code == "hub-url"
 
 
 @pytest.mark.parametrize("url", ["{}", "file://{}"])

@@ -1,0 +1,94 @@
+"""The questions of the command line, answered by a hub on this machine or by the service of one elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from lockgate.hub.address import HttpHub, LocalHub
+from lockgate.hub.backend_list import Offered
+from lockgate.hub.cancel import Cancelled, cancel_run
+from lockgate.hub.examination import Finding
+from lockgate.hub.http_client import HttpClient
+from lockgate.hub.logs import Piece, read_logs
+from lockgate.hub.queries import RunLine, RunView, list_runs, show_run
+from lockgate.runs.comparison import Comparison
+
+Place = LocalHub | HttpHub
+
+
+class _Page(msgspec.Struct, frozen=True):
+    rows: tuple[RunLine, ...]
+
+
+def ask_runs(place: Place, limit: int) -> Sequence[RunLine]:
+    """Return the newest runs, newest first."""
+    if isinstance(place, LocalHub):
+        return list_runs(place.hub, place.project, limit)
+    return _client(place).get([*_project(place), "runs"], _Page, {"limit": str(limit)}).rows
+
+
+def ask_run(place: Place, run: str) -> RunView:
+    """Return everything known of a run. Raises `UserError`: `run-unknown`, `run-ambiguous`."""
+    if isinstance(place, LocalHub):
+        return show_run(place.hub, place.project, run)
+    return _client(place).get([*_project(place), "runs", run], RunView)
+
+
+def ask_logs(place: Place, run: str, stage: str | None, *, is_follow: bool) -> Iterator[Piece]:
+    """Yield what the jobs of a run printed, as `lockgate.hub.logs.read_logs`."""
+    if isinstance(place, LocalHub):
+        yield from read_logs(place.hub, place.project, run, stage, is_follow=is_follow)
+        return
+    query = {"follow": "true" if is_follow else "false", **({"stage": stage} if stage is not None else {})}
+    words = [*_project(place), "runs", run, "pieces"]
+    decode = msgspec.json.Decoder(Piece).decode
+    left = b""
+    for content in _client(place).pieces(words, query):
+        *lines, left = (left + content).split(b"\n")
+        yield from (decode(line) for line in lines if line)
+
+
+def ask_cancel(place: Place, run: str, by: str | None) -> Cancelled:
+    """Ask for a run's end; over HTTP in the name of whose token it is."""
+    if isinstance(place, LocalHub):
+        return cancel_run(place.hub, place.project, run, by)
+    return _client(place).post([*_project(place), "runs", run, "cancel"], Cancelled)
+
+
+def ask_comparison(place: Place, left: str, right: str) -> Comparison:
+    """Return what differs between two runs."""
+    if isinstance(place, LocalHub):
+        from lockgate.hub.comparison import compare_runs  # noqa: PLC0415
+
+        return compare_runs(place.hub, place.project, left, right)
+    return _client(place).get([*_project(place), "runs", left, "compare", right], Comparison)
+
+
+def ask_backends(place: Place) -> Sequence[Offered]:
+    """Return where runs may go."""
+    if isinstance(place, LocalHub):
+        from lockgate.hub.backend_list import list_backends  # noqa: PLC0415
+
+        return list_backends(place.hub, place.project)
+    return _client(place).get([*_project(place), "backends"], list[Offered])
+
+
+def ask_check(place: Place, name: str, timeout_s: float) -> Iterator[Finding]:
+    """Yield what is found on the way of a tiny job through a backend."""
+    if isinstance(place, LocalHub):
+        from lockgate.hub.backend_check import check_backend  # noqa: PLC0415
+
+        yield from check_backend(place.hub, place.project, name, timeout_s)
+        return
+    words = [*_project(place), "backends", name, "check"]
+    yield from _client(place).post(words, list[Finding], {"timeout_s": timeout_s})
+
+
+def _client(place: HttpHub) -> HttpClient:
+    return HttpClient(place.base)
+
+
+def _project(place: HttpHub) -> list[str]:
+    return ["projects", place.project]
