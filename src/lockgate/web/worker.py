@@ -3,31 +3,59 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
+import logging
+import os
 import signal
 import socket
 import sys
 from pathlib import Path
 from types import FrameType
 
+import msgspec
 import uvicorn
 
 from lockgate.errors import LockgateError
 from lockgate.hub.directory import open_hub
+from lockgate.hub.logline import start_logging
 from lockgate.web.app import create_app
+from lockgate.web.control import Control
 from lockgate.web.service import Service
-from lockgate.web.settings import read_settings
+from lockgate.web.settings import Settings, read_settings, settle
 
-#: A request under way when the worker is told to end has so long to finish.
+#: A request under way when the worker is told to end has so long to finish; the supervisor may end it sooner.
 DRAIN_S = 3600
+#: Connections that were just opened, or wait between two requests of one push, are answered for so long more.
+GRACE_S = 2.0
 _BACKLOG = 2048
 
 
 class Worker(uvicorn.Server):
     """Ends streams of events first when it is told to end: they would never end by themselves."""
 
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+    def __init__(self, config: uvicorn.Config, service: Service, control: Control | None) -> None:
         super().__init__(config)
         self.service = service
+        self.control = control
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.control is not None and self.started:
+            self.control.tell_ready(self.service.settings.public_url or self.service.settings.prefix)
+            self.control.watch(lambda: self.handle_exit(signal.SIGTERM, None))
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no new connection, let those there are come to an end, then go."""
+        for server in self.servers:
+            server.close()
+        for listening in sockets or []:
+            listening.close()
+        # From now on each answer asks its client to open another connection, which the next worker takes
+        self.server_state.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
+        deadline = asyncio.get_running_loop().time() + GRACE_S
+        while self.server_state.connections and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.02)
+        await super().shutdown([])
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
@@ -36,14 +64,22 @@ class Worker(uvicorn.Server):
 def main(arguments: list[str]) -> int:
     """Serve until told to end; return the exit code."""
     asked = _parse(arguments)
+    start_logging()
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     try:
         hub = open_hub(Path(asked.hub))
-        service = Service(hub, read_settings(hub))
+        service = Service(hub, _settings(asked, read_settings(hub)))
     except LockgateError as error:
         sys.stderr.write(f"lockgate: {error.message}\n  {error.hint} [{error.code}]\n")
         return error.exit_code
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    listening = _listen(asked)
+    os.chdir("/")
+    worker = _worker(asked, service)
+    worker.run(sockets=[_listen(asked)])
+    return 0
+
+
+def _worker(asked: argparse.Namespace, service: Service) -> Worker:
     config = uvicorn.Config(
         create_app(service),
         loop="uvloop",
@@ -55,11 +91,22 @@ def main(arguments: list[str]) -> int:
         date_header=True,
         proxy_headers=service.settings.is_behind_proxy,
         forwarded_allow_ips="*" if service.settings.is_behind_proxy else None,
+        ssl_certfile=asked.tls_cert,
+        ssl_keyfile=asked.tls_key,
         timeout_keep_alive=20,
         timeout_graceful_shutdown=DRAIN_S,
     )
-    Worker(config, service).run(sockets=[listening])
-    return 0
+    control = None if asked.control_fd is None else Control(asked.control_fd)
+    return Worker(config, service, control)
+
+
+def _settings(asked: argparse.Namespace, read: Settings) -> Settings:
+    given = {
+        name: value
+        for name, value in (("public_url", asked.public_url), ("prefix", asked.prefix))
+        if value is not None
+    }
+    return settle(msgspec.structs.replace(read, **given)) if given else read
 
 
 def _listen(asked: argparse.Namespace) -> socket.socket:
@@ -77,8 +124,11 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="lockgate.web.worker")
     parser.add_argument("--hub", required=True)
     parser.add_argument("--fd", type=int)
+    parser.add_argument("--control-fd", type=int)
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8731)
+    parser.add_argument("--port", type=int, default=8321)
+    for name in ("--public-url", "--prefix", "--tls-cert", "--tls-key"):
+        parser.add_argument(name)
     return parser.parse_args(arguments)
 
 
