@@ -189,7 +189,7 @@ def _index(hub: Hub, at: float, fix: str) -> Iterator[Finding]:
     alive = Finding("dispatcher", "ok", f"at work, process {pid}" if pid else "idle; a push starts it")
     if not hub.index.exists():
         yield alive
-        if any(_has_chain(hub, project) for project in hub.projects()):
+        if any(_has_runs(hub, project) for project in hub.projects()):
             yield Finding("index", "problem", "it is missing, and projects have a history", again)
         else:
             yield Finding("index", "ok", "none yet: nothing was pushed")
@@ -222,11 +222,12 @@ def _index(hub: Hub, at: float, fix: str) -> Iterator[Finding]:
         yield Finding("pushes", "problem", f"{_runs(len(left))} of pushes that never came to an end", fix)
 
 
-def _has_chain(hub: Hub, project: str) -> bool:
-    code, _, _ = attempt(
-        hub.repository(project), "rev-parse", "--verify", "--quiet", "refs/lockgate/activity^"
-    )
-    return code == 0
+def _has_runs(hub: Hub, project: str) -> bool:
+    code, output, _ = attempt(
+        hub.repository(project), "log", "-1", "--first-parent", "--format=%H", "--fixed-strings",
+        "--grep=Lockgate-Activity: run.", "refs/lockgate/activity", "--",
+    )  # fmt: skip
+    return code == 0 and bool(output.strip())
 
 
 def _runs(count: int) -> str:

@@ -1,0 +1,44 @@
+"""Who acts in a process that a door of the hub has started: the variables between the two."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from lockgate.errors import UserError
+from lockgate.hub.members.authenticate import by_name
+from lockgate.hub.members.book import MemberBook
+from lockgate.hub.members.values import OWNER, SCOPES, Actor
+
+MEMBER = "LOCKGATE_MEMBER"
+SCOPE = "LOCKGATE_SCOPE"
+
+
+def environment_of(actor: Actor) -> dict[str, str]:
+    """Return what tells git's hooks who acts; for the owner, nothing.
+
+    A token's projects are not in it: whoever starts git has judged the one project that it is about.
+    """
+    return {} if actor.is_owner else {MEMBER: actor.name, SCOPE: actor.scope}
+
+
+def actor_in(book: MemberBook, environment: Mapping[str, str]) -> Actor:
+    """Return who acts by these variables; without them, and on a hub without members, the owner.
+
+    Raises `UserError`: `member-unknown`, `member-inactive`.
+    """
+    name = environment.get(MEMBER)
+    if not name:
+        return OWNER
+    if book.is_open:
+        return msgspec.structs.replace(OWNER, name=name)
+    actor = by_name(book, name)
+    scope = next((scope for scope in SCOPES if scope == environment.get(SCOPE, "admin")), None)
+    if scope is None:
+        raise UserError(
+            f"{environment[SCOPE]!r} is no scope of a token",
+            f"Those there are: {', '.join(SCOPES)}.",
+            code="scope-unknown",
+        )
+    return msgspec.structs.replace(actor, scope=scope)
