@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from measure import LOCKGATE, Row, environment, paired, program, sh
+from measure import BIN, LOCKGATE, Row, environment, paired, program, sh
 
 SCRIPT = Path(__file__).parents[1] / "tests/services/spark.sh"
 
@@ -54,6 +54,7 @@ def spark(scratch: Path, is_quick: bool, rounds: int = 7) -> list[Row]:
     """One small job, whole processes in turns."""
     cluster = scratch / "cluster"
     started = os.environ | {"SPARK_TEST_PORT": "29570", "PYTHON": sys.executable}
+    started["PATH"] = f"{BIN}:{started['PATH']}"
     try:
         done = subprocess.run(
             [SCRIPT, "start", cluster],
