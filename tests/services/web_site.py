@@ -13,15 +13,21 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
 from lockgate.hub.admission import admit
 from lockgate.hub.directory import create_hub, open_hub
 from lockgate.hub.index import Index
+from lockgate.hub.members.authenticate import hash_password
+from lockgate.hub.members.book import open_book
+from lockgate.hub.members.tokens import issue
+from lockgate.hub.members.values import Member, Role, Scope
 from lockgate.hub.rows import RunRow
 
 DEADLINE_S = 60.0
+PASSWORD = "seven barges below the weir"
 
 PROJECT = {
     "lockgate.toml": """\
@@ -151,6 +157,27 @@ class Site:
         self.git(tree, "remote", "add", "hub", str(self.hub.repository(name)))
         self.git(tree, "push", "-o", "wait" if has_run else "skip", "hub", "main")
         return tree
+
+    def member(
+        self,
+        name: str,
+        role: Role | None = "member",
+        *,
+        project: str = "flights",
+        scope: Scope = "admin",
+        is_operator: bool = False,
+    ) -> str:
+        """Invite somebody with the password `PASSWORD`; return a token of theirs."""
+        book = open_book(self.hub)
+        digest = hash_password(PASSWORD)
+        roles = {project: role} if role is not None else {}
+        book.add(Member(name=name, roles=roles, password=digest, is_operator=is_operator))
+        return issue(book, name, "test", scope)[1]
+
+    def git_url(self, project: str = "flights", name: str = "", secret: str = "") -> str:
+        """Return the address that git clones, with who asks in it."""
+        who = f"{name}:{quote(secret, safe='')}@" if name else ""
+        return f"http://{who}127.0.0.1:{self.port}/git/{project}.git"
 
     def runs(self, project: str = "flights") -> list[RunRow]:
         """Return the project's runs, newest first."""

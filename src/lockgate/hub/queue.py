@@ -17,6 +17,13 @@ from lockgate.hub.rows import Request
 from lockgate.hub.wake import wake_up
 
 QUEUE = "refs/lockgate/queue/"
+#: Variables that are the caller's affair, or a secret: jobs get the dispatcher's environment. Those of a push
+#: over HTTP are RFC 3875's.
+_CALLERS = (
+    "GIT_", "LOCKGATE_MEMBER", "LOCKGATE_DATABASE_URL", "OTEL_", "HTTP_CONTENT_ENCODING", "REMOTE_USER",
+    "REQUEST_METHOD", "CONTENT_TYPE", "CONTENT_LENGTH", "PATH_INFO", "PATH_TRANSLATED", "QUERY_STRING",
+    "GATEWAY_INTERFACE", "SERVER_PROTOCOL",
+)  # fmt: skip
 
 
 def enqueue(hub: Hub, index: Index, request: Request) -> None:
@@ -49,7 +56,7 @@ def ensure_dispatcher(hub: Hub) -> bool:
     """
     if wake_up(hub):
         return False
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(_CALLERS)}
     try:
         log = os.open(hub.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:

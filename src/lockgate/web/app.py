@@ -16,6 +16,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from lockgate import __version__
 from lockgate.web.api import API
 from lockgate.web.errors import HANDLERS
+from lockgate.web.git_http import serve_git
 from lockgate.web.pages import PAGES
 from lockgate.web.security import add_headers
 from lockgate.web.service import Service
@@ -58,19 +59,21 @@ def create_app(service: Service) -> ASGIApp:
         ),
         logging_config=None,
     )
-    return below(service.settings.prefix, app)
+    return _around(service, app)
 
 
-def below(prefix: str, app: ASGIApp) -> ASGIApp:
-    """Return an application that takes the prefix off a path, where a proxy has not done it already."""
-    if not prefix:
-        return app
-    start = prefix.encode()
+def _around(service: Service, app: ASGIApp) -> ASGIApp:
+    """Take the prefix off a path, where a proxy has not done it already, and lead git past the framework."""
+    prefix = service.settings.prefix
 
-    async def strip(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == ScopeType.HTTP and (scope["path"] + "/").startswith(prefix + "/"):
-            scope["path"] = scope["path"].removeprefix(prefix) or "/"
-            scope["raw_path"] = scope["raw_path"].removeprefix(start) or b"/"
+    async def lead(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == ScopeType.HTTP:
+            if prefix and (scope["path"] + "/").startswith(prefix + "/"):
+                scope["path"] = scope["path"].removeprefix(prefix) or "/"
+                scope["raw_path"] = scope["raw_path"].removeprefix(prefix.encode()) or b"/"
+            if scope["path"].startswith("/git/"):
+                await serve_git(service, scope, receive, send)
+                return
         await app(scope, receive, send)
 
-    return strip
+    return lead

@@ -14,6 +14,8 @@ from lockgate.web.render import render
 
 _STATUS = {
     "not-allowed": 403,
+    "hub-open": 403,
+    "member-inactive": 403,
     "not-logged-in": 401,
     "login-failed": 401,
     "too-many-attempts": 429,

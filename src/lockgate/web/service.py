@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from lockgate.errors import UserError
 from lockgate.hub.directory import Hub
+from lockgate.hub.members.book import MemberBook, open_book
+from lockgate.hub.members.rules import Action, may, refusal
+from lockgate.hub.members.values import Actor
+from lockgate.web.doorman import Doorman
 from lockgate.web.settings import Settings
 
 
@@ -12,7 +17,39 @@ class Service:
     def __init__(self, hub: Hub, settings: Settings) -> None:
         self.hub = hub
         self.settings = settings
+        self.book: MemberBook = open_book(hub)
+        self.doorman = Doorman(self.book)
 
     def url(self, path: str) -> str:
         """Return the address of one of our paths as a browser is to be given it."""
         return self.settings.prefix + path
+
+    def readable(self, actor: Actor | None) -> tuple[str, ...]:
+        """Return the projects that somebody may read."""
+        return tuple(project for project in self.hub.projects() if may(actor, "read", project))
+
+    def require(self, actor: Actor | None, action: Action, project: str | None) -> None:
+        """Let somebody do this or raise `UserError`: `not-logged-in`, `not-allowed`, `project-unknown`.
+
+        A project that they may not read is told of as one that is not there.
+        """
+        if actor is None:
+            raise UserError(
+                "this hub asks who you are", "Log in, or give a token of yours.", code="not-logged-in"
+            )
+        if project is not None and project not in self.hub.projects():
+            raise unknown_project(project)
+        if may(actor, action, project):
+            return
+        if project is not None and not may(actor, "read", project):
+            raise unknown_project(project)
+        raise refusal(actor, action, project, self.book.leads(project) if project is not None else ())
+
+
+def unknown_project(project: str) -> UserError:
+    """The error for a project that is not there, or not for this one to know of."""
+    return UserError(
+        f"the hub has no project {project}",
+        "Look at its address, or ask a lead of the project to be invited.",
+        code="project-unknown",
+    )

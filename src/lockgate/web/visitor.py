@@ -2,22 +2,51 @@
 
 from __future__ import annotations
 
-import msgspec
 from litestar import Request
 from litestar.datastructures import State
 
+from lockgate.hub.members.rules import Action, may
+from lockgate.hub.members.values import Actor
+from lockgate.web.authentication import identify
+from lockgate.web.service import Service
 
-class Visitor(msgspec.Struct, frozen=True):
+
+class Visitor:
     """The one behind a request."""
 
-    csrf: str = ""
-    """What a form of theirs has to bring back."""
+    def __init__(self, service: Service, actor: Actor | None, csrf: str = "") -> None:
+        self.actor = actor
+        """None: nobody who is known."""
+        self.csrf = csrf
+        """What a form of theirs has to bring back."""
+        self._service = service
 
-    def require(self, action: str, project: str | None) -> None:
-        """Raise `UserError` unless they may: `not-allowed`; `project-unknown` where they may not read it."""
+    @property
+    def name(self) -> str:
+        return self.actor.name if self.actor is not None else ""
+
+    def may(self, action: Action, project: str | None = None) -> bool:
+        """Return whether they may, for pages that show what can be done."""
+        return may(self.actor, action, project)
+
+    def require(self, action: Action, project: str | None = None) -> None:
+        """Raise `UserError` unless they may: `not-logged-in`, `not-allowed`, `project-unknown`."""
+        self._service.require(self.actor, action, project)
+
+    def require_known(self) -> Actor:
+        """Return who it is. Raises `UserError` (`not-logged-in`)."""
+        if self.actor is None:
+            self._service.require(None, "read", None)
+        assert self.actor is not None
+        return self.actor
+
+    def projects(self) -> tuple[str, ...]:
+        """Return the projects they may read."""
+        return self._service.readable(self.actor)
 
 
-async def provide_visitor(request: Request[None, None, State]) -> Visitor:
-    visitor = Visitor()
+async def provide_visitor(request: Request[None, None, State], service: Service) -> Visitor:
+    actor = await identify(service, request.scope)
+    visitor = Visitor(service, actor)
     request.state.visitor = visitor
     return visitor

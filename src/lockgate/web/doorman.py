@@ -1,0 +1,79 @@
+"""Judging passwords and tokens, and how often somebody guesses."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import time
+
+from lockgate.errors import UserError
+from lockgate.hub.members.authenticate import by_password, by_token
+from lockgate.hub.members.book import MemberBook
+from lockgate.hub.members.rules import actor_of
+from lockgate.hub.members.values import Actor
+from lockgate.web.attempts import Attempts
+
+#: A password that was right is not reckoned again for so long: git asks with each request.
+_REMEMBERED_S = 120.0
+_REMEMBERED = 1000
+#: Each reckoning takes 64 MiB and a core.
+_AT_ONCE = 2
+LONGEST_ACCOUNT_S, LONGEST_ADDRESS_S = 60.0, 900.0
+
+
+class Doorman:
+    """What is kept between logins: wrong answers of late, and right ones for a moment."""
+
+    def __init__(self, book: MemberBook) -> None:
+        self._book = book
+        self._accounts = Attempts(LONGEST_ACCOUNT_S)
+        self._addresses = Attempts(LONGEST_ADDRESS_S)
+        self._salt = os.urandom(16)
+        self._right: dict[bytes, tuple[float, str | None]] = {}
+        self._room = asyncio.Semaphore(_AT_ONCE)
+
+    async def password(self, name: str, password: str, address: str) -> Actor:
+        """Return whose password this is. Raises `UserError`: `login-failed`, `too-many-attempts`."""
+        key = hashlib.blake2b(f"{name}\0{password}".encode("utf-8", "replace"), key=self._salt).digest()
+        known = self._remembered(name, key)
+        if known is not None:
+            return known
+        async with self._room:
+            now = time.monotonic()
+            self._addresses.begin(address, now)
+            self._accounts.begin(name, now)
+            actor = await asyncio.to_thread(by_password, self._book, name, password)
+        if actor is None:
+            raise login_failed()
+        self._accounts.succeeded(name)
+        self._addresses.succeeded(address)
+        member = self._book.find(name)
+        if len(self._right) >= _REMEMBERED:
+            self._right.clear()
+        self._right[key] = (now + _REMEMBERED_S, member.password if member else None)
+        return actor
+
+    def token(self, secret: str, address: str) -> Actor:
+        """Return who acts by a token. Raises `UserError`: `login-failed`, `too-many-attempts`."""
+        actor = by_token(self._book, secret)
+        if actor is None:
+            self._addresses.begin(address, time.monotonic())
+            raise login_failed()
+        return actor
+
+    def _remembered(self, name: str, key: bytes) -> Actor | None:
+        until, digest = self._right.get(key, (0.0, None))
+        member = self._book.find(name)
+        if member is None or digest is None or time.monotonic() > until or member.password != digest:
+            self._right.pop(key, None)
+            return None
+        return actor_of(member)
+
+
+def login_failed() -> UserError:
+    return UserError(
+        "name and password, or the token, are not right",
+        "Tokens are made on the page Account, or by: lockgate hub member token.",
+        code="login-failed",
+    )

@@ -1,0 +1,233 @@
+"""Git over HTTP: the smart protocol, spoken by git's own `git http-backend`, streamed both ways.
+
+What comes in goes into the program as it comes, and what it says goes out as it says it: nothing is held.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import re
+import signal
+from collections.abc import Iterator
+from urllib.parse import parse_qs
+
+from litestar.types import HTTPScope, Receive, Send
+
+from lockgate.errors import LockgateError, OutsideError, UserError
+from lockgate.git.program import clean_environment
+from lockgate.hub.members.rules import Action
+from lockgate.hub.members.values import Actor
+from lockgate.web.authentication import identify
+from lockgate.web.errors import status_of
+from lockgate.web.service import Service
+
+_PATH = re.compile(
+    r"/git/(?P<project>[A-Za-z0-9][A-Za-z0-9._-]{0,99})\.git/"
+    r"(?P<what>info/refs|git-upload-pack|git-receive-pack)"
+)
+_SERVICES: dict[str, Action] = {"git-upload-pack": "read", "git-receive-pack": "push"}
+_PIECE_BYTES = 1 << 16
+_HEAD_BYTES = 1 << 14
+#: A client that sends nothing of a request it has begun is given up after so long.
+_IDLE_S = 300.0
+_GRACE_S = 5.0
+_SECRETS = ("LOCKGATE_DATABASE_URL", "OTEL_")
+
+_log = logging.getLogger(__name__)
+
+
+async def serve_git(service: Service, scope: HTTPScope, receive: Receive, send: Send) -> None:
+    """Answer one request below `/git/`."""
+    try:
+        project, name = _asked(scope)
+        actor = await identify(service, scope)
+        service.require(actor, _SERVICES[name], project)
+    except LockgateError as error:
+        await _refuse(send, error)
+        return
+    try:
+        await _Call(service, scope, actor, receive, send).run(project)
+    except OSError as error:
+        _log.error("git http-backend could not be started: %s", error.strerror)
+        await _refuse(send, OutsideError("git does not start here", "", code="git-missing"))
+
+
+def _asked(scope: HTTPScope) -> tuple[str, str]:
+    """Return the project and git's name of the service. Raises `UserError`."""
+    found = _PATH.fullmatch(scope["path"])
+    if found is None or ".." in scope["path"]:
+        raise UserError(
+            "there is no repository here", "Its address ends in /git/PROJECT.git", code="project-unknown"
+        )
+    what, method = found["what"], scope["method"]
+    if what == "info/refs":
+        asked = parse_qs(scope["query_string"].decode("latin-1")).get("service", [""])[0]
+        if method not in ("GET", "HEAD") or asked not in _SERVICES:
+            raise UserError(
+                "git's old, dumb protocol is not spoken here", "Use git 1.6.6 or newer.", code="git-dumb"
+            )
+        return found["project"], asked
+    if method != "POST":
+        raise UserError("this is for git", "git clone, fetch and push use it.", code="git-dumb")
+    return found["project"], what
+
+
+async def _refuse(send: Send, error: LockgateError) -> None:
+    """Git shows a refusal to its user when it is plain text."""
+    status = status_of(error)
+    body = f"{error.message}\n{error.hint} [{error.code}]\n".encode("utf-8", "replace")
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
+    if status == 401:
+        headers.append((b"www-authenticate", b'Basic realm="Lockgate", charset="UTF-8"'))
+    if error.code == "too-many-attempts":
+        headers.append((b"retry-after", b"10"))
+    await _start(send, status, headers)
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+async def _start(send: Send, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+    given = [*headers, (b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-cache")]
+    await send({"type": "http.response.start", "status": status, "headers": given})
+
+
+class _Call:
+    """One call of `git http-backend`, see git-http-backend(1) and RFC 3875."""
+
+    def __init__(
+        self, service: Service, scope: HTTPScope, actor: Actor | None, receive: Receive, send: Send
+    ) -> None:
+        self._service = service
+        self._scope = scope
+        self._actor = actor
+        self._receive = receive
+        self._send = send
+
+    async def run(self, project: str) -> None:
+        process = await asyncio.create_subprocess_exec(
+            "git",
+            "http-backend",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=self._environment(project),
+            cwd=self._service.hub.repositories,
+            start_new_session=True,
+            limit=_PIECE_BYTES,
+        )
+        feeding = asyncio.create_task(self._feed(process))
+        grumbling = asyncio.create_task(_last_words(process))
+        try:
+            await self._answer(process)
+        finally:
+            feeding.cancel()
+            await _end(process)
+            with contextlib.suppress(asyncio.CancelledError):
+                await feeding
+            words = await grumbling
+            if words:
+                _log.info("git http-backend for %s: %s", project, words)
+
+    def _environment(self, project: str) -> dict[str, str]:
+        headers = {name: value.decode("latin-1") for name, value in self._scope["headers"]}
+        settings = {"http.receivepack": "true", "http.uploadpack": "true", "http.getanyfile": "false"}
+        limit = self._service.settings.push_limit_bytes
+        if limit:
+            settings["receive.maxInputSize"] = str(limit)
+        environment = {
+            name: value for name, value in clean_environment().items() if not name.startswith(_SECRETS)
+        }
+        environment |= {
+            "GIT_PROJECT_ROOT": str(self._service.hub.repositories),
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "GIT_HTTP_MAX_REQUEST_BUFFER": "10485760",
+            "PATH_INFO": self._scope["path"].removeprefix("/git"),
+            "QUERY_STRING": self._scope["query_string"].decode("latin-1"),
+            "REQUEST_METHOD": self._scope["method"],
+            "CONTENT_TYPE": headers.get(b"content-type", ""),
+            "CONTENT_LENGTH": headers.get(b"content-length", ""),
+            "HTTP_CONTENT_ENCODING": headers.get(b"content-encoding", ""),
+            "GATEWAY_INTERFACE": "CGI/1.1",
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "GIT_CONFIG_COUNT": str(len(settings)),
+        }
+        for number, (key, value) in enumerate(settings.items()):
+            environment[f"GIT_CONFIG_KEY_{number}"] = key
+            environment[f"GIT_CONFIG_VALUE_{number}"] = value
+        if re.fullmatch(r"[\w=:.-]{1,200}", headers.get(b"git-protocol", "")):
+            environment["GIT_PROTOCOL"] = headers[b"git-protocol"]
+        if self._actor is not None and not self._actor.is_owner:
+            environment["REMOTE_USER"] = environment["LOCKGATE_MEMBER"] = self._actor.name
+        return environment
+
+    async def _feed(self, process: asyncio.subprocess.Process) -> None:
+        """Hand the request's body on; then wait for the client's going, which ends the program."""
+        assert process.stdin is not None
+        has_more = True
+        while True:
+            try:
+                message = await asyncio.wait_for(self._receive(), _IDLE_S if has_more else None)
+            except TimeoutError:
+                break
+            if message["type"] != "http.request":
+                break
+            with contextlib.suppress(ConnectionError):  # it has ended: what it said tells why
+                process.stdin.write(message["body"])
+                await process.stdin.drain()
+            if has_more and not message["more_body"]:
+                has_more = False
+                process.stdin.close()
+        _signal(process, signal.SIGTERM)
+
+    async def _answer(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        try:
+            head = await process.stdout.readuntil(b"\r\n\r\n")
+        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            await _refuse(
+                self._send, OutsideError("git ended without an answer", "Try again.", code="git-failed")
+            )
+            return
+        status, headers = 200, []
+        for name, value in _cgi_headers(head):
+            if name == b"status":
+                status = int(value.split()[0])
+            else:
+                headers.append((name, value))
+        await _start(self._send, status, headers)
+        while piece := await process.stdout.read(_PIECE_BYTES):
+            await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _cgi_headers(head: bytes) -> Iterator[tuple[bytes, bytes]]:
+    for line in head.split(b"\r\n"):
+        name, colon, value = line.partition(b":")
+        if colon:
+            yield name.strip().lower(), value.strip()
+
+
+async def _last_words(process: asyncio.subprocess.Process) -> str:
+    """Read all that the program complains of, and return the end of it."""
+    assert process.stderr is not None
+    kept = b""
+    while piece := await process.stderr.read(_PIECE_BYTES):
+        kept = (kept + piece)[-500:]
+    return kept.decode("utf-8", "replace").strip()
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """See the program gone, and all it started too, where it does not end by itself."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), _GRACE_S)
+            return
+        _signal(process, number)
+    await process.wait()
+
+
+def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
