@@ -51,7 +51,7 @@ def read_logs(hub: Hub, project: str, run: str, stage: str | None, *, is_follow:
             raise UserError(f"run {run} has no stage {stage}", f"Its stages: {names}", code="stage-unknown")
         for job in jobs:
             if stage is None or job.stage == stage:
-                for log in _logs(folder, job.stage):
+                for log in logs_of(folder, job.stage):
                     yield from _new(log, job.stage, offsets, row.state)
         for job in jobs:
             if (
@@ -68,7 +68,7 @@ def read_logs(hub: Hub, project: str, run: str, stage: str | None, *, is_follow:
         time.sleep(_NAP_S)
 
 
-def _logs(folder: Path, stage: str) -> list[Path]:
+def logs_of(folder: Path, stage: str) -> list[Path]:
     """Find the logs of a stage's attempts, the first first; the number before its name is its place in the
     pipeline, of which the run may be a part."""
     name = safe_name(0, stage).partition("-")[2]

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from litestar.types import ControllerRouterHandler
 
-from lockgate.web.pages import home
+from lockgate.web.pages import artifact, home, run
 
-PAGES: list[ControllerRouterHandler] = [*home.handlers]
+PAGES: list[ControllerRouterHandler] = [*home.handlers, *run.handlers, *artifact.handlers]

@@ -1,0 +1,152 @@
+"""A table of text, CSV or TSV, a page of it, sorted by a column. Pure; bounded in rows and in columns."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+
+import msgspec
+
+#: So much of a file is read for a page.
+READ_BYTES = 20_000_000
+_COLUMNS_AT_MOST = 200
+_CELL_AT_MOST = 500
+
+
+class Table(msgspec.Struct, frozen=True):
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+class TablePage(msgspec.Struct, frozen=True, kw_only=True):
+    """Some rows of a table; `numeric` says of each column whether it holds numbers."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numeric: tuple[bool, ...]
+    total: int
+    start: int
+    sort: int | None
+    is_descending: bool
+
+
+def parse(content: bytes, path: str) -> Table | None:
+    """Return the table of a file; None where it is none that is read here."""
+    if not path.lower().endswith((".csv", ".tsv")):
+        return None
+    text = content.decode("utf-8-sig", "replace")
+    delimiter = "\t" if path.lower().endswith(".tsv") else _delimiter(text)
+    try:
+        lines = [
+            tuple(cell[:_CELL_AT_MOST] for cell in line[:_COLUMNS_AT_MOST])
+            for line in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+            if line
+        ]
+    except csv.Error:
+        return None
+    if not lines:
+        return None
+    width = max(len(lines[0]), 1)
+    rows = tuple((*line[:width], *("" for _ in range(width - len(line)))) for line in lines[1:])
+    return Table(lines[0], rows)
+
+
+def _delimiter(text: str) -> str:
+    first = text.partition("\n")[0]
+    return max(",;\t", key=first.count)
+
+
+def page(table: Table, start: int = 0, count: int = 50, sort: str = "") -> TablePage:
+    """Return `count` rows from `start` on. `sort`: a column's number, from 0; `-` before it: downwards."""
+    is_descending = sort.startswith("-")
+    column = sort.removeprefix("-")
+    at = int(column) if column.isdecimal() and len(column) < 4 and int(column) < len(table.header) else None
+    numeric = tuple(_is_numeric(table.rows[:200], number) for number in range(len(table.header)))
+    rows: Sequence[tuple[str, ...]] = table.rows
+    if at is not None:
+        rows = sorted(rows, key=lambda row: _key(row[at]), reverse=is_descending)
+    start = max(0, min(start, max(0, len(rows) - 1)))
+    return TablePage(
+        header=table.header,
+        rows=tuple(rows[start : start + count]),
+        numeric=numeric,
+        total=len(rows),
+        start=start,
+        sort=at,
+        is_descending=is_descending,
+    )
+
+
+def _is_numeric(rows: Sequence[tuple[str, ...]], at: int) -> bool:
+    found = [row[at] for row in rows if row[at]]
+    return bool(found) and all(_number(cell) is not None for cell in found)
+
+
+def _number(cell: str) -> float | None:
+    try:
+        value = float(cell)
+    except ValueError:
+        return None
+    return value if value == value else None
+
+
+def _key(cell: str) -> tuple[int, float, str]:
+    value = _number(cell)
+    return (1, 0.0, cell.casefold()) if value is None else (0, value, "")
+
+
+class CellDiff(msgspec.Struct, frozen=True):
+    left: str
+    right: str
+
+    @property
+    def is_same(self) -> bool:
+        return self.left == self.right
+
+
+class RowDiff(msgspec.Struct, frozen=True):
+    """`verdict`: same, changed, added (only at the right), removed (only at the left)."""
+
+    verdict: str
+    cells: tuple[CellDiff, ...]
+
+
+class TableDiff(msgspec.Struct, frozen=True):
+    header: tuple[str, ...]
+    rows: tuple[RowDiff, ...]
+    """Those that differ, at most as many as asked for."""
+    counts: dict[str, int]
+
+
+def diff(left: Table, right: Table, limit: int = 100) -> TableDiff:
+    """Return what differs between two tables: rows are matched by their first column where that tells them
+    apart in both, else by their place; columns by their name."""
+    header = tuple(dict.fromkeys((*left.header, *right.header)))
+    ours, theirs = _keyed(left), _keyed(right)
+    if ours is None or theirs is None:
+        ours = {str(number): row for number, row in enumerate(left.rows)}
+        theirs = {str(number): row for number, row in enumerate(right.rows)}
+    counts = {"same": 0, "changed": 0, "added": 0, "removed": 0}
+    rows: list[RowDiff] = []
+    for key in dict.fromkeys((*ours, *theirs)):
+        one, other = ours.get(key), theirs.get(key)
+        cells = tuple(CellDiff(_cell(left, one, name), _cell(right, other, name)) for name in header)
+        verdict = "changed"
+        if one is None or other is None:
+            verdict = "added" if one is None else "removed"
+        elif all(cell.is_same for cell in cells):
+            verdict = "same"
+        counts[verdict] += 1
+        if verdict != "same" and len(rows) < limit:
+            rows.append(RowDiff(verdict, cells))
+    return TableDiff(header, tuple(rows), counts)
+
+
+def _keyed(table: Table) -> dict[str, tuple[str, ...]] | None:
+    keyed = {row[0]: row for row in table.rows}
+    return keyed if len(keyed) == len(table.rows) else None
+
+
+def _cell(table: Table, row: tuple[str, ...] | None, name: str) -> str:
+    return row[table.header.index(name)] if row is not None and name in table.header else ""

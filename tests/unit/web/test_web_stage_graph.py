@@ -1,0 +1,48 @@
+"""The picture of a run's stages: each right of what it waits for."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lockgate.web.pages.stage_graph import SHOWN_AT_MOST, Node, draw, layers_of
+
+NAMES = [f"s{number}" for number in range(9)]
+
+
+@given(st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES)), max_size=30))
+def test_every_stage_stands_once_and_right_of_what_it_waits_for(pairs: list[tuple[str, str]]) -> None:
+    upstream: dict[str, list[str]] = {}
+    for first, second in pairs:
+        if first < second:
+            upstream.setdefault(second, []).append(first)
+    layers = layers_of(NAMES, upstream)
+    at = {name: column for column, layer in enumerate(layers) for name in layer}
+    assert sorted(at) == NAMES
+    assert all(at[other] < at[name] for name, others in upstream.items() for other in others)
+
+
+def test_a_circle_ends_too() -> None:
+    assert sorted(name for layer in layers_of(["a", "b"], {"a": ["b"], "b": ["a"]}) for name in layer) == [
+        "a",
+        "b",
+    ]
+
+
+def test_the_picture_says_states_in_words_and_links_to_logs() -> None:
+    nodes = [
+        Node("make", "succeeded", "never run", "?stage=make"),
+        Node('<b>"x"', "failed", "exit code 1", "?stage=x"),
+    ]
+    made = ElementTree.fromstring(draw(nodes, {'<b>"x"': ["make"]}))
+    assert [a.get("aria-label") for a in made.iter("a")] == [
+        "make: succeeded, never run",
+        '<b>"x": failed, exit code 1',
+    ]
+    assert len([path for path in made.iter("path") if path.get("class") == "edge"]) == 1
+
+
+def test_too_many_stages_are_not_drawn() -> None:
+    assert draw([Node(f"s{n}", "cached", "", "") for n in range(SHOWN_AT_MOST + 1)], {}) == ""
