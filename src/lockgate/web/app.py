@@ -17,22 +17,28 @@ from lockgate import __version__
 from lockgate.web.api import API
 from lockgate.web.errors import HANDLERS
 from lockgate.web.git_http import serve_git
+from lockgate.web.health import HEALTH
+from lockgate.web.metrics import Metrics
+from lockgate.web.observation import observe
 from lockgate.web.pages import PAGES
 from lockgate.web.security import add_headers
 from lockgate.web.service import Service
+from lockgate.web.telemetry import Tracing
 from lockgate.web.visitor import provide_visitor
 
 STATIC = Path(__file__).parent / "static"
 
 
-def create_app(service: Service) -> ASGIApp:
+def create_app(service: Service, tracing: Tracing | None = None) -> ASGIApp:
     """Return the application, which answers below the settings' prefix."""
 
     def provide_service() -> Service:
         return service
 
+    metrics = Metrics(service.hub)
     app = Litestar(
         [
+            *HEALTH,
             *PAGES,
             API,
             create_static_files_router(
@@ -42,7 +48,7 @@ def create_app(service: Service) -> ASGIApp:
                 cache_control=CacheControlHeader(max_age=3600, public=True),
             ),
         ],
-        state=State({"service": service}),
+        state=State({"service": service, "metrics": metrics}),
         dependencies={
             "service": Provide(provide_service, sync_to_thread=False),
             "visitor": Provide(provide_visitor),
@@ -59,7 +65,7 @@ def create_app(service: Service) -> ASGIApp:
         ),
         logging_config=None,
     )
-    return _around(service, app)
+    return observe(_around(service, app), metrics, tracing)
 
 
 def _around(service: Service, app: ASGIApp) -> ASGIApp:

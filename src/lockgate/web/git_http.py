@@ -44,6 +44,7 @@ async def serve_git(service: Service, scope: HTTPScope, receive: Receive, send: 
     try:
         project, name = _asked(scope)
         actor = await identify(service, scope)
+        scope.setdefault("state", {})["actor"] = actor
         service.require(actor, _SERVICES[name], project)
     except LockgateError as error:
         await _refuse(send, error)

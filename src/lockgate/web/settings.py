@@ -13,6 +13,7 @@ from lockgate.hub.directory import Hub
 
 FILE = "hub.toml"
 
+_SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
 
 
@@ -34,6 +35,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """The largest picture to be traced."""
     watchers_limit: int = 2000
     """So many open streams of events at most."""
+    metrics_token_sha256: str = ""
+    """SHA-256 (hex) of the token that may read `/metrics` from elsewhere; "": none may."""
 
     @property
     def is_https(self) -> bool:
@@ -70,12 +73,16 @@ def settle(settings: Settings) -> Settings:
     prefix = (url.path if settings.public_url else settings.prefix).rstrip("/")
     if not _PREFIX.fullmatch(prefix):
         raise _wrong(f"a path cannot begin with {prefix!r}")
+    if settings.metrics_token_sha256 and not _SHA256.fullmatch(settings.metrics_token_sha256):
+        raise _wrong(
+            "metrics_token_sha256 is no SHA-256", "Its 64 characters are told by: printf %s TOKEN | sha256sum"
+        )
     return msgspec.structs.replace(settings, prefix=prefix, public_url=settings.public_url.rstrip("/"))
 
 
-def _wrong(what: str) -> UserError:
+def _wrong(what: str, hint: str = 'Write it as public_url = "https://hub.example.org/lockgate"') -> UserError:
     return UserError(
         f"[service] in {FILE}: {what}",
-        'Write it as public_url = "https://hub.example.org/lockgate"',
+        hint,
         code="hub-settings",
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 import os
 import signal
 import socket
@@ -17,11 +16,12 @@ import uvicorn
 
 from lockgate.errors import LockgateError
 from lockgate.hub.directory import open_hub
-from lockgate.hub.logline import start_logging
+from lockgate.web import logs, telemetry
 from lockgate.web.app import create_app
 from lockgate.web.control import Control
 from lockgate.web.service import Service
 from lockgate.web.settings import Settings, read_settings, settle
+from lockgate.web.telemetry import Tracing
 
 #: A request under way when the worker is told to end has so long to finish; the supervisor may end it sooner.
 DRAIN_S = 3600
@@ -64,8 +64,7 @@ class Worker(uvicorn.Server):
 def main(arguments: list[str]) -> int:
     """Serve until told to end; return the exit code."""
     asked = _parse(arguments)
-    start_logging()
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    logs.start()
     try:
         hub = open_hub(Path(asked.hub))
         service = Service(hub, _settings(asked, read_settings(hub)))
@@ -73,15 +72,22 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"lockgate: {error.message}\n  {error.hint} [{error.code}]\n")
         return error.exit_code
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn takes them while it serves, and passes them on when it has drained
+        signal.signal(number, lambda *_: sys.exit(0))
     os.chdir("/")
-    worker = _worker(asked, service)
-    worker.run(sockets=[_listen(asked)])
+    tracing = telemetry.start()
+    try:
+        _worker(asked, service, tracing).run(sockets=[_listen(asked)])
+    finally:
+        if tracing is not None:
+            tracing.stop()
     return 0
 
 
-def _worker(asked: argparse.Namespace, service: Service) -> Worker:
+def _worker(asked: argparse.Namespace, service: Service, tracing: Tracing | None) -> Worker:
     config = uvicorn.Config(
-        create_app(service),
+        create_app(service, tracing),
         loop="uvloop",
         http="httptools",
         ws="none",
