@@ -21,7 +21,8 @@ sys.path.insert(1, str(Path(__file__).parents[1] / "src"))
 # Beside this file, which has the name of a library.
 sys.path = [entry for entry in sys.path if Path(entry or ".").resolve() != Path(__file__).parent]
 
-from htcondor_pool import job_folder, pool_for_tests  # noqa: E402
+from htcondor_pool import pool_for_tests  # noqa: E402
+from ordinary_user import job_folder  # noqa: E402
 
 from lockgate.backends.batch import BatchBackend  # noqa: E402
 from lockgate.backends.contract import Ended  # noqa: E402

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from ordinary_user import as_user, job_folder
 
 from lockgate.backends.contract import Backend, Ended, Started
 from lockgate.backends.local import LocalBackend
@@ -36,6 +38,16 @@ class TestLocalBackend(BackendContract):
         backend = LocalBackend()
         assert backend.room() > 0
         backend.close()
+
+    def test_a_folder_that_stops_being_writable_keeps_nobody_waiting(self) -> None:
+        # Modes do not keep root from writing
+        with as_user("daemon") if os.getuid() == 0 else contextlib.nullcontext(), job_folder() as folder:
+            job = self.job(folder / "job", "echo ran; chmod a-w ..")
+            backend = self.opened()
+            record = self.run(backend, job)[job.folder]
+            assert record.is_success and record.detail and "could not be written" in record.detail
+            assert exitrecord.read(job.folder) == record
+            self.closed(backend)
 
     def test_the_shell_killed_from_outside(self, tmp_path: Path) -> None:
         job = self.job(tmp_path / "job", f"sh -c 'echo $$ > child; {LONG}'")

@@ -20,6 +20,7 @@ import slurm_service
 import spark_cluster
 from e2e_place import until
 from kubernetes_cluster import IMAGE, cluster_for_tests
+from ordinary_user import job_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 FLIGHTS = 30_000
@@ -169,7 +170,7 @@ def test_htcondor() -> None:
     with contextlib.ExitStack() as stack:
         # Its jobs are an ordinary user's, on another Debian that shares /tmp with this host
         stack.enter_context(htcondor_pool.pool_for_tests())
-        folder = stack.enter_context(htcondor_pool.job_folder())
+        folder = stack.enter_context(job_folder())
         stack.enter_context(htcondor_pool.lockgate_of_user(folder, git_config))
         demo = Demo(folder)
         assert demo.run_on("htcondor", {}, {}) == demo.reference

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import pwd
 import shutil
-import struct
 import subprocess
 import sys
 import sysconfig
@@ -18,15 +15,12 @@ from pathlib import Path
 
 import pytest
 import uv
+from ordinary_user import as_root, as_user
 
 SCRIPT = Path(__file__).with_name("htcondor.sh")
 USER = "lockgate-test"
 #: Read before the tests clear the environment.
 CACHE = Path(os.environ.get("LOCKGATE_TEST_CACHE") or "/var/cache/lockgate-tests")
-
-_LIBC = ctypes.CDLL(None, use_errno=True)
-_CAP_DAC_READ_SEARCH = 1 << 2
-_CAPABILITY_VERSION_3 = 0x20080522
 
 
 class NotTestedError(Exception):
@@ -95,57 +89,6 @@ def stop(pool: Pool) -> None:
 
 
 @contextmanager
-def as_user() -> Iterator[None]:
-    """Be the ordinary user, as far as files, programs and HTCondor can tell; root may be taken up again.
-
-    What this Python may read stays readable: its modules may lie where only root looks.
-    """
-    entry = pwd.getpwnam(USER)
-    groups = os.getgroups()
-    home = os.environ.get("HOME")
-    os.setgroups([])
-    os.setresgid(entry.pw_gid, entry.pw_gid, 0)
-    os.setresuid(entry.pw_uid, entry.pw_uid, 0)
-    _raise_capability()
-    os.environ["HOME"] = entry.pw_dir
-    try:
-        yield
-    finally:
-        os.setresuid(0, 0, 0)
-        os.setresgid(0, 0, 0)
-        os.setgroups(groups)
-        if home is not None:
-            os.environ["HOME"] = home
-
-
-@contextmanager
-def as_root() -> Iterator[None]:
-    """Be root for a moment, within `as_user`."""
-    ids = os.getresuid(), os.getresgid()
-    os.setresuid(0, 0, 0)
-    os.setresgid(0, 0, 0)
-    try:
-        yield
-    finally:
-        os.setresgid(*ids[1])
-        os.setresuid(*ids[0])
-        _raise_capability()
-
-
-def _raise_capability() -> None:
-    """capget(2), capset(2): make one permitted capability effective."""
-    header = ctypes.create_string_buffer(struct.pack("=Ii", _CAPABILITY_VERSION_3, 0))
-    data = ctypes.create_string_buffer(24)
-    if _LIBC.capget(header, data) != 0:
-        raise OSError(ctypes.get_errno(), "capget")
-    effective, permitted, inheritable, *rest = struct.unpack("=6I", data.raw)
-    effective |= permitted & _CAP_DAC_READ_SEARCH
-    wanted = ctypes.create_string_buffer(struct.pack("=6I", effective, permitted, inheritable, *rest))
-    if _LIBC.capset(header, wanted) != 0:
-        raise OSError(ctypes.get_errno(), "capset")
-
-
-@contextmanager
 def pool_for_tests() -> Iterator[Pool]:
     """Start a pool, be its ordinary user, and have its programs and its configuration in the environment; a
     pool that cannot be had is told of, and nothing is tested."""
@@ -155,23 +98,13 @@ def pool_for_tests() -> Iterator[Pool]:
         warnings.warn(f"NOT TESTED: HTCondor: {reason}", stacklevel=2)
         pytest.skip(f"NOT TESTED: HTCondor: {reason}")
     try:
-        with pytest.MonkeyPatch.context() as patch, as_user():
+        with pytest.MonkeyPatch.context() as patch, as_user(USER):
             patch.setenv("CONDOR_CONFIG", os.fspath(pool.folder / "condor_config"))
             patch.setenv("PATH", f"{pool.bin}{os.pathsep}{os.environ['PATH']}")
             pool.calls_path.touch()
             yield pool
     finally:
         stop(pool)
-
-
-@contextmanager
-def job_folder() -> Iterator[Path]:
-    """Make a folder that the ordinary user owns."""
-    folder = Path(tempfile.mkdtemp(prefix="lockgate-jobs-", dir="/tmp"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 #: What no job of the tests needs, and packages: those of a copy are Lockgate's own.

@@ -455,6 +455,7 @@ class BatchBackend:
         return settle(
             read_traces(job.folder),
             exit_record,
+            folder=job.folder,
             resources=job.resources,
             is_cancelled=is_cancelled,
             system=self._system.name,

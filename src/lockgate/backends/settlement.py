@@ -20,12 +20,15 @@ class Traces(msgspec.Struct, frozen=True):
     ending: str | None = None
     """Why the wrapper ended it: `walltime`, or `memory` and the bytes it held."""
     peak_bytes: int | None = None
+    is_writable: bool = True
+    """Whether the hub's owner, whose job it is, may write to the folder."""
 
 
 def settle(
     traces: Traces,
     seen: ExitRecord | None,
     *,
+    folder: str,
     resources: Resources,
     is_cancelled: bool,
     system: str,
@@ -52,14 +55,14 @@ def settle(
         peak_memory_bytes=max(peaks, default=None),
         cpu_time_s=base.cpu_time_s if base.cpu_time_s is not None else said.cpu_time_s,
     )
-    cause, detail = _cause(traces, said, resources, is_cancelled, f"{system} job {native_id}")
+    cause, detail = _cause(traces, said, resources, is_cancelled, f"{system} job {native_id}", folder)
     if cause is None:
         return base
     return msgspec.structs.replace(base, cause=cause, detail=detail)
 
 
 def _cause(
-    traces: Traces, said: ExitRecord, resources: Resources, is_cancelled: bool, where: str
+    traces: Traces, said: ExitRecord, resources: Resources, is_cancelled: bool, where: str, folder: str
 ) -> tuple[str | None, str | None]:
     own = traces.own
     has_done_well = own is not None and own.is_success
@@ -79,10 +82,15 @@ def _cause(
         return said.cause, said.detail
     if own is not None:
         return None, None
-    return "vanished", _unrecorded(traces, said, where)
+    return "vanished", _unrecorded(traces, said, where, folder)
 
 
-def _unrecorded(traces: Traces, said: ExitRecord, where: str) -> str:
+def _unrecorded(traces: Traces, said: ExitRecord, where: str, folder: str) -> str:
+    if not traces.is_writable:
+        why = "its mode does not let the hub's owner, a right that no stage may take away"
+        return f"{where} cannot write to {folder}: {why}"
+    if said.code == ALREADY_STARTED and traces.started_at is None:
+        return f"{where} cannot write to {folder} on its node: make it writable there for the hub's owner"
     if said.code == ALREADY_STARTED and traces.started_at is not None:
         return f"{where} was started a second time, after its first start had left no record"
     how = f"signal {said.signal}" if said.signal is not None else f"exit code {said.code}"

@@ -22,7 +22,13 @@ def read_traces(folder: str) -> Traces:
         started_at=exitrecord.started(folder),
         ending=_read(f"{folder}/{ENDING}"),
         peak_bytes=int(peak) if peak is not None and peak.isdigit() else None,
+        is_writable=_is_writable(folder),
     )
+
+
+def _is_writable(folder: str) -> bool:
+    """Return whether this process may write to a job's folder; one that is gone is none to write to."""
+    return os.access(folder, os.W_OK | os.X_OK) or not os.path.isdir(folder)  # noqa: PTH112
 
 
 def _read(path: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import stat
 
 import msgspec
 
@@ -79,15 +80,13 @@ def write(folder: str, record: ExitRecord) -> None:
     Raises `OutsideError` (`job-record`) when the disk refuses; trying again later may help.
     """
     final = f"{folder}/{FINAL}"
-    draft = final if record.cause is None else f"{final}.new"
     try:
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
         try:
-            os.write(descriptor, _encode(record))
-        finally:
-            os.close(descriptor)
-        if draft != final:
-            os.rename(draft, final)  # noqa: PTH104
+            _write(final, record)
+        except PermissionError:
+            # A job can take the right to write to its folder from the hub's owner, who would wait for ever
+            os.chmod(folder, os.stat(folder).st_mode | stat.S_IRWXU)  # noqa: PTH101, PTH116
+            _write(final, record)
     except OSError as error:
         raise OutsideError(
             f"{final} could not be written: {error.strerror}",
@@ -95,6 +94,17 @@ def write(folder: str, record: ExitRecord) -> None:
             code="job-record",
             is_transient=True,
         ) from None
+
+
+def _write(final: str, record: ExitRecord) -> None:
+    draft = final if record.cause is None else f"{final}.new"
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    try:
+        os.write(descriptor, _encode(record))
+    finally:
+        os.close(descriptor)
+    if draft != final:
+        os.rename(draft, final)  # noqa: PTH104
 
 
 def read(folder: str) -> ExitRecord | None:

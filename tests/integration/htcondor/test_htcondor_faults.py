@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from htcondor_pool import Pool, job_folder, pool_for_tests
+from htcondor_pool import Pool, pool_for_tests
+from ordinary_user import job_folder
 
 from lockgate.backends.batch import BatchBackend
 from lockgate.backends.contract import Backend

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ordinary_user import as_user, job_folder
 from slurm_service import Slurm
 
 from lockgate.backends.contract import Backend
@@ -222,6 +224,50 @@ class TestWithAccounting(SlurmFaults):
         job = self.job(tmp_path / "job", grow, resources=asked)
         record = self.run(self.opened(), job)[job.folder]
         assert record.cause == "memory" and "asked for 63.0 MB" in (record.detail or "")
+
+
+class TestAsAnOrdinaryUser(SlurmFaults):
+    """Most hubs' owners are no root, whom modes do not keep from writing."""
+
+    @pytest.fixture(autouse=True)
+    def _use(self, plain_slurm: Slurm, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        monkeypatch.setenv("SLURM_CONF", str(plain_slurm.conf))
+        self.slurm = plain_slurm
+        yield
+        plain_slurm.clear()
+
+    @pytest.fixture
+    def tmp_path(self) -> Iterator[Path]:
+        with as_user("daemon") if os.getuid() == 0 else contextlib.nullcontext(), job_folder() as folder:
+            yield folder
+
+    def test_a_folder_that_is_not_writable_before_its_job_starts(self, tmp_path: Path) -> None:
+        first = self.job(tmp_path / "first", f"echo begun; {LONG}", resources=Resources(cpus=self.cpus))
+        job = self.job(tmp_path / "job", "echo ran")
+        backend, news = self.opened(), News()
+        backend.submit([first])
+        self.until_said(backend, first, "begun", news)
+        backend.submit([job])
+        self.until(backend, lambda _: bool(self.slurm.jobs("--states=PD")), news)
+        Path(job.folder).chmod(0o555)
+        backend.cancel([first.folder])
+        record = self.until_ended(backend, 2, news)[job.folder]
+        assert record.cause == "vanished" and record.detail is not None
+        assert f"cannot write to {job.folder}: its mode does not let the hub's owner" in record.detail
+        assert exitrecord.read(job.folder) == record
+
+    def test_a_folder_that_stops_being_writable(self, tmp_path: Path) -> None:
+        job = self.job(tmp_path / "job", "echo ran; chmod a-w ..")
+        record = self.run(self.opened(), job)[job.folder]
+        assert record.cause == "vanished" and record.detail is not None
+        assert f"cannot write to {job.folder}" in record.detail
+        assert self.log(job) == "ran\n" and exitrecord.read(job.folder) == record
+
+    def test_a_workspace_that_is_not_writable(self, tmp_path: Path) -> None:
+        job = self.job(tmp_path / "job", "chmod a-w .; echo x >o")
+        record = self.run(self.opened(), job)[job.folder]
+        assert record.cause is None and record.code not in (0, None)
+        assert "cannot create o: Permission denied" in self.log(job)
 
 
 def test_without_slurm_s_commands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -120,6 +120,9 @@ def test_every_hold_code_of_the_manual_has_words() -> None:
 
 
 def test_a_hold_nobody_knows_keeps_its_words_and_number() -> None:
+    reading = "reading from file /execute/dir_7/scratch/htcondor.tar: (errno 2) No such file or directory"
+    assert "its folder there not writable" in holds.hold_words(12, 2, reading)
+    assert "brought back" in holds.hold_words(12, 28, "writing to file /jobs/1/htcondor.tar: (errno 28)")
     assert holds.hold_words(4711, 1, "moon") == "for a reason with the unknown code 4711 (moon)"
 
 

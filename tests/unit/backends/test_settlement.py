@@ -17,7 +17,15 @@ TERMINATED = ExitRecord(signal=15, started_at=10.0, ended_at=20.0)
 
 
 def settled(traces: Traces, said: ExitRecord | None = None, *, is_cancelled: bool = False) -> ExitRecord:
-    return settle(traces, said, resources=ASKED, is_cancelled=is_cancelled, system="Slurm", native_id="7_1")
+    return settle(
+        traces,
+        said,
+        folder="/jobs/1",
+        resources=ASKED,
+        is_cancelled=is_cancelled,
+        system="Slurm",
+        native_id="7_1",
+    )
 
 
 def test_its_own_record_counts() -> None:
@@ -60,6 +68,8 @@ def test_cancelled_by_us_and_by_others() -> None:
         (Traces(started_at=1.0), ExitRecord(code=0), "ended (exit code 0) but left no record"),
         (Traces(started_at=1.0), ExitRecord(signal=9), "ended (signal 9) but left no record"),
         (Traces(started_at=1.0), ExitRecord(code=75), "was started a second time"),
+        (Traces(), ExitRecord(code=75), "cannot write to /jobs/1 on its node: make it writable"),
+        (Traces(started_at=1.0, is_writable=False), ExitRecord(code=0), "cannot write to /jobs/1: its mode"),
         (Traces(started_at=1.0), None, "is gone and left no record"),
         (Traces(), None, "is gone and left no record"),
     ],

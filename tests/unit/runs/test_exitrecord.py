@@ -107,3 +107,9 @@ def test_a_disk_that_refuses(tmp_path: Path) -> None:
         write(str(tmp_path / "gone"), ExitRecord())
     assert caught.value.code == "job-record" and caught.value.is_transient
     assert exitrecord.started(str(tmp_path / "gone")) is None
+
+
+def test_a_folder_whose_owner_was_kept_from_writing(tmp_path: Path) -> None:
+    tmp_path.chmod(0o555)
+    write(str(tmp_path), ExitRecord(code=0))
+    assert read(str(tmp_path)) == ExitRecord(code=0)

@@ -61,6 +61,9 @@ _WORDS = {
     48: "a site's hook to prepare jobs failed",
     49: "the worker could not take on the group of the job's owner",
 }
+OUTPUTS = 12
+#: In the words of a hold for outputs: there is no parcel, description.PARCEL, on the worker.
+_UNPACKED = "htcondor.tar: (errno 2)"
 _RESOURCES = {MEMORY_SUBCODE: "memory", DISK_SUBCODE: "disk"}
 
 
@@ -68,6 +71,11 @@ def hold_words(code: int, subcode: int, reason: str) -> str:
     """Return why a job is held: the meaning of the code, and HTCondor's own words where it has any."""
     if code == OUT_OF_RESOURCES and subcode in _RESOURCES:
         meaning = f"it used more {_RESOURCES[subcode]} than it asked for"
+    elif code == OUTPUTS and _UNPACKED in reason:
+        meaning = (
+            "what it made could not be packed on the worker: its disk was full, or its folder there not "
+            "writable, a right that no stage may take away"
+        )
     else:
         meaning = _WORDS.get(code, f"for a reason with the unknown code {code}")
     reason = reason.strip().rstrip(".")
