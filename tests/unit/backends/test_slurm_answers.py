@@ -21,6 +21,8 @@ GOLDEN = Path(__file__).parents[2] / "golden/slurm"
 
 
 MARK = "6d61726b"
+#: What these answered is kept whole, of the same jobs.
+CAPTURED = pytest.mark.parametrize("version", ["22.05", "24.11"])
 
 
 def golden(name: str, version: str = "22.05") -> str:
@@ -32,21 +34,34 @@ def refusal(name: str, version: str = "22.05") -> LockgateError:
     return failure("sbatch", int(code), said)
 
 
-def test_the_queue() -> None:
-    rows = {row.key: row for row in answers.queue_rows(golden("squeue-mixed.txt"), MARK)}
+@CAPTURED
+def test_the_queue(version: str) -> None:
+    made = answers.queue_rows(golden("squeue-mixed.txt", version), MARK)
+    rows = {row.key: row for row in made}
     assert rows["lg-running"].state == "RUNNING" and rows["lg-running"].native_ids() == ["13"]
     waiting = rows["lg-wait"]
     assert waiting.tasks == tuple(range(0, 201, 2)) and waiting.native_ids()[-1] == "15_200"
-    assert (waiting.state, waiting.reason, waiting.start_at) == ("PENDING", "Priority", None)
-    assert rows["lg-begin"].start_at == 1795255148.0
+    assert (waiting.state, waiting.reason) == ("PENDING", "Priority")
+    assert (rows["lg-prio"].start_at, rows["lg-prio"].end_at) == (None, None)
+    assert rows["lg-begin"].start_at == {"22.05": 1795255148.0, "24.11": 1795637660.0}[version]
     assert rows["lg-array"].array_id == "5"
     assert rows["lg-closed"].partition == "closed" and rows["lg-closed"].folder == "/home/u/w"
-    array = [row for row in answers.queue_rows(golden("squeue-mixed.txt"), MARK) if row.key == "lg-array"]
+    array = [row for row in made if row.key == "lg-array"]
     assert sorted(id for row in array for id in row.native_ids()) == ["5_0", "5_1", "5_2", "5_3"]
 
 
-def test_a_name_may_hold_what_looks_like_a_line() -> None:
-    (odd,) = (row for row in answers.queue_rows(golden("squeue-mixed.txt"), MARK) if row.array_id == "7")
+@CAPTURED
+@pytest.mark.parametrize("name", ["squeue-mixed.txt", "squeue-drained.txt"])
+def test_every_job_of_the_queue_has_a_state_and_a_reason_that_are_known(name: str, version: str) -> None:
+    for row in answers.queue_rows(golden(name, version), MARK):
+        said = seen(row.state, row.reason, row.key, Resources())
+        assert said.state != "unknown" and "Slurm's reason:" not in said.reason, row
+
+
+@CAPTURED
+def test_a_name_may_hold_what_looks_like_a_line(version: str) -> None:
+    made = answers.queue_rows(golden("squeue-mixed.txt", version), MARK)
+    (odd,) = (row for row in made if row.array_id == "7")
     assert odd.key == "a " and odd.folder == " name\nlockgate|of two|/home/u/w"
 
 
@@ -64,27 +79,39 @@ def test_an_empty_queue() -> None:
     assert answers.queue_rows("", MARK) == [] and answers.queue_rows("some warning\n", MARK) == []
 
 
-def test_accounts() -> None:
-    told = answers.accounts(golden("sacct-mixed.txt"))
+@CAPTURED
+def test_accounts(version: str) -> None:
+    told = answers.accounts(golden("sacct-mixed.txt", version))
     assert (told["2"].code, told["2"].signal, told["2"].key) == (3, None, "lg-three")
     assert (told["3"].code, told["3"].signal) == (None, 9)
-    assert told["5_3"].code == 3 and told["5_3"].peak_memory_bytes == 1105920
-    assert told["4"].state == "OUT_OF_MEMORY" and told["4"].cpu_time_s == 0.232
-    assert told["9"].state == "CANCELLED by 64030" and told["9"].ended_at == 1795251544.0
-    assert told["13"].state == "PENDING" and told["13"].ended_at is None
+    expected = {"22.05": (1105920, 0.232, 1795251544.0), "24.11": (1224704, 0.456, 1795634058.0)}[version]
+    assert told["5_3"].code == 3 and told["4"].state == "OUT_OF_MEMORY"
+    assert (told["5_3"].peak_memory_bytes, told["4"].cpu_time_s, told["9"].ended_at) == expected
+    assert told["9"].state == "CANCELLED by 64030"
+    assert not has_ended(told["13"].state) and told["13"].ended_at is None
+    by_name = answers.accounts(golden("sacct-name.txt", version))
+    assert set(by_name) == {"5_0", "5_1", "5_2", "5_3"} and by_name["5_2"].code == 2
+
+
+def test_no_accounts() -> None:
     assert answers.accounts("") == {}
 
 
-def test_exit_codes() -> None:
-    codes = answers.exit_codes(golden("scontrol-job.txt"))
+@CAPTURED
+def test_exit_codes(version: str) -> None:
+    codes = answers.exit_codes(golden("scontrol-job.txt", version))
     assert codes == {"5_3": (3, None), "5_2": (2, None), "5_1": (1, None), "5_0": (0, None)}
+
+
+def test_an_exit_code_in_a_name() -> None:
     assert answers.exit_codes("JobId=7 JobName=a ExitCode=9:0 JobState=FAILED ExitCode=0:53\n") == {
         "7": (9, None)
     }
 
 
-def test_how_a_cluster_is_set_up() -> None:
-    text = golden("config-accounting.txt")
+@CAPTURED
+def test_how_a_cluster_is_set_up(version: str) -> None:
+    text = golden("config-accounting.txt", version)
     made = answers.cluster(text)
     assert made == answers.Cluster(True, True, True, 2000)
     bare = answers.cluster(
@@ -234,6 +261,15 @@ def test_reasons_in_words(reason: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("name", "version", "hint"),
     [
+        ("partition", "24.11", "`partition`"),
+        ("memory", "24.11", "`memory`"),
+        ("gres", "24.11", "`gres`"),
+        ("constraint", "24.11", "`constraint`"),
+        ("reservation", "24.11", "`reservation`"),
+        ("nodelist", "24.11", "`nodelist`"),
+        ("license", "24.11", "--licenses"),
+        ("option", "24.11", "`extra`"),
+        ("array", "24.11", "matrix"),
         ("partition", "22.05", "`partition`"),
         ("account", "26.05", "`account`"),
         ("qos", "26.05", "`qos`"),
@@ -254,9 +290,12 @@ def test_refusals_say_what_to_change(name: str, version: str, hint: str) -> None
     assert hint in error.hint and "sbatch: " not in error.message and "\n" not in error.message
 
 
-@pytest.mark.parametrize("name", ["down", "munge", "no-configuration"])
-def test_outages_are_tried_again(name: str) -> None:
-    error = refusal(name)
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [("down", "22.05"), ("munge", "22.05"), ("no-configuration", "22.05"), ("down", "24.11")],
+)
+def test_outages_are_tried_again(name: str, version: str) -> None:
+    error = refusal(name, version)
     assert isinstance(error, OutsideError) and error.is_transient and error.code == "slurm-unreachable"
 
 
@@ -265,9 +304,20 @@ def test_too_many_jobs_are_told_from_a_refusal() -> None:
     assert isinstance(error, TooManyError) and error.is_transient
 
 
-@pytest.mark.parametrize("name", ["squeue-down", "squeue-munge", "scontrol-down", "sacct-down"])
-def test_other_commands_fail_for_a_time(name: str) -> None:
-    error = failure(name.partition("-")[0], 1, golden(f"failed-{name}.txt"))
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [
+        ("squeue-down", "22.05"),
+        ("squeue-munge", "22.05"),
+        ("scontrol-down", "22.05"),
+        ("sacct-down", "22.05"),
+        ("squeue-down", "24.11"),
+        ("scontrol-down", "24.11"),
+        ("scancel-down", "24.11"),
+    ],
+)
+def test_other_commands_fail_for_a_time(name: str, version: str) -> None:
+    error = failure(name.partition("-")[0], 1, golden(f"failed-{name}.txt", version))
     assert isinstance(error, OutsideError) and error.is_transient and error.code == "slurm-unreachable"
 
 
@@ -275,8 +325,9 @@ def test_a_command_that_says_nothing() -> None:
     assert "sbatch failed with exit code 9 and said nothing" in failure("sbatch", 9, "").message
 
 
-def test_partitions_in_words() -> None:
-    words = partition_words(golden("sinfo-drained.txt"))
+@CAPTURED
+def test_partitions_in_words(version: str) -> None:
+    words = partition_words(golden("sinfo-drained.txt", version))
     assert words["batch"] == "partition batch: 0 of 4 cpus free, 1 node draining (to be mended | soon)"
     assert words["closed"].startswith("partition closed: 0 of 4 cpus free, it is down")
 
