@@ -340,6 +340,17 @@ class Index:
         )
         return self._record(row)
 
+    def names_content(self, project: str, md5: str) -> bool:
+        """Return whether a stage of the project ever made this; msgpack keeps text as it is."""
+        question = "select 1 from results where project = ? and instr(record, ?) > 0 limit 1"
+        return self._one(question, (project, md5.encode())) is not None
+
+    def results(self, project: str) -> Iterator[StageRecord]:
+        """Yield every result of a project."""
+        with self._in_words():
+            for row in self._sql.execute("select record from results where project = ?", (project,)):
+                yield _records.decode(row[0])
+
     def add_costs(self, project: str, costs: Sequence[Cost]) -> None:
         """Keep what jobs cost, the latest of each stage and each matrix; one told of twice counts once."""
         kept = remember(self.costs(project, {name for cost in costs for name in names_of(cost.stage)}), costs)

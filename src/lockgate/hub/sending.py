@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ def send(root: Path, commit: str, run: str, member: str, options: Options) -> It
     said: list[str] = []
     code = yield from _push(root, commit, run, member, options, said)
     if code != 0 or (options.is_wait and any(_REFUSED.fullmatch(line) for line in said)):
-        raise _refusal(said)
+        raise refusal(said)
 
 
 def foresee(root: Path, commit: str, run: str, member: str, options: Options) -> RunForecast:
@@ -62,7 +62,7 @@ def foresee(root: Path, commit: str, run: str, member: str, options: Options) ->
         elif isinstance(told, StageForecast):
             stages.append(told)
     if whole is None or not any(_DRY.fullmatch(line) for line in said):
-        raise _refusal(said)
+        raise refusal(said)
     return replace(whole, stages=tuple(stages))
 
 
@@ -73,12 +73,17 @@ def _push(
     words = ["git", "-C", str(root), "push", "--quiet", "--no-verify"]
     words += [word for option in replace(options, is_json=True).words() for word in ("-o", option)]
     words += [REMOTE, f"{commit}:{SNAPSHOTS}{member_slug(member)}/{run}"]
+    return (yield from hear(words, clean_environment(), said))
+
+
+def hear(words: Sequence[str], environment: Mapping[str, str], said: list[str]) -> Generator[Any, None, int]:
+    """Run a push; yield and return as above."""
     push = subprocess.Popen(
         words,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        env=clean_environment(),
+        env=dict(environment),
     )
     assert push.stderr is not None
     try:
@@ -119,7 +124,8 @@ def _parse(line: bytes) -> Receipt | RunForecast | StageForecast | Progress:
         ) from None
 
 
-def _refusal(said: Sequence[str]) -> LockgateError:
+def refusal(said: Sequence[str]) -> LockgateError:
+    """Return what was said as an error: the hub's own where it refused, else git's."""
     told = [found[1] for line in said if (found := _REFUSED.fullmatch(line))]
     if len(told) >= 2:
         hint = _CODE.fullmatch(told[1])

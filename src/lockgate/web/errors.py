@@ -14,6 +14,8 @@ from lockgate.web.render import render
 
 _STATUS = {
     "not-allowed": 403,
+    "no-members": 409,
+    "parameter-unknown": 400,
     "hub-open": 403,
     "member-inactive": 403,
     "not-logged-in": 401,

@@ -25,6 +25,12 @@ class Visitor:
     def name(self) -> str:
         return self.actor.name if self.actor is not None else ""
 
+    @property
+    def email(self) -> str:
+        """The address their commits bear."""
+        member = self._service.book.find(self.name)
+        return member.email if member is not None and member.email else f"{self.name}@localhost"
+
     def may(self, action: Action, project: str | None = None) -> bool:
         """Return whether they may, for pages that show what can be done."""
         return may(self.actor, action, project)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from litestar import Router
 
-from lockgate.web.api import document
+from lockgate.web.api import artifacts, backends, document, history, logs, projects, runs, tokens
 
-API = Router("/api/v1", route_handlers=[*document.handlers])
+_PARTS = (artifacts, backends, document, history, logs, projects, runs, tokens)
+
+API = Router("/api/v1", route_handlers=[handler for part in _PARTS for handler in part.handlers])
