@@ -32,3 +32,18 @@ def test_a_file_of_a_run_is_sandboxed(site: Site) -> None:
     assert missing.status_code == 404
     assert unknown.status_code == 404
     assert "artifact-unknown" in unknown.text
+
+
+def test_runs_commits_and_files_are_shown(site: Site) -> None:
+    row = site.runs()[0]
+    with site.client(headers=PAGE) as client:
+        commit = client.get(f"/p/flights/commits/{row.result_commit}")
+        folder = client.get("/p/flights/files")
+        file = client.get("/p/flights/files/count.py?at=main")
+        choice = client.get(f"/p/flights/compare?runs={row.request.id}")
+        assert client.get("/p/flights/files/count.py?at=--output=x").status_code == 404
+        assert client.get("/p/flights/commits/HEAD").status_code == 404
+    assert f'href="/p/flights/runs/{row.request.id}"' in commit.text
+    assert "counts.csv" in folder.text
+    assert "from collections import Counter" in file.text
+    assert "Choose two or more" in choice.text

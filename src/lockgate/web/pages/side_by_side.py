@@ -1,0 +1,89 @@
+"""Two or more runs side by side: what differs of parameters, metrics and artifacts. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from lockgate.hub.queries import RunView
+from lockgate.runs.record import Artifact
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """One run's value; `difference` and `relative` are to the first run's, for numbers."""
+
+    value: float | int | str | None
+    difference: float | None = None
+    relative: float | None = None
+
+
+class Row(msgspec.Struct, frozen=True):
+    name: str
+    cells: tuple[Cell, ...]
+
+    @property
+    def is_same(self) -> bool:
+        return all(cell.value == self.cells[0].value for cell in self.cells)
+
+
+class MadeRow(msgspec.Struct, frozen=True):
+    """One path that runs made; None: this run did not."""
+
+    path: str
+    kind: str
+    artifacts: tuple[Artifact | None, ...]
+
+    @property
+    def is_same(self) -> bool:
+        digests = {artifact.md5 if artifact else None for artifact in self.artifacts}
+        return len(digests) == 1
+
+
+def parameters_of(view: RunView) -> dict[str, float | int | str]:
+    """Return what a run's stages took and what it was asked with; one name's several values joined."""
+    found: dict[str, list[float | int | str]] = {}
+    for record in view.records.values():
+        for name, value in record.params.items():
+            values = found.setdefault(name, [])
+            if value not in values:
+                values.append(value)
+    joined: dict[str, float | int | str] = {
+        name: values[0] if len(values) == 1 else ", ".join(str(value) for value in values)
+        for name, values in found.items()
+    }
+    return {**view.params, **joined}
+
+
+def rows_of(sides: Sequence[Mapping[str, float | int | str]]) -> tuple[Row, ...]:
+    """Return a row for each name that any side has, those that differ first."""
+    names = sorted({name for side in sides for name in side})
+    rows = [Row(name, _cells([side.get(name) for side in sides])) for name in names]
+    return tuple(sorted(rows, key=lambda row: row.is_same))
+
+
+def made_rows(sides: Sequence[Iterable[Artifact]]) -> tuple[MadeRow, ...]:
+    """Return a row for each path that any run made, those that differ first."""
+    by_path = [{artifact.path: artifact for artifact in side} for side in sides]
+    paths = sorted({path for side in by_path for path in side})
+    rows = [
+        MadeRow(
+            path,
+            next(side[path].kind for side in by_path if path in side),
+            tuple(s.get(path) for s in by_path),
+        )
+        for path in paths
+    ]
+    return tuple(sorted(rows, key=lambda row: row.is_same))
+
+
+def _cells(values: Sequence[float | int | str | None]) -> tuple[Cell, ...]:
+    first = values[0]
+    cells = [Cell(first)]
+    for value in values[1:]:
+        if isinstance(first, int | float) and isinstance(value, int | float):
+            difference = float(value) - float(first)
+            cells.append(Cell(value, difference, difference / abs(first) if first else None))
+        else:
+            cells.append(Cell(value))
+    return tuple(cells)
