@@ -15,6 +15,7 @@ class HubGroup(LazyGroup):
         "add-project": ("lockgate.cli.hub_add_project", "Add a project, ready to clone and push to."),
         "serve": ("lockgate.cli.hub_serve", "Serve a hub to a team: git over HTTP, API, web pages."),
         "member": ("lockgate.cli.hub_member", "Members: who is on the hub, and what they may do."),
+        "proposal": ("lockgate.cli.hub_proposal", "Proposals: changes that wait for a lead."),
         "doctor": ("lockgate.cli.hub_doctor", "Look whether a hub is well; --fix mends."),
         "reindex": ("lockgate.cli.hub_reindex", "Build the index anew from git."),
         "dispatch": ("lockgate.cli.hub_dispatch", "Run what is queued, in this terminal."),

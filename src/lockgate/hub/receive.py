@@ -37,15 +37,15 @@ def main(arguments: list[str]) -> int:
     hook, root, project = arguments
     try:
         hub = open_hub(Path(root))
-        updates = parse_updates(os.fsdecode(line) for line in sys.stdin.buffer)
+        lines = [os.fsdecode(line) for line in sys.stdin.buffer]
         options = parse_options(os.environ)
         if hook == "pre-receive":
-            judge_push(hub, project, updates, options)
+            judge_push(hub, project, _entitled(hub, project, lines, options), options)
             if options.is_dry_run:
                 say("lockgate: dry run: nothing was queued, no ref was moved")
                 return 1
         else:
-            answer_push(hub, project, updates, options)
+            answer_push(hub, project, parse_updates(lines), options)
     except LockgateError as error:
         if hook == "pre-receive":
             say(f"lockgate: nothing was queued: {error.message}")
@@ -62,8 +62,22 @@ def say(line: str) -> None:
     sys.stdout.buffer.flush()
 
 
-def judge_push(hub: Hub, project: str, updates: list[Update], options: Options) -> None:
-    """Refuse what cannot run, or take in the runs that this push asks for; in a dry run, tell of them."""
+def _entitled(hub: Hub, project: str, lines: list[str], options: Options) -> list[Update]:
+    """Return what is pushed; of a member's push, what they may."""
+    if not os.environ.get("LOCKGATE_MEMBER"):
+        return parse_updates(lines)
+    from lockgate.hub.entitlement import entitled_updates  # noqa: PLC0415  (the owner need not wait for it)
+
+    return entitled_updates(hub, project, lines, os.environ, options.is_dry_run)
+
+
+def judge_push(
+    hub: Hub, project: str, updates: list[Update], options: Options, member: str | None = None
+) -> None:
+    """Refuse what cannot run, or take in the runs that this push asks for; in a dry run, tell of them.
+
+    `member`: in whose name; None: that of whoever pushes.
+    """
     asked = runs_asked(updates, options)
     if not asked:
         return
@@ -75,7 +89,7 @@ def judge_push(hub: Hub, project: str, updates: list[Update], options: Options) 
     index, runtimes = Index(hub.index), Runtimes(hub.runtimes)
     accepted: list[tuple[Request, tuple[str, ...]]] = []
     for update in asked:
-        request = _request(hub, project, update, options)
+        request = _request(hub, project, update, options, member)
         if update.run is not None and index.has_run(update.run):
             raise UserError(
                 f"run {update.run} exists already", "Push again under a new id.", code="run-exists"
@@ -126,7 +140,7 @@ def answer_push(hub: Hub, project: str, updates: list[Update], options: Options)
     from lockgate.hub.receipt import receipt  # noqa: PLC0415
 
     index = Index(hub.index)
-    queued = _queue_moved(hub, index, project, asked)
+    queued = queue_moved(hub, index, project, asked)
     asked -= _pushed(queued)
     if asked:
         missed = _queue_missed(hub, index, project, [u for u in updates if (u.ref, u.new) in asked], options)
@@ -150,7 +164,7 @@ def answer_push(hub: Hub, project: str, updates: list[Update], options: Options)
                 say(line)
 
 
-def _queue_moved(hub: Hub, index: Index, project: str, moved: set[tuple[str, str]]) -> list[RunRow]:
+def queue_moved(hub: Hub, index: Index, project: str, moved: set[tuple[str, str]]) -> list[RunRow]:
     """Queue one run for each ref that moved; others like it are of pushes that did not go through."""
     newest = {(row.request.ref, row.request.commit): row for row in index.received(project)}
     queued = [row for pushed, row in newest.items() if pushed in moved]
@@ -174,7 +188,7 @@ def _queue_missed(
     }
     dropped = pushed - taken_up.keys()
     judge_push(hub, project, [update for update in updates if (update.ref, update.new) in dropped], options)
-    return [*taken_up.values(), *_queue_moved(hub, index, project, dropped)]
+    return [*taken_up.values(), *queue_moved(hub, index, project, dropped)]
 
 
 def _pushed(rows: Iterable[RunRow]) -> set[tuple[str, str]]:
@@ -188,13 +202,13 @@ def _say_json(request: Request, lines: tuple[str, ...]) -> None:
     say("lockgate-json: " + msgspec.json.encode(about).decode())
 
 
-def _request(hub: Hub, project: str, update: Update, options: Options) -> Request:
+def _request(hub: Hub, project: str, update: Update, options: Options, member: str | None) -> Request:
     return Request(
         id=update.run or new_run_id(),
         project=project,
         ref=update.ref,
         commit=update.new,
-        member=_member(hub.repository(project), update.new),
+        member=member or _member(hub.repository(project), update.new),
         params=options.params,
         only=options.only,
         force=options.force,

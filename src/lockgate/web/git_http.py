@@ -18,6 +18,7 @@ from litestar.types import HTTPScope, Receive, Send
 
 from lockgate.errors import LockgateError, OutsideError, UserError
 from lockgate.git.program import clean_environment
+from lockgate.hub.members.acting import environment_of
 from lockgate.hub.members.rules import Action
 from lockgate.hub.members.values import Actor
 from lockgate.web.authentication import identify
@@ -160,7 +161,7 @@ class _Call:
         if re.fullmatch(r"[\w=:.-]{1,200}", headers.get(b"git-protocol", "")):
             environment["GIT_PROTOCOL"] = headers[b"git-protocol"]
         if self._actor is not None and not self._actor.is_owner:
-            environment["REMOTE_USER"] = environment["LOCKGATE_MEMBER"] = self._actor.name
+            environment |= {"REMOTE_USER": self._actor.name, **environment_of(self._actor)}
         return environment
 
     async def _feed(self, process: asyncio.subprocess.Process) -> None:

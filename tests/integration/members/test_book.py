@@ -14,8 +14,8 @@ import pytest
 
 from lockgate.errors import LockgateError, OutsideError, UserError
 from lockgate.hub.directory import Hub, create_hub
+from lockgate.hub.members.acting import by_name
 from lockgate.hub.members.authenticate import (
-    by_name,
     by_password,
     by_token,
     hash_password,
@@ -250,7 +250,7 @@ def test_the_projects_somebody_has_a_part_in(hub: Hub) -> None:
 
 def test_members_are_known_without_what_is_heavy() -> None:
     code = (
-        "import sys, lockgate.hub.members.authenticate as _\n"
+        "import sys, lockgate.hub.members.authenticate as _, lockgate.hub.entitlement as _\n"
         "heavy = ('argon2', 'sqlalchemy', 'pygit2', 'litestar', 'cryptography')\n"
         "print([name for name in heavy if name in sys.modules])"
     )

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import msgspec
 
 from lockgate.errors import UserError
-from lockgate.hub.members.authenticate import by_name
 from lockgate.hub.members.book import MemberBook
+from lockgate.hub.members.rules import actor_of
 from lockgate.hub.members.values import OWNER, SCOPES, Actor
 
 MEMBER = "LOCKGATE_MEMBER"
@@ -42,3 +42,23 @@ def actor_in(book: MemberBook, environment: Mapping[str, str]) -> Actor:
             code="scope-unknown",
         )
     return msgspec.structs.replace(actor, scope=scope)
+
+
+def by_name(book: MemberBook, name: str) -> Actor:
+    """Return the member whom a trusted door names.
+
+    Raises `UserError`: `member-unknown`, `member-inactive`.
+    """
+    member = book.find(name)
+    if member is None:
+        raise UserError(
+            f"{name} is no member of this hub", "Ask a lead to be invited.", code="member-unknown"
+        )
+    actor = actor_of(member)
+    if actor is None:
+        raise UserError(
+            f"{name} is no longer active on this hub",
+            "Ask an operator of the hub.",
+            code="member-inactive",
+        )
+    return actor

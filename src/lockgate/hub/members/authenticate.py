@@ -1,4 +1,4 @@
-"""Finding out who somebody is: by password, by token, or by the name a trusted door gives.
+"""Finding out who somebody is, by password or by token.
 
 Answers take as long for a name nobody has as for a wrong password.
 """
@@ -59,26 +59,6 @@ def by_token(book: MemberBook, secret: str) -> Actor | None:
             if token.id == wanted and hmac.compare_digest(token.digest, digest):
                 return None if is_expired(token, now) else actor_of(member, token)
     return None
-
-
-def by_name(book: MemberBook, name: str) -> Actor:
-    """Return the member whom a trusted door names.
-
-    Raises `UserError`: `member-unknown`, `member-inactive`.
-    """
-    member = book.find(name)
-    if member is None:
-        raise UserError(
-            f"{name} is no member of this hub", "Ask a lead to be invited.", code="member-unknown"
-        )
-    actor = actor_of(member)
-    if actor is None:
-        raise UserError(
-            f"{name} is no longer active on this hub",
-            "Ask an operator of the hub.",
-            code="member-inactive",
-        )
-    return actor
 
 
 def set_password(book: MemberBook, name: str, password: str) -> None:

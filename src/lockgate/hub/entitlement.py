@@ -1,0 +1,116 @@
+"""What a push by a member may do: looked at in the pre-receive hook, before anything is planned.
+
+Every refusal is told in the activity chain. Called for members alone: the hub's owner may push anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from lockgate.errors import UserError
+from lockgate.git.defaultbranch import default_branch
+from lockgate.git.program import attempt, git
+from lockgate.hub.directory import Hub
+from lockgate.hub.members.acting import MEMBER, actor_in
+from lockgate.hub.members.book import MemberBook, open_book
+from lockgate.hub.members.rules import require
+from lockgate.hub.members.values import Actor
+from lockgate.hub.push import ABSENT, Update, parse_updates
+from lockgate.hub.push_rules import (
+    PROTECTED,
+    Change,
+    default_updates,
+    must_be_proposed,
+    protected_error,
+    require_history,
+    require_refs,
+)
+
+#: git's own: the tree with nothing in it.
+_EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+
+
+def entitled_updates(
+    hub: Hub, project: str, lines: Sequence[str], environment: Mapping[str, str], is_dry_run: bool
+) -> list[Update]:
+    """Return what a member pushes, if they may.
+
+    Raises `UserError`: `not-allowed`, `member-unknown`, `member-inactive`, `ref-reserved`,
+    `default-branch-protected`, `settings-protected`.
+    """
+    book = open_book(hub)
+    if book.is_open:
+        return parse_updates(lines)
+    name = environment[MEMBER]
+    try:
+        actor = actor_in(book, environment)
+        leads = book.leads(project)
+        require(actor, "push", project, leads)
+        updates = parse_updates(lines)
+        require_refs(updates)
+        changes = _changes(hub.repository(project), updates)
+        for change in changes:
+            require_history(actor, project, change, leads)
+    except UserError as error:
+        _record(book, project, name, lines, error)
+        raise
+    for change in changes:
+        if must_be_proposed(actor, project, change):
+            raise protected_error(
+                change, leads, None if is_dry_run else _propose(hub, project, actor, change)
+            )
+    return updates
+
+
+def _changes(repository: Path, updates: Sequence[Update]) -> list[Change]:
+    default = default_branch(repository)
+    is_born = attempt(repository, "rev-parse", "--verify", "--quiet", f"{default}^{{commit}}")[0] == 0
+    found = []
+    for update in default_updates(updates, default, is_born):
+        if update.new == ABSENT:
+            found.append(Change(update))
+            continue
+        paths = changed_paths(repository, update.old, update.new)
+        is_rewrite = update.old != ABSENT and not _is_ancestor(repository, update.old, update.new)
+        found.append(Change(update, paths, is_rewrite))
+    return found
+
+
+def changed_paths(repository: Path, old: str, new: str) -> tuple[str, ...]:
+    """Return the protected paths that differ; `old` may be the id of no commit."""
+    output = git(
+        repository,
+        "diff-tree", "-r", "-z", "--no-renames", "--name-only", "--no-ext-diff",
+        _EMPTY_TREE if old == ABSENT else old, new, "--", *PROTECTED,
+        quarantine=True,
+        environment={"GIT_NO_REPLACE_OBJECTS": "1", "GIT_LITERAL_PATHSPECS": "1"},
+    )  # fmt: skip
+    return tuple(path for path in output.decode("utf-8", "backslashreplace").split("\0") if path)
+
+
+def _is_ancestor(repository: Path, old: str, new: str) -> bool:
+    return attempt(repository, "merge-base", "--is-ancestor", old, new, quarantine=True)[0] == 0
+
+
+def _propose(hub: Hub, project: str, actor: Actor, change: Change) -> str:
+    from lockgate.hub.proposing import open_proposal  # noqa: PLC0415  (libgit2: only a refused push waits)
+
+    return open_proposal(hub, project, actor.name, change)
+
+
+def _record(book: MemberBook, project: str, name: str, lines: Sequence[str], error: UserError) -> None:
+    from lockgate.hub.members.changes import record  # noqa: PLC0415  (the same)
+
+    member = book.find(name)
+    refs = [line.rstrip("\n").split(" ", 2)[-1] for line in lines if line.strip()]
+    record(
+        book.hub,
+        project,
+        kind="push.refused",
+        by=member.name if member else "hub",
+        email=member.email if member else "",
+        title=f"A push of {name} was refused: {error.message}",
+        ref=refs[0] if len(refs) == 1 else None,
+        evidence={"member": name, "code": error.code, "cause": error.message, "refs": refs[:100]},
+    )
