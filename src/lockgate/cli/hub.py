@@ -18,6 +18,8 @@ class HubGroup(LazyGroup):
         "proposal": ("lockgate.cli.hub_proposal", "Proposals: changes that wait for a lead."),
         "doctor": ("lockgate.cli.hub_doctor", "Look whether a hub is well; --fix mends."),
         "reindex": ("lockgate.cli.hub_reindex", "Build the index anew from git."),
+        "backup": ("lockgate.cli.hub_backup", "Back a hub up into one file, while it works."),
+        "restore": ("lockgate.cli.hub_restore", "Bring a hub back from its backup."),
         "dispatch": ("lockgate.cli.hub_dispatch", "Run what is queued, in this terminal."),
     }
 

@@ -72,8 +72,9 @@ class Restored(msgspec.Struct, frozen=True):
     """Jobs that were killed for want of memory or time."""
 
 
-def reindex(hub: Hub) -> Reindexed:
-    """Build the index anew, the old one moved aside; queued runs are queued again, the dispatcher woken.
+def reindex(hub: Hub, *, is_waking: bool = True) -> Reindexed:
+    """Build the index anew, the old one moved aside; queued runs are queued again, the dispatcher woken for
+    them.
 
     Raises `UserError` (`dispatcher-running`), `OutsideError` (`index-unavailable`, `git-failed`).
     """
@@ -85,7 +86,7 @@ def reindex(hub: Hub) -> Reindexed:
                 code="dispatcher-running",
             )
         found, has_work = _build(hub)
-    if has_work:
+    if has_work and is_waking:
         ensure_dispatcher(hub)
     return found
 
