@@ -21,7 +21,7 @@ from lockgate.runs.record import Artifact, StageRecord
 from lockgate.runs.runid import LENGTH
 
 #: A metrics file larger than this is a table, not metrics.
-_METRICS_LIMIT_BYTES = 1_000_000
+METRICS_LIMIT_BYTES = 1_000_000
 #: A number beyond this is told as a word: no float, or infinite.
 _LARGEST = 1e308
 
@@ -108,7 +108,7 @@ def read_metrics(repository: Path, records: Mapping[str, StageRecord]) -> dict[s
         artifact
         for record in records.values()
         for artifact in record.artifacts
-        if artifact.kind == "metrics" and artifact.git and artifact.size_bytes <= _METRICS_LIMIT_BYTES
+        if artifact.kind == "metrics" and artifact.git and artifact.size_bytes <= METRICS_LIMIT_BYTES
     ]
     found = read_many(repository, [artifact.git or "" for artifact in wanted])
     metrics: dict[str, float | str] = {}

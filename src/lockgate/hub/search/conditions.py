@@ -1,0 +1,151 @@
+"""A parsed filter as a condition on rows of `runs`."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, not_, or_, select, true
+
+from lockgate.hub.search.filters import (
+    And,
+    Comparison,
+    Day,
+    Everything,
+    Expression,
+    Not,
+    Or,
+    Today,
+    Word,
+    day_of,
+)
+from lockgate.hub.search.known import Known
+from lockgate.hub.search.tables import run_values, runs
+
+Condition = ColumnElement[bool]
+
+#: A comparison that so few values fulfil is answered first, and its runs looked up; one of more is asked of
+#: each run in turn, since a page of those is soon found.
+FEW = 3_000
+
+_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_OWN = {
+    "run": runs.c.id,
+    "state": runs.c.state,
+    "branch": runs.c.branch,
+    "commit": runs.c.commit,
+    "member": runs.c.member,
+    "cause": runs.c.cause,
+    "created": runs.c.created_at,
+    "seconds": runs.c.seconds,
+}
+
+
+def condition_of(connection: Connection, known: Known, expression: Expression, now: float) -> Condition:
+    """Return the condition. Raises `UserError` (`filter-invalid`) for a column that no run has."""
+    if isinstance(expression, Everything):
+        return true()
+    if isinstance(expression, Not):
+        # Without a value a comparison is unknown to SQL, and so would be its opposite
+        return not_(func.coalesce(condition_of(connection, known, expression.inner, now), False))
+    if isinstance(expression, And):
+        return and_(*(condition_of(connection, known, part, now) for part in expression.parts))
+    if isinstance(expression, Or):
+        return or_(*(condition_of(connection, known, part, now) for part in expression.parts))
+    value = day_of(expression.value, now) if isinstance(expression.value, Today) else expression.value
+    if expression.column == "project":
+        return _of_project(known, expression, value)
+    if expression.column in _OWN:
+        return _of_own(expression, value)
+    return _of_value(connection, known, expression, value)
+
+
+def _of_project(known: Known, expression: Comparison, value: Word | Day) -> Condition:
+    text = value.text if isinstance(value, Word) else ""
+    is_inside = expression.operator in ("~", "!~")
+    found = [
+        number
+        for number, name in known.projects.items()
+        if (text.lower() in name.lower() if is_inside else text == name)
+    ]
+    condition = runs.c.project.in_(found)
+    return not_(condition) if expression.operator.startswith("!") else condition
+
+
+def _of_own(expression: Comparison, value: Word | Day) -> Condition:
+    column, name = _OWN[expression.column], expression.column
+    if isinstance(value, Day):
+        return _of_moment(column, expression.operator, value)
+    if name == "seconds":
+        return _COMPARE[expression.operator](column, value.number)  # type: ignore[no-any-return]
+    text = value.text
+    if expression.operator in ("~", "!~"):
+        found = _contains(column, text)
+        return not_(func.coalesce(found, False)) if expression.operator == "!~" else found
+    if name in ("run", "commit"):
+        # Ids are written short: a run by its end, a commit by its beginning
+        escaped = _escaped(text.upper() if name == "run" else text.lower())
+        found = column.like(f"%{escaped}" if name == "run" else f"{escaped}%", escape="\\")
+        return not_(found) if expression.operator == "!=" else found
+    if expression.operator == "!=":
+        return or_(column != text, column.is_(None))
+    return column == text
+
+
+def _of_moment(column: ColumnElement[float], sign: str, day: Day) -> Condition:
+    is_in = and_(column >= day.start, column < day.end)
+    return {
+        "=": is_in,
+        "!=": not_(is_in),
+        "<": column < day.start,
+        "<=": column < day.end,
+        ">": column >= day.end,
+        ">=": column >= day.start,
+    }[sign]
+
+
+def _of_value(connection: Connection, known: Known, expression: Comparison, value: Word | Day) -> Condition:
+    assert isinstance(value, Word)
+    numbers = known.numbers_of(expression.column)
+    fits = and_(run_values.c.name.in_(numbers), _fits(expression, value))
+    bounded = select(run_values.c.run).where(fits).limit(FEW + 1).subquery()
+    count = connection.execute(select(func.count()).select_from(bounded)).scalar_one()
+    if count <= FEW:
+        return runs.c.number.in_(select(run_values.c.run).where(fits))
+    return exists().where(run_values.c.run == runs.c.number, fits)
+
+
+def _fits(expression: Comparison, value: Word) -> Condition:
+    sign, number, text = expression.operator, value.number, value.text
+    if sign in ("<", "<=", ">", ">="):
+        return _COMPARE[sign](run_values.c.value, number)  # type: ignore[no-any-return]
+    if sign in ("~", "!~"):
+        found = _contains(run_values.c.word, text)
+        return not_(func.coalesce(found, False)) if sign == "!~" else found
+    if number is None:
+        word = run_values.c.word
+        return word == text if sign == "=" else or_(word != text, word.is_(None))
+    if sign == "=":
+        return run_values.c.value == number
+    return or_(run_values.c.value != number, run_values.c.value.is_(None))
+
+
+def _contains(column: ColumnElement[str], text: str) -> Condition:
+    """Case does not count for letters of ASCII, the same on every database."""
+    return func.lower(column).like(f"%{_escaped(_lower(text))}%", escape="\\")
+
+
+def _lower(text: str) -> str:
+    return "".join(char.lower() if char.isascii() else char for char in text)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").replace("\0", "")

@@ -1,0 +1,295 @@
+"""Bringing the search index up to what git's chains and `index.sqlite` say.
+
+A project's chain is read from where it was left; each stretch of it is one transaction that moves the mark,
+so an intake that was killed goes on, and of two at once the slower one finds the work done.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from sqlalchemy import delete, select
+
+from lockgate.activity.chain import REF
+from lockgate.errors import LockgateError, OutsideError
+from lockgate.git.contents import AS_WRITTEN
+from lockgate.git.program import attempt, git
+from lockgate.hub.directory import Hub
+from lockgate.hub.index import Index
+from lockgate.hub.rows import RunRow
+from lockgate.hub.search.database import Database
+from lockgate.hub.search.reading import ReadRun, asked_values, read_entries
+from lockgate.hub.search.tables import KEPT, METADATA, projects, runs
+from lockgate.hub.search.writing import (
+    Mark,
+    drop_project,
+    drop_runs,
+    mark_of,
+    put_entries,
+    put_runs,
+    set_alive,
+    set_tip,
+)
+
+#: So many entries are one transaction: writers of sessions wait no longer than that.
+STRETCH = 500
+_PATIENCE = 20
+
+
+class Intake:
+    """Keeps one search index up to date. One a process is enough; it may be shared between threads."""
+
+    def __init__(self, hub: Hub, database: Database) -> None:
+        self._hub = hub
+        self._database = database
+        self._lock = threading.Lock()
+        self._tips: dict[str, str | None] = {}
+        self._packed: dict[Path, tuple[tuple[int, int], str | None]] = {}
+        self._watch = _Watch(hub.index)
+        self._has_looked_for_gone = False
+        self._has_begun_anew = False
+        self.problems: dict[str, tuple[str, ...]] = {}
+        """Project → what of its chain could not be read the last time."""
+
+    def sync(self) -> bool:
+        """Take in all that is new in any project; return whether there was any.
+
+        A chain that cannot be read is told of in `problems` and holds up no other project's. Costs less than
+        a millisecond where nothing is new. Raises `OutsideError` (`search-unavailable`).
+        """
+        with self._lock:
+            # Asked first: a run that has ended by then has its end on the chain by the time that is read
+            alive = self._watch.unfinished()
+            news = False
+            there = self._hub.projects()
+            for project in there:
+                news |= self._follow(project)
+            news |= self._drop_gone(there)
+            if self._has_begun_anew:
+                self._watch.forget()
+                alive = self._watch.unfinished()
+                self._has_begun_anew = False
+            if alive is not None:
+                news |= self._put_alive(alive)
+                self._watch.is_done()
+            return news
+
+    def sync_project(self, project: str) -> bool:
+        """Take in what one project's chain has new; return whether there was any."""
+        with self._lock:
+            return self._follow(project)
+
+    def rebuild(self) -> None:
+        """Empty the index, but for sessions and saved views, and take everything in again."""
+        with self._lock:
+            with self._database.write() as connection:
+                for table in METADATA.sorted_tables:
+                    if table not in KEPT:
+                        connection.execute(delete(table))
+            self._tips.clear()
+            self._watch.forget()
+        self.sync()
+
+    def _follow(self, project: str) -> bool:
+        tip = self._tip_of(self._hub.repository(project))
+        if project in self._tips and self._tips[project] == tip:
+            return False
+        problems: list[str] = []
+        try:
+            news = self._take(project, problems)
+            self.problems.pop(project, None)
+        except LockgateError as error:
+            if error.code.startswith("search-"):
+                raise
+            problems.append(f"{project}: {error.message}")
+            news = False
+        if problems:
+            self.problems[project] = tuple(problems)
+        self._tips[project] = tip
+        return news
+
+    def _take(self, project: str, problems: list[str]) -> bool:
+        """Take in a project's chain from its mark on; one that does not continue it is taken in anew."""
+        repository = self._hub.repository(project)
+        news = False
+        for _ in range(_PATIENCE):
+            with self._database.write() as connection:
+                mark = mark_of(connection, project)
+            ids = new_entries(repository, mark.tip)
+            if ids is None:
+                with self._database.write() as connection:
+                    if mark_of(connection, project) == mark:
+                        drop_project(connection, mark.number)
+                news = self._has_begun_anew = True
+                continue
+            if self._take_stretches(project, mark, ids, problems):
+                return news or bool(ids)
+        return news
+
+    def _take_stretches(self, project: str, mark: Mark, ids: Sequence[str], problems: list[str]) -> bool:
+        """Return False where another intake was faster: its mark is to be looked at."""
+        repository = self._hub.repository(project)
+        for at in range(0, len(ids), STRETCH):
+            stretch = ids[at : at + STRETCH]
+            entries = list(read_entries(repository, project, stretch, problems))
+            with self._database.write() as connection:
+                if mark_of(connection, project) != mark:
+                    return False
+                put_entries(connection, mark.number, entries)
+                set_tip(connection, mark.number, stretch[-1])
+            mark = Mark(mark.number, stretch[-1])
+        return True
+
+    def _drop_gone(self, there: Sequence[str]) -> bool:
+        gone = set(self._tips) - set(there)
+        if self._has_looked_for_gone and not gone:
+            return False
+        with self._database.write() as connection:
+            known = {row.name: row.number for row in connection.execute(select(projects))}
+            gone = set(known) - set(there)
+            for project in gone:
+                drop_project(connection, known[project])
+        self._has_looked_for_gone = True
+        for project in [name for name in self._tips if name not in there]:
+            del self._tips[project]
+        return bool(gone)
+
+    def _put_alive(self, alive: Sequence[RunRow]) -> bool:
+        """Bring runs in that have not ended, and see to those that are none any more."""
+        with self._database.write() as connection:
+            numbers = {row.name: row.number for row in connection.execute(select(projects))}
+            kept = {
+                (row.project, row.id): (row.state, row.started_at)
+                for row in connection.execute(select(runs).where(~runs.c.is_recorded))
+            }
+            news = False
+            seen = set()
+            for row in alive:
+                project = numbers.get(row.request.project)
+                if project is None or row.state == "received":
+                    continue
+                key = (project, row.request.id)
+                seen.add(key)
+                if key not in kept:
+                    is_ended = connection.execute(
+                        select(runs.c.number).where(runs.c.project == project, runs.c.id == row.request.id)
+                    ).first()
+                    if is_ended is None:
+                        values = asked_values(row.request.params)
+                        put_runs(connection, project, [ReadRun(row=row, values=values, is_recorded=False)])
+                        news = True
+                elif kept[key] != (row.state, row.started_at):
+                    set_alive(connection, project, row)
+                    news = True
+            lost = {key: kept[key] for key in kept.keys() - seen}
+            for project, run in lost:
+                found = self._watch.run(run)
+                if found is None:
+                    drop_runs(connection, project, [run])
+                    news = True
+                elif (found.state, found.started_at) != lost[project, run]:
+                    set_alive(connection, project, found)
+                    news = True
+            return news
+
+    def _tip_of(self, repository: Path) -> str | None:
+        """Return the chain's newest entry as git's files say: a loose ref, else a packed one."""
+        with contextlib.suppress(OSError):
+            return (repository / REF).read_text("ascii", "replace").strip()
+        packed = repository / "packed-refs"
+        try:
+            found = packed.stat()
+        except OSError:
+            return None
+        stamp = (found.st_mtime_ns, found.st_size)
+        known = self._packed.get(packed)
+        if known is None or known[0] != stamp:
+            output = git(repository, "for-each-ref", "--format=%(objectname)", REF).decode().strip()
+            known = self._packed[packed] = (stamp, output or None)
+        return known[1]
+
+
+def new_entries(repository: Path, tip: str | None) -> list[str] | None:
+    """Return the chain's entries after `tip`, oldest first; None where the chain does not continue it.
+
+    Raises `OutsideError` (`git-failed`).
+    """
+    current = git(repository, "for-each-ref", "--format=%(objectname)", REF).decode().strip()
+    if not current:
+        return [] if tip is None else None
+    if current == tip:
+        return []
+    asked = [current] if tip is None else [current, f"^{tip}"]
+    code, output, error = attempt(
+        repository, "rev-list", "--first-parent", "--reverse", *asked, "--", environment=AS_WRITTEN
+    )
+    if code != 0:
+        if tip is not None and attempt(repository, "cat-file", "-e", tip)[0] != 0:
+            return None
+        words = error.decode("utf-8", "replace").strip()
+        raise OutsideError(
+            f"the activity chain of {repository} cannot be read: {words}",
+            f"Run: git -C {repository} fsck",
+            code="git-failed",
+        )
+    ids = output.decode().split()
+    if tip is None:
+        return ids
+    if not ids:
+        return None
+    _, parent, _ = attempt(
+        repository, "rev-parse", "--verify", "--quiet", f"{ids[0]}^", environment=AS_WRITTEN
+    )
+    return ids if parent.decode().strip() == tip else None
+
+
+class _Watch:
+    """`index.sqlite`, looked at again only when it was written to. Not an `Index`, for threads take turns."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._sql: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        self._seen: int | None = None
+        self._found: int | None = None
+
+    def unfinished(self) -> list[RunRow] | None:
+        """Return the runs that have not ended; None: nothing was written since `is_done`."""
+        try:
+            found = os.stat(self._path)  # noqa: PTH116  (half the time of Path.stat, asked for at every sync)
+        except OSError:
+            return None
+        if self._file != (found.st_dev, found.st_ino) or self._sql is None:
+            self._open((found.st_dev, found.st_ino))
+        assert self._sql is not None
+        try:
+            self._found = self._sql.execute("pragma data_version").fetchone()[0]
+        except sqlite3.Error:
+            self._found = None
+        if self._found is not None and self._found == self._seen:
+            return None
+        with contextlib.closing(Index(self._path, is_read_only=True)) as index:
+            return index.unfinished()
+
+    def is_done(self) -> None:
+        """What was found last has been taken in."""
+        self._seen = self._found
+
+    def forget(self) -> None:
+        self._seen = None
+
+    def run(self, run: str) -> RunRow | None:
+        with contextlib.closing(Index(self._path, is_read_only=True)) as index:
+            return index.run(run)
+
+    def _open(self, file: tuple[int, int]) -> None:
+        if self._sql is not None:
+            self._sql.close()
+        uri = f"{self._path.absolute().as_uri()}?mode=ro"
+        self._sql = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+        self._file, self._seen = file, None

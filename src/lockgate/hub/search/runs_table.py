@@ -1,0 +1,301 @@
+"""The runs table: runs as rows, parameters and metrics as columns, filtered, sorted, page by page, as CSV."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Literal
+
+import msgspec
+from sqlalchemy import Connection, Row, select
+
+from lockgate.errors import UserError
+from lockgate.hub.search.conditions import condition_of
+from lockgate.hub.search.database import Database
+from lockgate.hub.search.filters import ALIASES, COLUMNS, Everything, parse
+from lockgate.hub.search.known import Known, load_known
+from lockgate.hub.search.ordering import Cursor, Order, count_runs, find_runs
+from lockgate.hub.search.tables import names, run_values, runs
+
+#: Nobody reads longer pages; a page costs by its length.
+LONGEST_PAGE = 500
+_CURSOR = msgspec.json.Decoder(Cursor)
+_encode = msgspec.json.Encoder().encode
+
+Kind = Literal["own", "param", "metric"]
+
+#: A run's own columns in the order they are shown.
+OWN = ("run", "project", "state", "branch", "commit", "member", "created", "seconds", "cause")
+
+
+class Column(msgspec.Struct, frozen=True):
+    """One column. `name`: what `filter`, `sort` and `columns` take; `label`: the shortest name for a head."""
+
+    name: str
+    kind: Kind
+    label: str
+
+
+class RunRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One run as a row. Times: seconds since the epoch; `seconds`: from being asked for until its end."""
+
+    id: str
+    project: str
+    state: str
+    where: str
+    """The branch, as a person calls it."""
+    commit: str
+    member: str
+    created_at: float
+    seconds: float | None
+    cause: str | None
+    result_commit: str | None = None
+    params: dict[str, float | str] = {}
+    """By name; several values of a matrix joined by commas."""
+    metrics: dict[str, float | str] = {}
+    """`path:key` → value."""
+
+
+class RunsPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Some rows. `next`: what to give as `before` for the rows that follow, None: there are none."""
+
+    rows: tuple[RunRow, ...]
+    columns: tuple[Column, ...]
+    next: str | None
+    total: int | None
+    """Of all pages together; None: more than are worth counting."""
+
+
+def list_runs(
+    database: Database,
+    projects: Sequence[str],
+    filter: str = "",
+    sort: str = "-created",
+    columns: Sequence[str] | None = None,
+    limit: int = 50,
+    before: str | None = None,
+) -> RunsPage:
+    """Return a page of the runs of these projects that a filter lets through.
+
+    `sort` is a column, with `-` before it for the largest first; runs that do not have it come last.
+    `columns` are names to show; None: whatever parameters and metrics the rows have.
+    Raises `UserError` (`filter-invalid`, with the column and what is allowed; `page-invalid`), `OutsideError`
+    (`search-unavailable`).
+    """
+    expression = parse(filter)
+    cursor = _read_cursor(before, sort)
+    size = max(1, min(limit, LONGEST_PAGE))
+    with database.read() as connection:
+        known = load_known(connection, projects)
+        order = _order(known, sort)
+        asked = None if columns is None else _resolve(known, columns)
+        condition = None
+        if not isinstance(expression, Everything):
+            condition = condition_of(connection, known, expression, time.time())
+        found = find_runs(connection, known, condition, order, cursor, size + 1)
+        numbers = [each.number for each in found[:size]]
+        rows = _rows(connection, known, numbers, asked)
+        total = None
+        if cursor is None:
+            total = len(found) if len(found) <= size else count_runs(connection, known, condition)
+    shown = tuple(_columns(rows, asked))
+    following = None
+    if len(found) > size:
+        last = found[size - 1]
+        following = _write_cursor(Cursor(sort=sort, phase=last.phase, key=last.key, number=last.number))
+    return RunsPage(rows=tuple(rows), columns=shown, next=following, total=total)
+
+
+def list_columns(database: Database, projects: Sequence[str], limit: int = 1_000) -> tuple[Column, ...]:
+    """Return every column that runs of these projects can have, a run's own first."""
+    with database.read() as connection:
+        known = load_known(connection, projects)
+    found = [*((name, "own") for name in OWN), *dict.fromkeys((each.name, each.kind) for each in known.names)]
+    return tuple(_labelled(found[:limit]))  # type: ignore[arg-type]
+
+
+def export_csv(
+    database: Database,
+    projects: Sequence[str],
+    filter: str = "",
+    sort: str = "-created",
+    columns: Sequence[str] | None = None,
+    limit: int = 100_000,
+) -> Iterator[str]:
+    """Yield the table as CSV, a page at a time, the head first. Errors as `list_runs`.
+
+    Columns are those asked for, else a run's own and every parameter and metric there is. A text that a
+    spreadsheet would take for a formula gets an apostrophe before it.
+    """
+    if columns is None:
+        shown = list_columns(database, projects)
+        asked = [each.name for each in shown if each.kind != "own"]
+    else:
+        asked = list(columns)
+        with database.read() as connection:
+            shown = tuple(_labelled(_resolve(load_known(connection, projects), asked)))
+    yield _csv_line([each.name for each in shown])
+    before: str | None = None
+    left = limit
+    while left > 0:
+        page = list_runs(database, projects, filter, sort, asked, min(left, LONGEST_PAGE), before)
+        yield "".join(_csv_line([_cell(row, each) for each in shown]) for row in page.rows)
+        left -= len(page.rows)
+        before = page.next
+        if before is None:
+            return
+
+
+def _order(known: Known, sort: str) -> Order:
+    text = sort.strip() or "-created"
+    is_descending = text.startswith("-")
+    name = text[1:] if text[:1] in ("-", "+") else text
+    own = ALIASES.get(name.lower(), name.lower())
+    if own in COLUMNS:
+        return Order(column=own, is_descending=is_descending)
+    return Order(column=name, is_descending=is_descending, names=known.numbers_of(name))
+
+
+def _resolve(known: Known, columns: Sequence[str]) -> list[tuple[str, Kind]]:
+    resolved: list[tuple[str, Kind]] = []
+    for column in columns:
+        own = ALIASES.get(column.lower(), column.lower())
+        if own in OWN:
+            resolved.append((own, "own"))
+            continue
+        found = known.find(column)
+        if not found:
+            # A saved view may name what no run has yet
+            resolved.append((column, "metric" if ":" in column else "param"))
+        resolved += [(each.name, each.kind) for each in found]
+    return list(dict.fromkeys(resolved))
+
+
+def _rows(
+    connection: Connection, known: Known, numbers: Sequence[int], asked: list[tuple[str, Kind]] | None
+) -> list[RunRow]:
+    if not numbers:
+        return []
+    found = {row.number: row for row in connection.execute(select(runs).where(runs.c.number.in_(numbers)))}
+    question = (
+        select(run_values.c.run, names.c.kind, names.c.name, run_values.c.value, run_values.c.word)
+        .join(names, names.c.number == run_values.c.name)
+        .where(run_values.c.run.in_(numbers))
+        .order_by(run_values.c.run, run_values.c.name, run_values.c.place)
+    )
+    if asked is not None:
+        wanted = set(asked)
+        ids = [each.number for each in known.names if (each.name, each.kind) in wanted]
+        question = question.where(run_values.c.name.in_(ids))
+    values: dict[int, dict[str, dict[str, list[float | str]]]] = {}
+    for row in connection.execute(question) if asked is None or wanted else ():
+        kinds = values.setdefault(row.run, {"param": {}, "metric": {}})
+        kinds[row.kind].setdefault(row.name, []).append(row.word if row.word is not None else row.value)
+    return [_row(found[number], known, values.get(number, {})) for number in numbers if number in found]
+
+
+def _row(
+    row: Row[tuple[object, ...]], known: Known, values: dict[str, dict[str, list[float | str]]]
+) -> RunRow:
+    return RunRow(
+        id=row.id,
+        project=known.projects[row.project],
+        state=row.state,
+        where=row.branch,
+        commit=row.commit,
+        member=row.member,
+        created_at=row.created_at,
+        seconds=row.seconds,
+        cause=row.cause,
+        result_commit=row.result_commit,
+        params={name: _joined(found) for name, found in values.get("param", {}).items()},
+        metrics={name: _joined(found) for name, found in values.get("metric", {}).items()},
+    )
+
+
+def _joined(values: list[float | str]) -> float | str:
+    return values[0] if len(values) == 1 else ", ".join(in_words(value) for value in values)
+
+
+def in_words(value: float | str | None) -> str:
+    """Return a value as it is written in a table: whole numbers without a point."""
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    return "" if value is None else str(value)
+
+
+def _columns(rows: Sequence[RunRow], asked: list[tuple[str, Kind]] | None) -> Iterator[Column]:
+    if asked is not None:
+        return _labelled(asked)
+    params = Counter(name for row in rows for name in row.params)
+    metrics = Counter(name for row in rows for name in row.metrics)
+    found: list[tuple[str, Kind]] = [(name, "own") for name in OWN]
+    found += [(name, "param") for name, _ in params.most_common()]
+    found += [(name, "metric") for name, _ in metrics.most_common()]
+    return _labelled(found)
+
+
+def _labelled(found: Iterable[tuple[str, Kind]]) -> Iterator[Column]:
+    """A metric's label is its key, where no other column is called so."""
+    columns = list(found)
+    keys = Counter(_key(name, kind) for name, kind in columns)
+    for name, kind in columns:
+        key = _key(name, kind)
+        yield Column(name, kind, key if keys[key] == 1 else name)
+
+
+def _key(name: str, kind: Kind) -> str:
+    return name.rpartition(":")[2] or name if kind == "metric" else name
+
+
+def _cell(row: RunRow, column: Column) -> str:
+    if column.kind == "param":
+        return in_words(row.params.get(column.name))
+    if column.kind == "metric":
+        return in_words(row.metrics.get(column.name))
+    if column.name == "created":
+        return datetime.fromtimestamp(row.created_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    attribute = {"run": "id", "branch": "where"}.get(column.name, column.name)
+    found: float | str | None = getattr(row, attribute)
+    return in_words(found)
+
+
+def _csv_line(cells: Iterable[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\r\n").writerow([_harmless(cell) for cell in cells])
+    return line.getvalue()
+
+
+def _harmless(cell: str) -> str:
+    """Spreadsheets run what begins so (OWASP, CSV injection); a number with a sign is one."""
+    if cell[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        try:
+            float(cell)
+        except ValueError:
+            return "'" + cell
+    return cell
+
+
+def _write_cursor(cursor: Cursor) -> str:
+    return base64.urlsafe_b64encode(_encode(cursor)).decode().rstrip("=")
+
+
+def _read_cursor(text: str | None, sort: str) -> Cursor | None:
+    if not text:
+        return None
+    try:
+        cursor = _CURSOR.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except (ValueError, msgspec.DecodeError):
+        cursor = None
+    if cursor is None or cursor.sort != sort:
+        raise UserError(
+            "this page of the runs table does not exist",
+            "Begin at the first page again.",
+            code="page-invalid",
+        )
+    return cursor

@@ -1,0 +1,208 @@
+"""Putting rows into the search index and taking them out. Each function is called within one transaction."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from sqlalchemy import Connection, delete, insert, select, update
+
+from lockgate.hub.rows import RunRow
+from lockgate.hub.search.reading import ReadEntry, ReadRun, Value, branch_of, clean, seconds_of
+from lockgate.hub.search.tables import activities, artifacts, names, projects, run_values, runs
+
+#: So many values are named in one `in (…)`.
+_CHUNK = 500
+_encode = msgspec.json.Encoder().encode
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """How far a project has been taken in."""
+
+    number: int
+    tip: str | None
+
+
+def mark_of(connection: Connection, project: str) -> Mark:
+    """Return a project's mark, made if it is new, and locked until the transaction ends."""
+    wanted = select(projects.c.number, projects.c.tip).where(projects.c.name == project).with_for_update()
+    found = connection.execute(wanted).one_or_none()
+    if found is None:
+        connection.execute(_or_nothing(connection, projects).values(name=project))
+        found = connection.execute(wanted).one()
+    return Mark(found.number, found.tip)
+
+
+def put_entries(connection: Connection, project: int, entries: Sequence[ReadEntry]) -> None:
+    """Add entries of the chain with all they tell."""
+    if not entries:
+        return
+    rows = [
+        {
+            "project": project,
+            "entry": entry.id,
+            "kind": clean(entry.activity.kind),
+            "at": entry.at,
+            "by": clean(entry.activity.by),
+            "title": clean(entry.activity.title),
+            "ref": clean(entry.activity.ref) if entry.activity.ref else None,
+            "commit": clean(entry.activity.commit) if entry.activity.commit else None,
+            "run": clean(entry.activity.run) if entry.activity.run else None,
+            "detail": _encode(entry.detail),
+        }
+        for entry in entries
+    ]
+    connection.execute(_or_nothing(connection, activities), rows)
+    # Of two ends of one run the later one counts
+    ended = {entry.run.row.request.id: entry for entry in entries if entry.run is not None}
+    put_runs(connection, project, [entry.run for entry in ended.values() if entry.run is not None])
+    made = [
+        {
+            "project": project,
+            "run": ref.run,
+            "stage": clean(ref.stage),
+            "path": clean(ref.path),
+            "kind": ref.kind,
+            "md5": ref.md5,
+            "git": ref.git,
+            "size_bytes": ref.size_bytes,
+            "at": entry.at,
+        }
+        for entry in ended.values()
+        if entry.run is not None
+        for ref in entry.run.artifacts
+    ]
+    if made:
+        _forget_artifacts(connection, project, list(ended))
+        connection.execute(insert(artifacts), made)
+
+
+def put_runs(connection: Connection, project: int, found: Sequence[ReadRun]) -> None:
+    """Add runs, or bring those that are there up to date, values and all."""
+    if not found:
+        return
+    by_id = {run.row.request.id: run for run in found}
+    known = _numbers(connection, project, list(by_id))
+    for part in _parts(list(known.values())):
+        connection.execute(delete(run_values).where(run_values.c.run.in_(part)))
+    for run, number in known.items():
+        values = _run_row(project, by_id[run])
+        connection.execute(update(runs).where(runs.c.number == number).values(**values))
+    fresh = [_run_row(project, run) for key, run in by_id.items() if key not in known]
+    if fresh:
+        connection.execute(_or_nothing(connection, runs), fresh)
+        known = _numbers(connection, project, list(by_id))
+    wanted = {(value.kind, value.name) for run in found for value in run.values}
+    named = _name_numbers(connection, project, wanted)
+    rows = [
+        {"run": known[key], "name": named[value.kind, value.name], "place": place, "value": value.value,
+         "word": value.word}
+        for key, run in by_id.items()
+        for value, place in _placed(run.values)
+    ]  # fmt: skip
+    if rows:
+        connection.execute(insert(run_values), rows)
+
+
+def set_alive(connection: Connection, project: int, row: RunRow) -> None:
+    """Bring a run up to date that the chain does not tell the end of yet."""
+    values = _run_row(project, ReadRun(row=row, is_recorded=False))
+    connection.execute(
+        update(runs)
+        .where(runs.c.project == project, runs.c.id == row.request.id, ~runs.c.is_recorded)
+        .values(**values)
+    )
+
+
+def drop_runs(connection: Connection, project: int, ids: Sequence[str]) -> None:
+    """Forget runs that turned out to be none."""
+    numbers = list(_numbers(connection, project, ids).values())
+    for part in _parts(numbers):
+        connection.execute(delete(run_values).where(run_values.c.run.in_(part)))
+        connection.execute(delete(runs).where(runs.c.number.in_(part)))
+
+
+def drop_project(connection: Connection, project: int) -> None:
+    """Forget all of a project, its mark too."""
+    own = select(names.c.number).where(names.c.project == project)
+    connection.execute(delete(run_values).where(run_values.c.name.in_(own)))
+    for table in (names, runs, activities, artifacts):
+        connection.execute(delete(table).where(table.c.project == project))
+    connection.execute(delete(projects).where(projects.c.number == project))
+
+
+def set_tip(connection: Connection, project: int, tip: str) -> None:
+    connection.execute(update(projects).where(projects.c.number == project).values(tip=tip))
+
+
+def _run_row(project: int, run: ReadRun) -> dict[str, object]:
+    row, request = run.row, run.row.request
+    return {
+        "project": project,
+        "id": request.id,
+        "state": row.state,
+        "ref": clean(request.ref),
+        "branch": branch_of(row),
+        "commit": request.commit,
+        "member": clean(request.member),
+        "created_at": row.created_at,
+        "started_at": row.started_at,
+        "ended_at": row.ended_at,
+        "seconds": seconds_of(row),
+        "cause": clean(row.cause) if row.cause else None,
+        "result_commit": row.result_commit,
+        "has_moved_branch": row.has_moved_branch,
+        "is_recorded": run.is_recorded,
+    }
+
+
+def _placed(values: Iterable[Value]) -> Iterable[tuple[Value, int]]:
+    places: Counter[tuple[str, str]] = Counter()
+    for value in values:
+        yield value, places[value.kind, value.name]
+        places[value.kind, value.name] += 1
+
+
+def _numbers(connection: Connection, project: int, ids: Sequence[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for part in _parts(ids):
+        wanted = select(runs.c.id, runs.c.number).where(runs.c.project == project, runs.c.id.in_(part))
+        found.update((row.id, row.number) for row in connection.execute(wanted))
+    return found
+
+
+def _name_numbers(
+    connection: Connection, project: int, wanted: set[tuple[str, str]]
+) -> dict[tuple[str, str], int]:
+    if not wanted:
+        return {}
+    rows = [{"project": project, "kind": kind, "name": name} for kind, name in sorted(wanted)]
+    found: dict[tuple[str, str], int] = {}
+    for part in _parts(sorted({name for _, name in wanted})):
+        question = select(names).where(names.c.project == project, names.c.name.in_(part))
+        found.update(((row.kind, row.name), row.number) for row in connection.execute(question))
+    lacking = [row for row in rows if (row["kind"], row["name"]) not in found]
+    if lacking:
+        connection.execute(_or_nothing(connection, names), lacking)
+        return _name_numbers(connection, project, wanted)
+    return found
+
+
+def _forget_artifacts(connection: Connection, project: int, ids: Sequence[str]) -> None:
+    for part in _parts(ids):
+        connection.execute(delete(artifacts).where(artifacts.c.project == project, artifacts.c.run.in_(part)))
+
+
+def _parts(values: Sequence[object]) -> Iterable[Sequence[object]]:
+    return (values[at : at + _CHUNK] for at in range(0, len(values), _CHUNK))
+
+
+def _or_nothing(connection: Connection, table):  # type: ignore[no-untyped-def]
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as insert_postgresql  # noqa: PLC0415
+
+        return insert_postgresql(table).on_conflict_do_nothing()
+    from sqlalchemy.dialects.sqlite import insert as insert_sqlite  # noqa: PLC0415
+
+    return insert_sqlite(table).on_conflict_do_nothing()
