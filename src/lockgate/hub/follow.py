@@ -12,6 +12,7 @@ from lockgate.errors import OutsideError
 from lockgate.hub.directory import Hub
 from lockgate.hub.index import Index
 from lockgate.hub.queue import ensure_dispatcher, last_words
+from lockgate.hub.rows import RunRow
 from lockgate.project.quantities import duration_words
 from lockgate.runs.run import (
     Event,
@@ -56,8 +57,8 @@ class Progress(msgspec.Struct, frozen=True, omit_defaults=True):
     seconds: float | None = None
 
 
-class _Followed:
-    """One run as far as it has been told."""
+class Followed:
+    """One run as far as it has been told: events in, what a member is told of them out."""
 
     def __init__(self, run: str) -> None:
         self.run = run
@@ -106,6 +107,21 @@ class _Followed:
                 self.come[stage] = words
                 yield Progress("progress", self.run, stage, words, self.settled, self.total)
 
+    def end(self, row: RunRow) -> Progress:
+        """Return the last that is told of a run that has ended."""
+        return Progress(
+            "ended",
+            self.run,
+            None,
+            row.cause or "",
+            self.settled,
+            self.total,
+            row.state,
+            row.result_commit,
+            row.has_moved_branch,
+            max(0.0, (row.ended_at or 0.0) - row.created_at),
+        )
+
     def _settle(self, kind: Kind, stage: str, words: str, seconds: float | None = None) -> Progress:
         self.settled += 1
         return Progress(kind, self.run, stage, words, self.settled, self.total, seconds=seconds)
@@ -113,7 +129,7 @@ class _Followed:
 
 def follow(hub: Hub, index: Index, runs: Sequence[str]) -> Iterator[Progress]:
     """Yield what happens to these runs, from their beginning, until all have ended."""
-    open_runs = {run: _Followed(run) for run in runs}
+    open_runs = {run: Followed(run) for run in runs}
     nap, seen, moved_at, starts = _NAP_S, -1, time.monotonic(), 0
     while open_runs:
         now_seen = index.changes_seen()
@@ -136,18 +152,7 @@ def follow(hub: Hub, index: Index, runs: Sequence[str]) -> Iterator[Progress]:
             if row is None or row.ended_at is not None:
                 del open_runs[run]
                 if row is not None:
-                    yield Progress(
-                        "ended",
-                        run,
-                        None,
-                        row.cause or "",
-                        followed.settled,
-                        followed.total,
-                        row.state,
-                        row.result_commit,
-                        row.has_moved_branch,
-                        max(0.0, (row.ended_at or 0.0) - row.created_at),
-                    )
+                    yield followed.end(row)
 
 
 def _check_starts(hub: Hub, starts: int) -> None:

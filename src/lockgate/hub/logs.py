@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -76,6 +76,23 @@ def logs_of(folder: Path, stage: str) -> list[Path]:
         path for path in folder.glob("[0-9]*-*") if path.name.partition("-")[2].partition("~")[0] == name
     )
     return [path / "output.log" for path in found]
+
+
+def read_part(logs: Sequence[Path], offset: int, limit: int) -> tuple[bytes, int]:
+    """Return at most so many bytes of these files, taken as one, from an offset on; and the size of all."""
+    content, at, size = b"", offset, 0
+    for log in logs:
+        try:
+            with log.open("rb") as file:
+                length = file.seek(0, 2)
+                if at < length and len(content) < limit:
+                    file.seek(at)
+                    content += file.read(min(limit - len(content), length - at))
+        except FileNotFoundError:
+            continue
+        at = max(0, at - length)
+        size += length
+    return content, size
 
 
 def _new(log: Path, stage: str, offsets: dict[Path, int], state: str) -> Iterator[Piece]:

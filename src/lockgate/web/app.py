@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from litestar import Litestar
@@ -64,8 +67,20 @@ def create_app(service: Service, tracing: Tracing | None = None) -> ASGIApp:
             use_handler_docstrings=True,
         ),
         logging_config=None,
+        lifespan=[_watch],
     )
     return observe(_around(service, app), metrics, tracing)
+
+
+@asynccontextmanager
+async def _watch(app: Litestar) -> AsyncIterator[None]:
+    service: Service = app.state.service
+    watching = asyncio.create_task(service.news.watch())
+    try:
+        yield
+    finally:
+        service.close()
+        await watching
 
 
 def _around(service: Service, app: ASGIApp) -> ASGIApp:

@@ -21,6 +21,7 @@ _STATUS = {
     "not-logged-in": 401,
     "login-failed": 401,
     "too-many-attempts": 429,
+    "too-many-watchers": 503,
     "csrf": 403,
     "too-large": 413,
     "run-exists": 409,

@@ -8,7 +8,9 @@ from lockgate.hub.members.book import MemberBook, open_book
 from lockgate.hub.members.rules import Action, may, refusal
 from lockgate.hub.members.values import Actor
 from lockgate.web.doorman import Doorman
+from lockgate.web.news import News
 from lockgate.web.settings import Settings
+from lockgate.web.tail import Tails
 
 
 class Service:
@@ -19,6 +21,14 @@ class Service:
         self.settings = settings
         self.book: MemberBook = open_book(hub)
         self.doorman = Doorman(self.book)
+        self.news = News(hub)
+        self.tails = Tails(hub)
+        self.watchers = 0
+
+    def close(self) -> None:
+        """Let all go who wait for news."""
+        self.news.close()
+        self.tails.close()
 
     def url(self, path: str) -> str:
         """Return the address of one of our paths as a browser is to be given it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from litestar import Request
 from litestar.datastructures import State
 
-from lockgate.hub.members.rules import Action, may
+from lockgate.hub.members.rules import Action, actor_of, may
 from lockgate.hub.members.values import Actor
 from lockgate.web.authentication import identify
 from lockgate.web.service import Service
@@ -34,6 +34,14 @@ class Visitor:
     def may(self, action: Action, project: str | None = None) -> bool:
         """Return whether they may, for pages that show what can be done."""
         return may(self.actor, action, project)
+
+    def still(self, action: Action, project: str) -> bool:
+        """Return whether they may even now: what was so when a stream began may have changed since."""
+        if self.actor is None or self.actor.is_owner:
+            return self.actor is not None and self._service.book.is_open
+        member = self._service.book.find(self.actor.name)
+        now = actor_of(member) if member is not None else None
+        return may(self.actor, action, project) and may(now, action, project)
 
     def require(self, action: Action, project: str | None = None) -> None:
         """Raise `UserError` unless they may: `not-logged-in`, `not-allowed`, `project-unknown`."""

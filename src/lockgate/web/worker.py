@@ -37,8 +37,10 @@ class Worker(uvicorn.Server):
         super().__init__(config)
         self.service = service
         self.control = control
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         if self.control is not None and self.started:
             self.control.tell_ready(self.service.settings.public_url or self.service.settings.prefix)
@@ -59,6 +61,8 @@ class Worker(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self.service.close)
 
 
 def main(arguments: list[str]) -> int:

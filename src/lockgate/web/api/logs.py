@@ -14,7 +14,7 @@ from litestar.response import Stream
 
 from lockgate.errors import UserError
 from lockgate.hub.index import Index
-from lockgate.hub.logs import Piece, logs_of, read_logs
+from lockgate.hub.logs import Piece, logs_of, read_logs, read_part
 from lockgate.hub.queries import find_run
 from lockgate.web.service import Service
 from lockgate.web.visitor import Visitor
@@ -48,16 +48,9 @@ def read(
             f"run {run} has no stage {stage}", f"Its stages: {', '.join(stages[:20])}", code="stage-unknown"
         )
     logs = logs_of(service.hub.run_folder(project, row.request.id) / "jobs", stage)
-    sizes = [log.stat().st_size if log.exists() else 0 for log in logs]
-    size = sum(sizes)
+    _, size = read_part(logs, 0, 0)
     start = min(size, max(0, size + offset if offset < 0 else offset))
-    content, at = b"", start
-    for log, length in zip(logs, sizes, strict=True):
-        if at < length and len(content) < limit:
-            with log.open("rb") as file:
-                file.seek(at)
-                content += file.read(min(limit - len(content), length - at))
-        at = max(0, at - length)
+    content, size = read_part(logs, start, limit)
     headers = {
         "x-lockgate-offset": str(start),
         "x-lockgate-next": str(start + len(content)),
