@@ -74,6 +74,7 @@ def _await_end(folder: str) -> None:
 
 
 def main() -> None:
+    """Run every member of the batch as a task of its own, and end when all have."""
     from pyspark import SparkConf, SparkContext  # noqa: PLC0415
 
     here = os.path.dirname(os.path.abspath(__file__))
