@@ -38,7 +38,7 @@ def command(url: str, member: str | None, has_token: bool, days: int, is_json: b
         done = log_in_by_token(url, sys.stdin.readline().strip())
     else:
         name = member or click.prompt("Member", err=True)
-        password = click.prompt("Password", hide_input=True, err=True)
+        password = _password()
         done = log_in_by_password(url, name, password, days)
     if is_json:
         print_json(done)
@@ -48,3 +48,10 @@ def command(url: str, member: str | None, has_token: bool, days: int, is_json: b
     for warning in done.warnings:
         click.echo(f"note: {warning}", err=True)
     echo(f"Next: git clone -o hub {done.base}/git/PROJECT.git")
+
+
+def _password() -> str:
+    """Ask for it unseen; a program gives it on standard input."""
+    if sys.stdin.isatty():
+        return str(click.prompt("Password", hide_input=True, err=True))
+    return sys.stdin.readline().rstrip("\n")

@@ -61,7 +61,7 @@ def log_in_by_password(url: str, member: str, password: str, days: int) -> Logge
     base = service_base(url)
     words = base64.b64encode(f"{member}:{password}".encode()).decode()
     client = HttpClient(base, f"Basic {words}")
-    name = f"{socket.gethostname()[:40]} {iso(time.time())}"
+    name = f"login at {iso(time.time()).replace(':', '.')} on {socket.gethostname()}"[:80]
     issued = client.post(["tokens"], _Issued, {"name": name, "scope": "write", "days": days})
     return _keep(base, member, issued.secret, issued.token.expires_at)
 
