@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import pwd
 import shutil
-import signal
 import socket
 import subprocess
 import time
@@ -16,60 +13,9 @@ from pathlib import Path
 
 import pytest
 from e2e_place import LINGER_S, ONE_STAGE, TWO_STAGES, Place, WorkTree, receipts, run_program, until
+from ssh_server import SSHD, Server
 
 pytestmark = pytest.mark.slow
-
-SSHD = next(
-    (
-        path
-        for path in (shutil.which("sshd"), "/usr/sbin/sshd", "/usr/local/sbin/sshd")
-        if path and Path(path).exists()
-    ),
-    None,
-)
-
-
-class Server:
-    """One sshd on loopback, with keys of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.user = pwd.getpwuid(os.getuid()).pw_name
-        for key in ("host", "client"):
-            subprocess.run(
-                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / key)], check=True
-            )
-        (folder / "authorized").write_text((folder / "client.pub").read_text())
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
-        (folder / "config").write_text(
-            f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nPidFile {folder}/pid\n"
-            f"AuthorizedKeysFile {folder}/authorized\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
-            f"PermitRootLogin prohibit-password\nSetEnv LOCKGATE_LINGER_S={LINGER_S}\n"
-        )
-        self.ssh = (
-            f"ssh -i {folder}/client -o IdentitiesOnly=yes -o StrictHostKeyChecking=no"
-            f" -o UserKnownHostsFile={folder}/known -o LogLevel=ERROR -o BatchMode=yes -F none"
-        )
-        self.log = (folder / "log").open("wb")
-        self.process = subprocess.Popen(
-            [str(SSHD), "-D", "-e", "-f", str(folder / "config")],
-            stdin=subprocess.DEVNULL,
-            stderr=self.log,
-        )
-
-    def is_up(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-    def url(self, path: Path) -> str:
-        return f"ssh://{self.user}@127.0.0.1:{self.port}{path}"
-
-    def stop(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(10)
-        self.log.close()
 
 
 @pytest.fixture(scope="module")
@@ -77,10 +23,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     if SSHD is None or shutil.which("ssh") is None:
         warnings.warn("NOT TESTED: hubs over ssh; install openssh-server", stacklevel=1)
         pytest.skip("NOT TESTED: hubs over ssh, for want of sshd (apt-get install openssh-server)")
-    if os.getuid() == 0:
-        with contextlib.suppress(OSError):
-            Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-    started = Server(tmp_path_factory.mktemp("sshd"))
+    started = Server(tmp_path_factory.mktemp("sshd"), f"SetEnv LOCKGATE_LINGER_S={LINGER_S}")
     try:
         until(lambda: started.is_up() or started.process.poll() is not None, "sshd answers", 10)
         assert started.process.poll() is None, (started.folder / "log").read_text()
