@@ -10,7 +10,7 @@ from lockgate.git.contents import read_many
 from lockgate.git.program import attempt
 from lockgate.hub.directory import Hub
 from lockgate.hub.jobname import safe_name
-from lockgate.hub.logs import logs_of
+from lockgate.hub.logs import logs_of, read_part
 from lockgate.hub.recording import FAILURES
 
 PART_BYTES = 128_000
@@ -35,20 +35,15 @@ def read_log_part(
     """
     logs = logs_of(hub.run_folder(project, run) / "jobs", stage)
     if logs:
-        return _of_file(logs[-1], at)
+        return _of_files(logs, at)
     kept = _kept(hub.repository(project), result_commit, stage) if result_commit else b""
     return LogPart(kept, 0, len(kept), len(kept), is_whole=False)
 
 
-def _of_file(path: Path, at: int | None) -> LogPart:
-    try:
-        with path.open("rb") as file:
-            total = file.seek(0, 2)
-            start = max(0, total - PART_BYTES) if at is None else max(0, min(at, total))
-            file.seek(start)
-            content = file.read(PART_BYTES)
-    except OSError:
-        return LogPart(b"", 0, 0, 0)
+def _of_files(logs: list[Path], at: int | None) -> LogPart:
+    _, total = read_part(logs, 0, 0)
+    start = max(0, total - PART_BYTES) if at is None else max(0, min(at, total))
+    content, total = read_part(logs, start, PART_BYTES)
     if at is None and start > 0:
         cut = content.find(b"\n") + 1
         content, start = content[cut:], start + cut

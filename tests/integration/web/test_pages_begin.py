@@ -23,7 +23,7 @@ def test_a_file_of_a_run_is_sandboxed(site: Site) -> None:
     run = site.runs()[0].request.id
     with site.client() as client:
         drawn = client.get(f"/p/flights/artifacts/{run}/counts.svg?raw=1")
-        saved = client.get(f"/p/flights/artifacts/{run}/counts.csv?raw=1")
+        saved = client.get(f"/p/flights/artifacts/{run}/counts.csv?save=1")
         missing = client.get(f"/p/flights/artifacts/{run}/../../../../etc/passwd?raw=1")
         unknown = client.get(f"/p/flights/artifacts/{run}/nothing.csv", headers=PAGE)
     assert drawn.headers["content-type"] == "image/svg+xml"

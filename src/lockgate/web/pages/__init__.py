@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from litestar.types import ControllerRouterHandler
 
-from lockgate.web.pages import artifact, commit, compare, files, home, run
+from lockgate.web.pages import (
+    account,
+    actions,
+    artifact,
+    commit,
+    compare,
+    files,
+    home,
+    hub,
+    proposal,
+    run,
+    settings,
+)
 
 PAGES: list[ControllerRouterHandler] = [
-    handler for page in (home, run, artifact, compare, commit, files) for handler in page.handlers
+    handler
+    for page in (home, run, actions, artifact, compare, commit, files, settings, proposal, account, hub)
+    for handler in page.handlers
 ]

@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 import mimetypes
-import posixpath
-from urllib.parse import quote
 
 from litestar import Request, Response, get
 from litestar.datastructures import State
 from litestar.response import File as FileResponse
 
-from lockgate.hub.artifact_content import File, find_file, read_file, stored_at
+from lockgate.hub.artifact_content import File, find_file, read_file
 from lockgate.hub.queries import show_run
+from lockgate.web.artifact_answer import answer_with
 from lockgate.web.pages import tabular
 from lockgate.web.render import render
-from lockgate.web.security import SANDBOX
 from lockgate.web.service import Service
 from lockgate.web.visitor import Visitor
 
 _ROWS = 50
 _TEXT_BYTES = 300_000
-_SHOWN = {
-    "image/png",
-    "image/jpeg",
-    "image/gif",
-    "image/webp",
-    "image/svg+xml",
-    "text/html",
-    "application/pdf",
-}
 
 
 @get("/p/{project:str}/artifacts/{run:str}/{file:path}", include_in_schema=False, sync_to_thread=True)
@@ -48,7 +37,7 @@ def show(
     view = show_run(service.hub, project, run)
     found = find_file(service.hub, project, view.artifacts, file.removeprefix("/"))
     if raw or save:
-        return _bytes_of(service, project, found, is_saved=save)
+        return answer_with(request, service, project, found, is_download=save)
     table = None
     if found.kind == "table":
         content = read_file(service.hub, project, found, tabular.READ_BYTES)
@@ -70,26 +59,6 @@ def show(
         form=_form(found),
         text=_text(service, project, found) if table is None and _form(found) == "text" else None,
     )
-
-
-def _bytes_of(
-    service: Service, project: str, file: File, *, is_saved: bool
-) -> Response[bytes] | FileResponse:
-    """The file itself, in a sandbox of its own: what a member's file holds never acts on our pages."""
-    kind = mimetypes.guess_type(file.path)[0] or "application/octet-stream"
-    is_shown = kind in _SHOWN and not is_saved
-    name = quote(posixpath.basename(file.path), safe="")
-    headers = {
-        "content-security-policy": SANDBOX,
-        "content-disposition": f"{'inline' if is_shown else 'attachment'}; filename*=utf-8''{name}",
-        "cache-control": "private, max-age=3600",
-    }
-    media = kind if is_shown else "application/octet-stream"
-    place = stored_at(service.hub, file)
-    if place is not None:
-        return FileResponse(place, media_type=media, headers=headers)
-    content = read_file(service.hub, project, file, file.size_bytes)
-    return Response(content, media_type=media, headers=headers)
 
 
 def _form(file: File) -> str:

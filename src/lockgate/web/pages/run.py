@@ -73,6 +73,7 @@ def show(
         lines=lines,
         graph=_graph(view, lines, events),
         shown=shown,
+        asked_stage=stage,
         log=log,
         log_html=html_of(log.content) if log else "",
         made=made_by(service, project, view),

@@ -18,9 +18,19 @@
     const dots = (isOn) => document.querySelectorAll("[data-live-dot]").forEach((dot) => dot.classList.toggle("on", isOn));
     source.addEventListener("open", () => { dots(true); soon(); });
     source.addEventListener("error", () => dots(false));
-    for (const name of ["message", "news"]) source.addEventListener(name, soon);
+    for (const name of ["news", "progress"]) source.addEventListener(name, soon);
+    source.addEventListener("end", () => { source.close(); dots(false); soon(); });
     addEventListener("pagehide", () => source.close());
-    body.addEventListener("htmx:afterSettle", () => dots(source.readyState === EventSource.OPEN));
+    body.addEventListener("htmx:afterSettle", () => {
+      dots(source.readyState === EventSource.OPEN);
+      document.querySelectorAll("pre.log").forEach(watch);
+    });
+    // A log that is being written stays in place, with what its reader scrolled to
+    body.addEventListener("htmx:oobBeforeSwap", (event) => {
+      const now = event.detail.target.querySelector("pre[data-log]");
+      const next = event.detail.fragment.querySelector("pre[data-log]");
+      if (now && next && now.dataset.stage === next.dataset.stage) event.detail.shouldSwap = false;
+    });
   }
 
   // Logs: text with a terminal's colours into spans, never markup
@@ -78,14 +88,15 @@
     }
   }
   const watch = (pre) => {
-    pre.scrollTop = pre.scrollHeight;
-    if (!pre.dataset.log || pre.dataset.watched) return;
+    if (pre.dataset.watched) return;
     pre.dataset.watched = "1";
+    pre.scrollTop = pre.scrollHeight;
+    if (!pre.dataset.log) return;
     const screen = new Screen(pre);
     const source = new EventSource(pre.dataset.log);
     source.addEventListener("log", (event) => {
-      const piece = JSON.parse(event.data);
-      if (piece.stage === pre.dataset.stage) screen.write(piece.text);
+      if (pre.isConnected) screen.write(JSON.parse(event.data).text);
+      else source.close();
     });
     source.addEventListener("end", () => source.close());
     addEventListener("pagehide", () => source.close());
