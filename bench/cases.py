@@ -14,6 +14,7 @@ from pathlib import Path
 
 from measure import LOCKGATE, Row, absolute, environment, paired, program, sh, timed
 from pipelines import fan
+from service import service
 from slurm import slurm
 
 #: The 20-line hook that does just this: check out, run, commit, on push.
@@ -284,4 +285,5 @@ CASES: dict[str, Callable[[Path, bool], list[Row]]] = {
     "planning": planning,
     "activity": activity,
     "slurm": slurm,
+    "service": service,
 }

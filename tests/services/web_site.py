@@ -151,7 +151,7 @@ class Site:
         for path, content in files.items():
             (tree / path).parent.mkdir(parents=True, exist_ok=True)
             (tree / path).write_text(content)
-        self.git(tree, "init", "--quiet")
+        self.git(tree, "init", "--quiet", "--initial-branch=main")
         self.git(tree, "add", ".")
         self.git(tree, "commit", "--quiet", "-m", "Count the flights")
         self.git(tree, "remote", "add", "hub", str(self.hub.repository(name)))
