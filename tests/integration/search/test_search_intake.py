@@ -155,7 +155,7 @@ def test_killed_anywhere_it_goes_on(
     whole = open_database(hub, f"sqlite:///{hub.root}/whole.sqlite")
     Intake(hub, whole).sync()
     monkeypatch.setattr(intake_module, "STRETCH", 4)
-    for name in ("put_entries", "set_tip", "mark_of"):
+    for name in ("put_entries", "set_mark", "mark_of"):
         original = getattr(intake_module, name)
         calls = iter((False, True, False, True))
 

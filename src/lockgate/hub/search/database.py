@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lockgate.hub.directory import Hub
 
 #: The newest step in `migrations/versions`.
-NEWEST = "0001"
+NEWEST = "0002"
 BUSY_TIMEOUT_MS = 60_000
 URL_VARIABLE = "LOCKGATE_DATABASE_URL"
 #: Two services that start at once upgrade one after the other: a number of PostgreSQL's advisory locks.
@@ -101,8 +101,12 @@ def open_database(hub: Hub, url: str | None = None) -> Database:
     if file is not None:
         _speak_sqlite(engine)
     database = Database(engine, shown, file)
-    with _in_words(shown):
-        _upgrade(database, hub)
+    try:
+        with _in_words(shown):
+            _upgrade(database, hub)
+    except BaseException:
+        engine.dispose()
+        raise
     return database
 
 

@@ -23,17 +23,20 @@ from lockgate.hub.directory import Hub
 from lockgate.hub.index import Index
 from lockgate.hub.rows import RunRow
 from lockgate.hub.search.database import Database
+from lockgate.hub.search.gathering import default_tip, gather
 from lockgate.hub.search.reading import ReadRun, asked_values, read_entries
 from lockgate.hub.search.tables import KEPT, METADATA, projects, runs
+from lockgate.hub.search.words import clear_words
 from lockgate.hub.search.writing import (
     Mark,
     drop_project,
     drop_runs,
     mark_of,
+    put_documents,
     put_entries,
     put_runs,
     set_alive,
-    set_tip,
+    set_mark,
 )
 
 #: So many entries are one transaction: writers of sessions wait no longer than that.
@@ -91,6 +94,7 @@ class Intake:
                 for table in METADATA.sorted_tables:
                     if table not in KEPT:
                         connection.execute(delete(table))
+                clear_words(connection)
             self._tips.clear()
             self._watch.forget()
         self.sync()
@@ -136,13 +140,16 @@ class Intake:
         repository = self._hub.repository(project)
         for at in range(0, len(ids), STRETCH):
             stretch = ids[at : at + STRETCH]
-            entries = list(read_entries(repository, project, stretch, problems))
+            read = list(read_entries(repository, project, stretch, problems))
+            is_last = at + STRETCH >= len(ids)
+            gathered = gather(repository, read, mark.snapshot, default_tip(repository) if is_last else None)
             with self._database.write() as connection:
                 if mark_of(connection, project) != mark:
                     return False
-                put_entries(connection, mark.number, entries)
-                set_tip(connection, mark.number, stretch[-1])
-            mark = Mark(mark.number, stretch[-1])
+                put_entries(connection, mark.number, gathered.entries)
+                put_documents(connection, mark.number, gathered.documents)
+                mark = Mark(mark.number, stretch[-1], gathered.snapshot)
+                set_mark(connection, mark)
         return True
 
     def _drop_gone(self, there: Sequence[str]) -> bool:

@@ -34,7 +34,6 @@ projects = Table(
     Column("name", _WORDS, nullable=False, unique=True),
     Column("tip", _WORDS),  # the newest entry of the chain that is in here
     Column("snapshot", _WORDS),  # the commit whose files were looked at last
-    Column("branch_tip", _WORDS),  # the default branch's, likewise
 )
 
 runs = Table(
@@ -135,6 +134,34 @@ artifacts = Table(
     Column("at", Float, nullable=False),
     Index("artifacts_by_md5", "md5"),
     Index("artifacts_by_run", "project", "run"),
+)
+
+#: What can be searched for; its words are in `document_words` (see `lockgate.hub.search.words`).
+documents = Table(
+    "documents",
+    METADATA,
+    Column("number", _NUMBER, primary_key=True),
+    Column("project", _NUMBER, nullable=False),
+    Column("kind", _WORDS, nullable=False),  # activity, run, commit, code, log
+    Column("key", _WORDS, nullable=False),  # what it is of, so that it comes in once
+    Column("at", Float, nullable=False),
+    Column("by", _WORDS, nullable=False),
+    Column("title", _WORDS, nullable=False),
+    Column("body", _WORDS, nullable=False),
+    Column("run", _WORDS),
+    Column("path", _WORDS),
+    Column("commit", _WORDS),
+    UniqueConstraint("project", "kind", "key", name="documents_by_key"),
+    Index("documents_by_run", "project", "run"),
+)
+
+#: How pictures look, of those artifacts that are pictures: to find one that was scaled or saved anew.
+pictures = Table(
+    "pictures",
+    METADATA,
+    Column("md5", _WORDS, primary_key=True),
+    Column("form", BigInteger, nullable=False),  # coarse: 64 bits
+    Column("look", LargeBinary, nullable=False),  # fine: grey values
 )
 
 #: Browser sessions. Losing them means logging in again.

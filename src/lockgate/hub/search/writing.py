@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, text, update
 
 from lockgate.hub.rows import RunRow
+from lockgate.hub.search.document import Document, words_in
 from lockgate.hub.search.reading import ReadEntry, ReadRun, Value, branch_of, clean, seconds_of
-from lockgate.hub.search.tables import activities, artifacts, names, projects, run_values, runs
+from lockgate.hub.search.tables import activities, artifacts, documents, names, projects, run_values, runs
+from lockgate.hub.search.words import drop_words, put_words
 
 #: So many values are named in one `in (…)`.
 _CHUNK = 500
@@ -22,16 +25,22 @@ class Mark(msgspec.Struct, frozen=True):
 
     number: int
     tip: str | None
+    snapshot: str | None = None
+    """The commit whose files were looked at last."""
 
 
 def mark_of(connection: Connection, project: str) -> Mark:
     """Return a project's mark, made if it is new, and locked until the transaction ends."""
-    wanted = select(projects.c.number, projects.c.tip).where(projects.c.name == project).with_for_update()
+    wanted = (
+        select(projects.c.number, projects.c.tip, projects.c.snapshot)
+        .where(projects.c.name == project)
+        .with_for_update()
+    )
     found = connection.execute(wanted).one_or_none()
     if found is None:
         connection.execute(_or_nothing(connection, projects).values(name=project))
         found = connection.execute(wanted).one()
-    return Mark(found.number, found.tip)
+    return Mark(found.number, found.tip, found.snapshot)
 
 
 def put_entries(connection: Connection, project: int, entries: Sequence[ReadEntry]) -> None:
@@ -127,13 +136,51 @@ def drop_project(connection: Connection, project: int) -> None:
     """Forget all of a project, its mark too."""
     own = select(names.c.number).where(names.c.project == project)
     connection.execute(delete(run_values).where(run_values.c.name.in_(own)))
+    _drop_documents(connection, project)
     for table in (names, runs, activities, artifacts):
         connection.execute(delete(table).where(table.c.project == project))
     connection.execute(delete(projects).where(projects.c.number == project))
 
 
-def set_tip(connection: Connection, project: int, tip: str) -> None:
-    connection.execute(update(projects).where(projects.c.number == project).values(tip=tip))
+def set_mark(connection: Connection, mark: Mark) -> None:
+    """Keep how far a project has been taken in."""
+    values = {"tip": mark.tip, "snapshot": mark.snapshot}
+    connection.execute(update(projects).where(projects.c.number == mark.number).values(**values))
+
+
+def put_documents(connection: Connection, project: int, found: Sequence[Document]) -> None:
+    """Add documents; one that is there stays as it is."""
+    fresh = {(each.kind, each.key): each for each in found}
+    for part in _parts([each.key for each in fresh.values()]):
+        known = select(documents.c.kind, documents.c.key).where(
+            documents.c.project == project, documents.c.key.in_(part)
+        )
+        for row in connection.execute(known).all():
+            fresh.pop((row.kind, row.key), None)
+    if not fresh:
+        return
+    rows = [msgspec.structs.asdict(each) | {"project": project} for each in fresh.values()]
+    added = insert(documents).returning(documents.c.kind, documents.c.key, documents.c.number)
+    numbers = {(row.kind, row.key): row.number for row in connection.execute(added, rows)}
+    put_words(connection, [(numbers[key], project, words_in(each)) for key, each in fresh.items()])
+
+
+def _drop_documents(connection: Connection, project: int) -> None:
+    own = documents.c.project == project
+    if connection.dialect.name == "sqlite":
+        # Its words can only be taken out by naming them
+        for part in connection.execute(select(documents).where(own)).partitions(_CHUNK):
+            drop_words(connection, [(row.number, project, words_in(_document(row))) for row in part])
+    else:
+        connection.execute(text("delete from document_words where project = :project"), {"project": project})
+    connection.execute(delete(documents).where(own))
+
+
+def _document(row: Row[Any]) -> Document:
+    return Document(
+        kind=row.kind, key=row.key, at=row.at, by=row.by, title=row.title, body=row.body, run=row.run,
+        path=row.path, commit=row.commit,
+    )  # fmt: skip
 
 
 def _run_row(project: int, run: ReadRun) -> dict[str, object]:

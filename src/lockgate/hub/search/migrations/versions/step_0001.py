@@ -33,7 +33,6 @@ def _projects_and_runs() -> None:
         sa.Column("name", _WORDS, nullable=False, unique=True),
         sa.Column("tip", _WORDS),
         sa.Column("snapshot", _WORDS),
-        sa.Column("branch_tip", _WORDS),
     )
     op.create_table(
         "runs",

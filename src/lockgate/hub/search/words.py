@@ -1,0 +1,156 @@
+"""Words: how texts and questions are taken apart, the same for every database.
+
+Each database is handed words that are ready, and does not cut texts by rules of its own: FTS5 in SQLite,
+`tsvector` in PostgreSQL. Case and accents do not count; names_like_this and namesLikeThis are found by their
+parts too.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection, text
+
+#: So many words of one text are kept, and so many of one question are asked for.
+MOST_WORDS = 20_000
+MOST_ASKED = 12
+LONGEST_WORD = 64
+
+_PIECES = re.compile(r"[^\W_]+")
+_HUMPS = re.compile(r"[a-z]+|[A-Z]+(?![a-z])|[A-Z][a-z]*|[0-9]+")
+_WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+
+
+def fold(text_: str) -> str:
+    """Return a text without case and accents: `Größe` and `GROSSE` differ, `Café` and `cafe` do not."""
+    if text_.isascii():
+        return text_.lower()
+    apart = unicodedata.normalize("NFKD", text_.casefold())
+    return "".join(char for char in apart if not unicodedata.combining(char))
+
+
+def words_of(texts: Iterable[str], most: int = MOST_WORDS) -> list[str]:
+    """Return the different words of some texts, in order."""
+    found: dict[str, None] = {}
+    for each in texts:
+        for piece in _PIECES.findall(each):
+            for word in _parts(piece):
+                found.setdefault(word)
+        if len(found) >= most:
+            break
+    return list(found)[:most]
+
+
+def asked_words(question: str) -> list[str]:
+    """Return the words a question asks for; none: it holds no word at all."""
+    found: dict[str, None] = {}
+    for piece in _PIECES.findall(question[:2_000]):
+        for word in _cut(fold(piece)):
+            found.setdefault(word)
+    return list(found)[:MOST_ASKED]
+
+
+def _parts(piece: str) -> Iterable[str]:
+    yield from _cut(fold(piece))
+    if piece.isascii() and not (piece.islower() or piece.isdigit()):
+        humps = _HUMPS.findall(piece)
+        if len(humps) > 1:
+            for hump in humps:
+                yield from _cut(hump.lower())
+
+
+def _cut(word: str) -> Iterable[str]:
+    """Scripts without blanks are found by pairs of characters."""
+    if not word.isascii() and _WIDE.search(word):
+        pairs = [word[at : at + 2] for at in range(len(word) - 1)]
+        return pairs or [word]
+    # Folding may bring in signs that are no letters
+    return [piece[:LONGEST_WORD] for piece in _PIECES.findall(word)]
+
+
+def stored(word: str) -> str:
+    """Return a word as the databases keep it: in letters that none of them has rules for.
+
+    The beginning of a word stays the beginning of what is stored.
+    """
+    return word if word.isascii() else "u" + word.encode("utf-8", "replace").hex()
+
+
+def project_word(project: int) -> str:
+    """Return the word by which a document is one of a project; nobody can ask for it."""
+    return f"\u00a7{project}"
+
+
+def put_words(connection: Connection, rows: Sequence[tuple[int, int, Sequence[str]]]) -> None:
+    """Keep the words of documents, as (number, project, words)."""
+    if not rows:
+        return
+    if connection.dialect.name == "sqlite":
+        connection.execute(
+            text("insert into document_words (rowid, words) values (:number, :words)"),
+            [{"number": number, "words": _line(project, words)} for number, project, words in rows],
+        )
+    else:
+        connection.execute(
+            text("insert into document_words values (:number, :project, array_to_tsvector(:words))"),
+            [
+                {"number": number, "project": project, "words": [stored(word) for word in words]}
+                for number, project, words in rows
+            ],
+        )
+
+
+def drop_words(connection: Connection, rows: Sequence[tuple[int, int, Sequence[str]]]) -> None:
+    """Forget the words of documents. SQLite is to be told which they were: it keeps no copy of the text."""
+    if not rows:
+        return
+    if connection.dialect.name == "sqlite":
+        connection.execute(
+            text(
+                "insert into document_words (document_words, rowid, words) values ('delete', :number, :words)"
+            ),
+            [{"number": number, "words": _line(project, words)} for number, project, words in rows],
+        )
+    else:
+        connection.execute(
+            text("delete from document_words where number = any(:numbers)"),
+            {"numbers": [number for number, _, _ in rows]},
+        )
+
+
+def clear_words(connection: Connection) -> None:
+    """Forget all words."""
+    if connection.dialect.name == "sqlite":
+        connection.execute(text("insert into document_words (document_words) values ('delete-all')"))
+    else:
+        connection.execute(text("truncate document_words"))
+
+
+def find_documents(
+    connection: Connection, words: Sequence[str], projects: Sequence[int] | None, most: int
+) -> list[int]:
+    """Return the numbers of documents that have all the words, the last one perhaps only begun, newest first.
+
+    `projects` None: of any.
+    """
+    kept = [stored(word) for word in words]
+    if connection.dialect.name == "sqlite":
+        asked = " AND ".join(f'"{word}"' for word in kept) + " *"
+        if projects is not None:
+            asked += " AND (" + " OR ".join(f'"{project_word(project)}"' for project in projects) + ")"
+        question = "select rowid from document_words where document_words match :asked"
+        order, values = "rowid", {"asked": asked, "most": most}
+    else:
+        question = "select number from document_words where words @@ cast(:asked as tsquery)"
+        order, values = "number", {"asked": " & ".join(f"'{word}'" for word in kept) + ":*", "most": most}
+        if projects is not None:
+            question += " and project = any(:projects)"
+            values["projects"] = list(projects)
+    rows = connection.execute(text(f"{question} order by {order} desc limit :most"), values)
+    return [row[0] for row in rows]
+
+
+def _line(project: int, words: Sequence[str]) -> str:
+    return " ".join([project_word(project), *(stored(word) for word in words)])
