@@ -16,6 +16,8 @@ class HubGroup(LazyGroup):
         "serve": ("lockgate.cli.hub_serve", "Serve a hub to a team: git over HTTP, API, web pages."),
         "member": ("lockgate.cli.hub_member", "Members: who is on the hub, and what they may do."),
         "proposal": ("lockgate.cli.hub_proposal", "Proposals: changes that wait for a lead."),
+        "ssh-keys": ("lockgate.cli.hub_ssh_keys", "Tell sshd of members' keys."),
+        "shell": ("lockgate.cli.hub_shell", "Answer a member over ssh; sshd calls it."),
         "doctor": ("lockgate.cli.hub_doctor", "Look whether a hub is well; --fix mends."),
         "reindex": ("lockgate.cli.hub_reindex", "Build the index anew from git."),
         "backup": ("lockgate.cli.hub_backup", "Back a hub up into one file, while it works."),

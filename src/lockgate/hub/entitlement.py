@@ -53,7 +53,8 @@ def entitled_updates(
         for change in changes:
             require_history(actor, project, change, leads)
     except UserError as error:
-        _record(book, project, name, lines, error)
+        pushed = [line.rstrip("\n").split(" ", 2)[-1] for line in lines if line.strip()]
+        record_refusal(book, project, name, pushed, error)
         raise
     for change in changes:
         if must_be_proposed(actor, project, change):
@@ -99,11 +100,13 @@ def _propose(hub: Hub, project: str, actor: Actor, change: Change) -> str:
     return open_proposal(hub, project, actor.name, change)
 
 
-def _record(book: MemberBook, project: str, name: str, lines: Sequence[str], error: UserError) -> None:
+def record_refusal(
+    book: MemberBook, project: str, name: str, pushed: Sequence[str], error: UserError
+) -> None:
+    """Append `push.refused` to a project's chain; `pushed` are the refs, where that far it came."""
     from lockgate.hub.members.changes import record  # noqa: PLC0415  (the same)
 
     member = book.find(name)
-    refs = [line.rstrip("\n").split(" ", 2)[-1] for line in lines if line.strip()]
     record(
         book.hub,
         project,
@@ -111,6 +114,6 @@ def _record(book: MemberBook, project: str, name: str, lines: Sequence[str], err
         by=member.name if member else "hub",
         email=member.email if member else "",
         title=f"A push of {name} was refused: {error.message}",
-        ref=refs[0] if len(refs) == 1 else None,
-        evidence={"member": name, "code": error.code, "cause": error.message, "refs": refs[:100]},
+        ref=pushed[0] if len(pushed) == 1 else None,
+        evidence={"member": name, "code": error.code, "cause": error.message, "refs": list(pushed[:100])},
     )

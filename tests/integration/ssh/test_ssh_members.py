@@ -1,0 +1,183 @@
+"""Members over ssh: one account, a key each, one forced command; a real sshd asks the hub for the keys."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from e2e_place import LINGER_S, ONE_STAGE, TWO_STAGES, Done, Place, WorkTree, run_program, until
+from ssh_server import SSHD, Server
+
+from lockgate.activity.entry import Activity
+
+pytestmark = pytest.mark.slow
+
+ROLES = {"ada": "lead", "bob": "member", "vic": "viewer"}
+
+
+class Team(Place):
+    """A hub whose members come over ssh."""
+
+    server: Server
+    keys: Path
+
+    def with_key(self, member: str) -> str:
+        """Return the words of an ssh that shows a member's key alone."""
+        return self.server.ssh.replace(f"-i {self.server.folder}/client", f"-i {self.keys / member}")
+
+    def ssh(self, member: str, *words: str, code: int = 0) -> Done:
+        """Say something to the hub's account as a member."""
+        line = [*self.with_key(member).split(), "-p", str(self.server.port)]
+        return run_program([*line, f"{self.server.user}@127.0.0.1", *words], self.root, self.env, code)
+
+    def tree_of(self, member: str, path: str = "/p.git") -> WorkTree:
+        """Return a member's clone, whose git and lockgate show that member's key."""
+        env = self.env | {"GIT_SSH_COMMAND": self.with_key(member)}
+        env.pop("LOCKGATE_HUB", None)
+        url = self.server.url(Path(path))
+        run_program(["git", "clone", "-q", "-o", "hub", url, f"of-{member}"], self.root, env)
+        return WorkTree(_Mine(self, env["GIT_SSH_COMMAND"]), self.root / f"of-{member}")
+
+    def told(self, kind: str) -> list[Activity]:
+        return [activity for activity in self.activities() if activity.kind == kind]
+
+
+class _Mine(Place):
+    """The same place as one member sees it: their key is shown."""
+
+    def __init__(self, team: Team, ssh: str) -> None:
+        self.root, self.hub, self.outside = team.root, team.hub, team.outside
+        self.env = team.env | {"GIT_SSH_COMMAND": ssh}
+        del self.env["LOCKGATE_HUB"]
+
+
+@pytest.fixture
+def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Team]:
+    monkeypatch.setenv("LOCKGATE_LINGER_S", str(LINGER_S))
+    if SSHD is None or shutil.which("ssh") is None:
+        warnings.warn("NOT TESTED: members over ssh; install openssh-server", stacklevel=1)
+        pytest.skip("NOT TESTED: members over ssh, for want of sshd (apt-get install openssh-server)")
+    team = Team(tmp_path)
+    team.keys = tmp_path / "keys"
+    team.keys.mkdir()
+    tree = team.project({"lockgate.toml": ONE_STAGE, "i": "1\n"})
+    tree.git("push", "-q", "-o", "skip", "hub", "main")
+    for name, role in ROLES.items():
+        key = team.keys / name
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+        words = ["--role", role, "--project", "p", "--key", f"{key}.pub"]
+        tree.lockgate("hub", "member", "add", name, *words)
+    with _sshd(team, tmp_path / "sshd") as server:
+        team.server = server
+        yield team
+    team.close()
+
+
+@contextlib.contextmanager
+def _sshd(team: Team, folder: Path) -> Iterator[Server]:
+    """sshd calls a command for keys only if it and all folders above are root's; others write a file."""
+    folder.mkdir()
+    lockgate = team.hub / "bin" / "lockgate"
+    place = Path(tempfile.mkdtemp(dir="/run" if os.getuid() == 0 else None, prefix="lockgate-test-"))
+    place.chmod(0o755)
+    script = place / "keys"
+    script.write_text(f'#!/bin/sh\nexec {lockgate} hub ssh-keys --hub {team.hub} "$1" "$2"\n')
+    script.chmod(0o755)
+    lines = [f"AuthorizedKeysCommand {script} %t %k", "AuthorizedKeysCommandUser root"]
+    server = Server(folder, f"SetEnv LOCKGATE_LINGER_S={LINGER_S}", *(lines if os.getuid() == 0 else ()))
+    every = run_program([lockgate, "hub", "ssh-keys", "--all", "--hub", team.hub], folder, team.env).out
+    (folder / "authorized").write_text("" if os.getuid() == 0 else every)
+    try:
+        until(server.is_up, "sshd answers", 10)
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(place)
+
+
+def test_each_key_is_its_members(team: Team) -> None:
+    bob = team.tree_of("bob")
+    bob.commit({"i": "2\n"})
+    assert "SUCCEEDED" in bob.push().err
+    assert team.runs()[-1].request.member == "bob"
+    bob.pull()
+    listed = bob.lockgate("runs").out
+    assert "bob" in listed
+    assert "succeeded" in listed
+    assert bob.show()["line"]["state"] == "succeeded"
+
+    bob.commit({"lockgate.toml": TWO_STAGES})
+    refused = bob.push(code=1)
+    assert "lockgate.toml may be changed on main by a lead only (ada): a proposal was opened" in refused.err
+    assert team.told("proposal.opened")[-1].by == "bob"
+
+    ada = team.tree_of("ada", str(team.repository()))
+    ada.commit({"lockgate.toml": TWO_STAGES})
+    assert "SUCCEEDED" in ada.push().err
+    assert team.told("run.finished")[-1].by == "ada"
+
+
+def test_viewers_read_and_are_told_why_they_may_not_push(team: Team) -> None:
+    vic = team.tree_of("vic")
+    assert vic.lockgate("runs").out
+    vic.commit({"i": "2\n"})
+    refused = vic.push(code=128)
+    assert (
+        "lockgate: vic may not push to p: vic is a viewer there. Ask a lead of the project (ada)"
+        in refused.err
+    )
+    assert team.told("push.refused")[-1].by == "vic"
+    assert "may not cancel" in vic.lockgate("cancel", "8F3KQ2ZD", code=128).err
+
+
+def test_who_is_gone_is_nobody(team: Team) -> None:
+    bob = team.tree_of("bob")
+    run_program(["lockgate", "hub", "member", "remove", "bob", "--hub", team.hub], team.root, team.env)
+    if os.getuid() == 0:
+        assert "Permission denied" in bob.git("fetch", "hub", code=128).err
+    else:
+        assert "bob is no member of this hub" in bob.git("fetch", "hub", code=128).err
+    stranger = team.keys / "eve"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(stranger)], check=True)
+    assert "Permission denied" in team.ssh("eve", "git-upload-pack '/p.git'", code=255).err
+
+
+def test_nothing_but_git_and_questions_is_answered(team: Team) -> None:
+    other = team.hub.parent / "elsewhere"
+    other.mkdir()
+    lockgate = f"{team.hub}/bin/lockgate"
+    for words in (
+        "",
+        "sh",
+        "cat /etc/passwd",
+        f"cat {team.hub}/key",
+        f"cat {team.hub}/members/ada.json",
+        "git-upload-pack '/p.git'; id",
+        "git-upload-pack '../hub/repositories/p.git'",
+        f"git-upload-pack '{team.hub}/repositories/../repositories/p.git'",
+        f"git-upload-pack '{other}'",
+        "git-upload-pack '/nosuch.git'",
+        "git-upload-pack --upload-pack=id /p.git",
+        "git-receive-pack '/p.git' --receive-pack=id",
+        f"{lockgate} runs --hub {other} --project p",
+        f"{other}/bin/lockgate runs --hub {other} --project p",
+        f"{lockgate} runs --hub {team.hub} --project ../p",
+        f"{lockgate} hub member add eve --operator --hub {team.hub} --project p",
+        f"{lockgate} show '$(id)' --hub {team.hub} --project p; id",
+    ):
+        done = team.ssh("bob", *([words] if words else []), code=128)
+        assert done.out == ""
+        assert done.err.startswith("lockgate: ")
+        assert len(done.err.strip().splitlines()) == 1
+    assert team.ssh("bob", f"{lockgate} --version").out.startswith("lockgate ")
+    assert (
+        "there is no run $(id)"
+        in team.ssh("bob", f"{lockgate} show '$(id)' --hub {team.hub} --project p", code=2).err
+    )
