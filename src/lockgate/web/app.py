@@ -17,6 +17,7 @@ from litestar.static_files import create_static_files_router
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from lockgate import __version__
+from lockgate.web import login
 from lockgate.web.api import API
 from lockgate.web.errors import HANDLERS
 from lockgate.web.git_http import serve_git
@@ -27,7 +28,7 @@ from lockgate.web.pages import PAGES
 from lockgate.web.security import add_headers
 from lockgate.web.service import Service
 from lockgate.web.telemetry import Tracing
-from lockgate.web.visitor import provide_visitor
+from lockgate.web.visitor import check_crossing, provide_visitor
 
 STATIC = Path(__file__).parent / "static"
 
@@ -42,6 +43,7 @@ def create_app(service: Service, tracing: Tracing | None = None) -> ASGIApp:
     app = Litestar(
         [
             *HEALTH,
+            *login.handlers,
             *PAGES,
             API,
             create_static_files_router(
@@ -57,6 +59,7 @@ def create_app(service: Service, tracing: Tracing | None = None) -> ASGIApp:
             "visitor": Provide(provide_visitor),
         },
         exception_handlers=HANDLERS,
+        before_request=check_crossing,
         before_send=[add_headers],
         request_max_body_size=service.settings.body_limit_bytes,
         openapi_config=OpenAPIConfig(

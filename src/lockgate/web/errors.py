@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from urllib.parse import quote
 
 from litestar import Request, Response
 from litestar.datastructures import State
 from litestar.exceptions import HTTPException
+from litestar.response import Redirect
 from litestar.types import ExceptionHandlersMap
 
 from lockgate.errors import LockgateError, OutsideError, UserError
@@ -22,7 +24,7 @@ _STATUS = {
     "login-failed": 401,
     "too-many-attempts": 429,
     "too-many-watchers": 503,
-    "csrf": 403,
+    "cross-site": 403,
     "too-large": 413,
     "run-exists": 409,
     "ref-conflict": 409,
@@ -79,7 +81,19 @@ def wants_page(request: Request[None, None, State]) -> bool:
 
 
 def _foreseen(request: Request[None, None, State], error: LockgateError) -> Response[object]:
+    if error.code == "not-logged-in" and wants_page(request) and request.method == "GET":
+        return _to_login(request)
     return answer(request, status_of(error), error.message, error.hint, error.code)  # type: ignore[return-value]
+
+
+def _to_login(request: Request[None, None, State]) -> Response[object]:
+    service = request.app.state.service
+    path = request.url.path.removeprefix(service.settings.prefix) or "/"
+    asked = f"{path}?{request.url.query}" if request.url.query else path
+    address = service.url(f"/login?next={quote(asked, safe='')}")
+    if "hx-request" in request.headers:
+        return Response(None, status_code=401, headers={"hx-redirect": service.url("/login")})
+    return Redirect(address, status_code=303)
 
 
 def _http(request: Request[None, None, State], error: HTTPException) -> Response[object]:
@@ -102,6 +116,15 @@ def _words(error: HTTPException) -> str:
     return error.detail
 
 
+def _nested(request: Request[None, None, State], error: RecursionError) -> Response[object]:
+    """A body of brackets in brackets ends in this."""
+    if request.method not in ("POST", "PUT", "PATCH"):
+        return _unforeseen(request, error)
+    return answer(  # type: ignore[return-value]
+        request, 400, "the request is nested too deeply", "See docs/reference/api.md", "request-invalid"
+    )
+
+
 def _unforeseen(request: Request[None, None, State], error: Exception) -> Response[object]:
     _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     return answer(  # type: ignore[return-value]
@@ -112,5 +135,6 @@ def _unforeseen(request: Request[None, None, State], error: Exception) -> Respon
 HANDLERS: ExceptionHandlersMap = {
     LockgateError: _foreseen,
     HTTPException: _http,
+    RecursionError: _nested,
     Exception: _unforeseen,
 }

@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import MediaType, Request, Response
 from litestar.datastructures import State
 
+from lockgate.web.cookies import visit_cookie
 from lockgate.web.service import Service
 from lockgate.web.words import FILTERS
 
@@ -53,6 +54,10 @@ def render(
             **values,
         )
     )
-    return Response(
+    answer = Response(
         text.encode("utf-8", "replace"), media_type=MediaType.HTML, status_code=status, headers=headers or {}
     )
+    if visitor is not None and visitor.fresh_visit:
+        is_https = request.scope["scheme"] == "https"
+        answer.set_cookie(visit_cookie(service.settings, visitor.fresh_visit, is_https=is_https))
+    return answer

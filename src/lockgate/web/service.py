@@ -7,6 +7,8 @@ from lockgate.hub.directory import Hub
 from lockgate.hub.members.book import MemberBook, open_book
 from lockgate.hub.members.rules import Action, may, refusal
 from lockgate.hub.members.values import Actor
+from lockgate.hub.search.database import Database, open_database
+from lockgate.hub.search.intake import Intake
 from lockgate.web.doorman import Doorman
 from lockgate.web.news import News
 from lockgate.web.settings import Settings
@@ -21,7 +23,9 @@ class Service:
         self.settings = settings
         self.book: MemberBook = open_book(hub)
         self.doorman = Doorman(self.book)
-        self.news = News(hub)
+        self.database: Database = open_database(hub)
+        self.intake = Intake(hub, self.database)
+        self.news = News(hub, self.intake.sync)
         self.tails = Tails(hub)
         self.watchers = 0
 

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from litestar import Request
 from litestar.datastructures import State
 
 from lockgate.hub.members.rules import Action, actor_of, may
 from lockgate.hub.members.values import Actor
-from lockgate.web.authentication import identify
+from lockgate.hub.search.sessions import find_session
+from lockgate.web.authentication import header, identify
+from lockgate.web.cookies import SESSION, VISIT, csrf_of_visit, new_visit
+from lockgate.web.crossing import FIELD, HEADER, SAFE, check_origin, check_token
 from lockgate.web.service import Service
 
 
 class Visitor:
     """The one behind a request."""
 
-    def __init__(self, service: Service, actor: Actor | None, csrf: str = "") -> None:
+    def __init__(
+        self,
+        service: Service,
+        actor: Actor | None,
+        csrf: str = "",
+        *,
+        has_session: bool = False,
+        fresh_visit: str = "",
+    ) -> None:
         self.actor = actor
         """None: nobody who is known."""
         self.csrf = csrf
         """What a form of theirs has to bring back."""
+        self.has_session = has_session
+        self.fresh_visit = fresh_visit
+        """The cookie that a page has to set for `csrf` to be good."""
         self._service = service
 
     @property
@@ -60,7 +76,50 @@ class Visitor:
 
 
 async def provide_visitor(request: Request[None, None, State], service: Service) -> Visitor:
-    actor = await identify(service, request.scope)
-    visitor = Visitor(service, actor)
+    """Find who asks, once a request.
+
+    Raises `UserError`: `login-failed`, `too-many-attempts`, `hub-open`.
+    """
+    found = getattr(request.state, "visitor", None)
+    if isinstance(found, Visitor):
+        return found
+    visitor = await _find(request, service)
     request.state.visitor = visitor
     return visitor
+
+
+async def check_crossing(request: Request[None, None, State]) -> None:
+    """Refuse what changes something and was sent by another site's page. Raises `UserError` (`cross-site`).
+
+    Who brings a bearer token is a program: no browser sends one by itself. A name with a password it may, so
+    there the origin counts; where a cookie says who it is, or a form is sent, also the form's token.
+    """
+    if request.method in SAFE or header(request.scope, b"authorization").lower().startswith("bearer "):
+        return
+    service: Service = request.app.state.service
+    check_origin(
+        request.headers.get("origin", ""),
+        request.headers.get("sec-fetch-site", ""),
+        request.headers.get("host", ""),
+        service.settings.public_url,
+    )
+    visitor = await provide_visitor(request, service)
+    if visitor.has_session or not request.scope["path"].startswith("/api/"):
+        given = request.headers.get(HEADER) or ""
+        if not given and "form" in request.headers.get("content-type", ""):
+            given = str((await request.form()).get(FIELD, ""))
+        check_token(given, visitor.csrf)
+
+
+async def _find(request: Request[None, None, State], service: Service) -> Visitor:
+    secret = request.cookies.get(SESSION)
+    if secret and not header(request.scope, b"authorization") and not service.book.is_open:
+        session = await asyncio.to_thread(find_session, service.database, secret[:200])
+        member = service.book.find(session.member) if session is not None else None
+        actor = actor_of(member) if member is not None else None
+        if session is not None and actor is not None:
+            return Visitor(service, actor, session.csrf, has_session=True)
+    actor = await identify(service, request.scope)
+    visit = request.cookies.get(VISIT, "")
+    fresh = "" if len(visit) >= 32 else new_visit()
+    return Visitor(service, actor, csrf_of_visit(fresh or visit), fresh_visit=fresh)
