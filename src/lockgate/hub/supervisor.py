@@ -15,7 +15,6 @@ import os
 import select
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -26,9 +25,12 @@ import msgspec
 
 from lockgate.errors import OutsideError, UserError
 from lockgate.hub.directory import Hub
+from lockgate.hub.index import Index
 from lockgate.hub.listening import is_loopback, listen, url_of
 from lockgate.hub.members.book import open_book
 from lockgate.hub.notification import notify
+from lockgate.hub.queue import ensure_dispatcher
+from lockgate.hub.workerprocess import Worker
 
 log = logging.getLogger("lockgate.supervisor")
 
@@ -76,57 +78,6 @@ def serve(hub: Hub, options: ServeOptions, command: Sequence[str] = WORKER) -> i
         return Supervisor(hub, options, listening, command).run()
 
 
-class Worker:
-    """One worker process, and our end of its control channel."""
-
-    def __init__(self, command: Sequence[str], listening: socket.socket, environment: dict[str, str]) -> None:
-        self._channel, theirs = socket.socketpair()
-        with theirs:
-            fds = (listening.fileno(), theirs.fileno())
-            self._process = subprocess.Popen(
-                [*command, "--fd", str(fds[0]), "--control-fd", str(fds[1])],
-                stdin=subprocess.DEVNULL,
-                pass_fds=fds,
-                env=environment,
-                process_group=0,  # Ctrl-C in a terminal is for us; we tell the workers
-            )
-        self._channel.setblocking(False)
-        self._said = b""
-        self.started_at = time.monotonic()
-        self.deadline: float | None = None
-        """When it is killed, where it was told to drain."""
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    def fileno(self) -> int:
-        return self._channel.fileno()
-
-    def ready(self) -> str | None:
-        """Return where it serves, once it said that it is ready; "" for the root."""
-        with contextlib.suppress(OSError):
-            self._said += self._channel.recv(4096)
-        if not self._said.startswith(b"ready") or b"\n" not in self._said:
-            return None
-        return self._said.partition(b"\n")[0].removeprefix(b"ready").strip().decode("utf-8", "replace")
-
-    def ended(self) -> int | None:
-        """Return its exit code, negative for a signal, once it has ended."""
-        return self._process.poll()
-
-    def drain(self, within_s: float) -> None:
-        self.deadline = time.monotonic() + within_s
-        self._process.terminate()
-
-    def kill(self) -> None:
-        self._process.kill()
-        self._process.wait()
-
-    def close(self) -> None:
-        self._channel.close()
-
-
 class Supervisor:
     """The loop over signals, workers that are ready, workers that died, and time that passed."""
 
@@ -153,12 +104,14 @@ class Supervisor:
         with _signals() as signals:
             try:
                 self._start()
+                _take_up_work(self._hub)
                 while self._is_alive():
                     self._wait(signals)
                     self._look_after_draining()
                     self._look_after_starting()
                     self._look_after_current()
                     self._start_if_due()
+                    self._reap_strangers()
             finally:
                 for worker in self._workers():
                     worker.kill()
@@ -295,6 +248,15 @@ class Supervisor:
         if self._starting is None:
             self._start_later(f"worker {worker.pid} {_end_words(code)}")
 
+    def _reap_strangers(self) -> None:
+        """As a container's first process, end what others left: a dispatcher that is over, say."""
+        ours = {worker.pid for worker in self._workers()}
+        with contextlib.suppress(ChildProcessError):
+            while found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                if found.si_pid in ours:
+                    return  # looked after in the next turn
+                os.waitpid(found.si_pid, 0)
+
     def _start_later(self, why: str) -> None:
         pause = min(PAUSE_AT_MOST_S, PAUSE_S * 2**self._failures)
         self._failures += 1
@@ -304,6 +266,20 @@ class Supervisor:
     def _start_if_due(self) -> None:
         if self._start_at is not None and time.monotonic() >= self._start_at:
             self._start()
+
+
+def _take_up_work(hub: Hub) -> None:
+    """See that somebody works on what was queued before the host, or the container, was started."""
+    if not hub.index.exists():
+        return
+    try:
+        index = Index(hub.index, is_read_only=True)
+        has_work = bool(index.unfinished())
+        index.close()
+        if has_work:
+            ensure_dispatcher(hub)
+    except OutsideError as error:
+        log.error("%s; %s", error.message, error.hint, extra={"action": "dispatcher.failed"})
 
 
 def _arguments(hub: Hub, options: ServeOptions) -> Iterator[str]:

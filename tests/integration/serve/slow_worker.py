@@ -1,4 +1,5 @@
-"""A worker whose application answers `/pid`, takes its time at `/slow`, and falls dead at `/die`."""
+"""A worker whose application answers `/pid`, takes its time at `/slow`, leaves a process behind at `/orphan`,
+and falls dead at `/die`."""
 
 from __future__ import annotations
 
@@ -23,6 +24,9 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
         return
     if scope["path"] == "/die":
         os._exit(7)
+    if scope["path"] == "/orphan":
+        # A process whose parent is gone at once, and which ends a little later
+        await (await asyncio.create_subprocess_shell("sh -c 'sleep 0.2' &")).wait()
     if scope["path"] == "/slow":
         await asyncio.sleep(1.5)
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})

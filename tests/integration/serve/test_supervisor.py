@@ -19,7 +19,11 @@ from pathlib import Path
 import pytest
 from served_hub import ServedHub
 
+from lockgate.git.program import git
+from lockgate.hub.admission import admit
 from lockgate.hub.directory import Hub, create_hub
+from lockgate.hub.index import Index
+from lockgate.hub.rows import Request
 
 SLOW: list[str | Path] = [sys.executable, Path(__file__).with_name("slow_worker.py")]
 pytestmark = pytest.mark.slow
@@ -218,6 +222,31 @@ def test_tls_by_certificate_files(hub: Hub, tmp_path: Path) -> None:
         with urllib.request.urlopen(served.url + "/", context=trust) as answer:
             assert answer.status == 200
         assert served.url.startswith("https://127.0.0.1:")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux has subreapers")
+def test_in_a_container_it_ends_what_others_left(hub: Hub) -> None:
+    # A subreaper is given orphans as a container's first process is, see prctl(2)
+    program = "import ctypes, os, sys; ctypes.CDLL(None).prctl(36, 1); os.execvp(sys.argv[1], sys.argv[1:])"
+    with ServedHub(hub.root, worker=SLOW, wrapper=[sys.executable, "-c", program]) as served:
+        children = Path(f"/proc/{served.process.pid}/task/{served.process.pid}/children")
+        worker = served.get("/pid")
+        served.get("/orphan")
+        until(lambda: children.read_text().split() == [worker], "only the worker is left")
+
+
+def test_what_was_queued_before_the_start_is_taken_up(hub: Hub) -> None:
+    admit(hub, "p")
+    index = Index(hub.index)
+    repository = hub.repository("p")
+    tree = git(repository, "hash-object", "-t", "tree", "-w", "--stdin").decode().strip()
+    commit = git(repository, "commit-tree", "-m", "nothing", tree).decode().strip()
+    asked = Request(id="01KBA00000000000000000000A", project="p", ref="x", commit=commit, member="ada")
+    index.add_run(asked, "received", 0.0)
+    index.queue_run(asked.id)
+    with ServedHub(hub.root, env={"LOCKGATE_LINGER_S": "0"}):
+        until(lambda: not index.unfinished(), "the dispatcher is at work")
+    index.close()
 
 
 def test_systemd_hands_over_the_socket_and_is_told(hub: Hub, tmp_path: Path) -> None:
