@@ -10,9 +10,9 @@ from pathlib import Path
 from lockgate.activity import chain
 from lockgate.activity.entry import Activity
 from lockgate.activity.key import load_key
-from lockgate.data.digest import md5_of
+from lockgate.data.digest import Listed, folder_listing, md5_of
 from lockgate.data.store import Store
-from lockgate.git.listing import FILE, Entry
+from lockgate.git.listing import FILE, FOLDER, Entry
 from lockgate.git.objects import Repository
 from lockgate.git.program import git
 from lockgate.hub.admission import admit
@@ -76,6 +76,7 @@ class Recorder:
         cause: str | None = None,
         logs: Mapping[str, str] | None = None,
         in_store: tuple[str, ...] = (),
+        folders: Mapping[str, Mapping[str, bytes]] | None = None,
         asked: Mapping[str, str] | None = None,
         stages: Mapping[str, Mapping[str, Scalar]] | None = None,
         seconds: float = 30.0,
@@ -99,7 +100,11 @@ class Recorder:
             self.key, keep=[head], at_epoch_s=self.now,
         )  # fmt: skip
         ended_at = self.now + seconds
-        made = {"train": (params or {}, self._artifacts(artifacts or {}, in_store))}
+        kept_files = self._artifacts(artifacts or {}, in_store)
+        kept_folders = tuple(
+            self._folder(path, files, path in in_store) for path, files in (folders or {}).items()
+        )
+        made = {"train": (params or {}, kept_files + kept_folders)}
         made |= {name: (own, ()) for name, own in (stages or {}).items()}
         outcomes = Outcomes(
             request=request,
@@ -142,6 +147,20 @@ class Recorder:
                 git=None if path in in_store else self.repository.write_blob(content),
             )
             for path, (kind, content) in artifacts.items()
+        )
+
+    def _folder(self, path: str, files: Mapping[str, bytes], is_in_store: bool) -> Artifact:
+        store = Store(self.hub.store)
+        listed = [Listed(store.put_bytes(content), name) for name, content in files.items()]
+        put = {name: Entry(FILE, self.repository.write_blob(content)) for name, content in files.items()}
+        return Artifact(
+            path=path,
+            kind="figure",
+            size_bytes=sum(map(len, files.values())),
+            md5=store.put_listing(folder_listing(listed)),
+            git=None if is_in_store else self.repository.edit_tree(None, put),
+            mode=FOLDER,
+            file_count=len(files),
         )
 
     def _log(self, run: str, stage: str, text: str) -> Path:

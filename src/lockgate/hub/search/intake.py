@@ -13,9 +13,11 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 from sqlalchemy import delete, select
 
 from lockgate.activity.chain import REF
+from lockgate.data.store import Store
 from lockgate.errors import LockgateError, OutsideError
 from lockgate.git.contents import AS_WRITTEN
 from lockgate.git.program import attempt, git
@@ -24,16 +26,20 @@ from lockgate.hub.index import Index
 from lockgate.hub.rows import RunRow
 from lockgate.hub.search.database import Database
 from lockgate.hub.search.gathering import default_tip, gather
-from lockgate.hub.search.reading import ReadRun, asked_values, read_entries
+from lockgate.hub.search.likeness import Look
+from lockgate.hub.search.reading import ReadEntry, ReadRun, asked_values, read_entries
 from lockgate.hub.search.tables import KEPT, METADATA, projects, runs
+from lockgate.hub.search.unfolding import is_picture, look_at_all, unfold
 from lockgate.hub.search.words import clear_words
 from lockgate.hub.search.writing import (
     Mark,
     drop_project,
     drop_runs,
+    known_looks,
     mark_of,
     put_documents,
     put_entries,
+    put_looks,
     put_runs,
     set_alive,
     set_mark,
@@ -50,6 +56,7 @@ class Intake:
     def __init__(self, hub: Hub, database: Database) -> None:
         self._hub = hub
         self._database = database
+        self._store = Store(hub.store)
         self._lock = threading.Lock()
         self._tips: dict[str, str | None] = {}
         self._packed: dict[Path, tuple[tuple[int, int], str | None]] = {}
@@ -143,14 +150,35 @@ class Intake:
             read = list(read_entries(repository, project, stretch, problems))
             is_last = at + STRETCH >= len(ids)
             gathered = gather(repository, read, mark.snapshot, default_tip(repository) if is_last else None)
+            entries = [self._unfolded(repository, entry) for entry in gathered.entries]
+            looks = self._looks(repository, entries)
             with self._database.write() as connection:
                 if mark_of(connection, project) != mark:
                     return False
-                put_entries(connection, mark.number, gathered.entries)
+                put_entries(connection, mark.number, entries)
+                put_looks(connection, looks)
                 put_documents(connection, mark.number, gathered.documents)
                 mark = Mark(mark.number, stretch[-1], gathered.snapshot)
                 set_mark(connection, mark)
         return True
+
+    def _unfolded(self, repository: Path, entry: ReadEntry) -> ReadEntry:
+        """Return an entry with the files of its folders among its run's artifacts."""
+        if entry.run is None or not any(ref.md5.endswith(".dir") for ref in entry.run.artifacts):
+            return entry
+        inside = unfold(repository, self._store, entry.run.artifacts)
+        run = msgspec.structs.replace(entry.run, artifacts=(*entry.run.artifacts, *inside))
+        return msgspec.structs.replace(entry, run=run)
+
+    def _looks(self, repository: Path, entries: Sequence[ReadEntry]) -> dict[str, Look]:
+        """Look at the pictures that were not looked at before."""
+        made = [ref for entry in entries if entry.run is not None for ref in entry.run.artifacts]
+        found = {ref.md5: ref for ref in made if is_picture(ref)}
+        if not found:
+            return {}
+        with self._database.read() as connection:
+            known = known_looks(connection, list(found))
+        return look_at_all(repository, self._store, [ref for md5, ref in found.items() if md5 not in known])
 
     def _drop_gone(self, there: Sequence[str]) -> bool:
         gone = set(self._tips) - set(there)

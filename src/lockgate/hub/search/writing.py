@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,8 +11,18 @@ from sqlalchemy import Connection, Row, delete, insert, select, text, update
 
 from lockgate.hub.rows import RunRow
 from lockgate.hub.search.document import Document, words_in
+from lockgate.hub.search.likeness import Look
 from lockgate.hub.search.reading import ReadEntry, ReadRun, Value, branch_of, clean, seconds_of
-from lockgate.hub.search.tables import activities, artifacts, documents, names, projects, run_values, runs
+from lockgate.hub.search.tables import (
+    activities,
+    artifacts,
+    documents,
+    names,
+    pictures,
+    projects,
+    run_values,
+    runs,
+)
 from lockgate.hub.search.words import drop_words, put_words
 
 #: So many values are named in one `in (…)`.
@@ -163,6 +173,21 @@ def put_documents(connection: Connection, project: int, found: Sequence[Document
     added = insert(documents).returning(documents.c.kind, documents.c.key, documents.c.number)
     numbers = {(row.kind, row.key): row.number for row in connection.execute(added, rows)}
     put_words(connection, [(numbers[key], project, words_in(each)) for key, each in fresh.items()])
+
+
+def known_looks(connection: Connection, digests: Sequence[str]) -> set[str]:
+    """Return which of these pictures were looked at already."""
+    found: set[str] = set()
+    for part in _parts(digests):
+        found.update(connection.execute(select(pictures.c.md5).where(pictures.c.md5.in_(part))).scalars())
+    return found
+
+
+def put_looks(connection: Connection, looks: Mapping[str, Look]) -> None:
+    """Keep how pictures look, by their digests."""
+    if looks:
+        rows = [{"md5": md5, "form": look.form, "look": look.grid} for md5, look in sorted(looks.items())]
+        connection.execute(_or_nothing(connection, pictures), rows)
 
 
 def _drop_documents(connection: Connection, project: int) -> None:
