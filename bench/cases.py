@@ -14,6 +14,7 @@ from pathlib import Path
 
 from measure import LOCKGATE, Row, absolute, environment, paired, program, sh, timed
 from pipelines import fan
+from search import search_index
 from service import service
 from slurm import slurm
 
@@ -286,4 +287,5 @@ CASES: dict[str, Callable[[Path, bool], list[Row]]] = {
     "activity": activity,
     "slurm": slurm,
     "service": service,
+    "search": search_index,
 }

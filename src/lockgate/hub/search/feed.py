@@ -12,8 +12,8 @@ from lockgate.errors import UserError
 from lockgate.hub.push import describe
 from lockgate.hub.search.database import Database
 from lockgate.hub.search.detail import Detail
+from lockgate.hub.search.first import first_rows
 from lockgate.hub.search.known import load_projects
-from lockgate.hub.search.ordering import merged
 from lockgate.hub.search.tables import activities
 
 LONGEST_PAGE = 500
@@ -71,15 +71,8 @@ def feed(
         known = load_projects(connection, projects)
         if not known:
             return FeedPage(entries=(), next=None)
-        at, number = activities.c.at, activities.c.number
-        arms = [
-            select(activities)
-            .where(activities.c.project == project, *conditions)
-            .order_by(at.desc(), number.desc())
-            .limit(size + 1)
-            for project in known
-        ]
-        rows = connection.execute(merged(arms, ("at", "number"), True, size + 1)).all()
+        question = first_rows(connection, activities, list(known), conditions, activities.c.at, size + 1)
+        rows = connection.execute(question).all()
     following = f"{rows[size - 1].at!r}:{rows[size - 1].number}" if len(rows) > size else None
     return FeedPage(entries=tuple(_entry(row, known) for row in rows[:size]), next=following)
 

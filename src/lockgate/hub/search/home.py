@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, exists, select
+from sqlalchemy import ColumnElement, Connection, Row, exists, select
 
 from lockgate.hub.search.database import Database
 from lockgate.hub.search.feed import FeedEntry, feed
+from lockgate.hub.search.first import first_rows
 from lockgate.hub.search.known import load_projects
-from lockgate.hub.search.ordering import merged
 from lockgate.hub.search.runs_table import RunRow
 from lockgate.hub.search.tables import activities, runs
 
@@ -51,10 +51,10 @@ def home(database: Database, projects: Sequence[str], member: str | None = None,
     with database.read() as connection:
         known = load_projects(connection, projects)
         newest = _newest(connection, known)
-        running = _runs_in(connection, known, ALIVE, limit)
-        failed = _runs_in(connection, known, ("failed",), limit)
+        running = _alive(connection, known, limit)
+        failed = _first(connection, known, [runs.c.state == "failed"], limit)
         mended = {row.number for row in failed if _is_mended(connection, row)}
-        mine = _of_member(connection, known, member, limit) if member else []
+        mine = _first(connection, known, [runs.c.member == member], limit) if member else []
         has_proposals = _has_proposals(connection, known)
     lines = [
         ProjectLine(name=name, newest=_run(newest[number], known) if number in newest else None)
@@ -70,36 +70,28 @@ def home(database: Database, projects: Sequence[str], member: str | None = None,
 
 
 def _newest(connection: Connection, known: dict[int, str]) -> dict[int, Row[Any]]:
-    arms = [_ordered(select(runs).where(runs.c.project == project), 1) for project in known]
-    if not arms:
-        return {}
-    return {row.project: row for row in connection.execute(merged(arms, _BY, True, len(arms)))}
+    return {row.project: row for row in _first(connection, known, [], len(known), limit_each=1)}
 
 
-def _runs_in(
-    connection: Connection, known: dict[int, str], states: Sequence[str], limit: int
+def _alive(connection: Connection, known: dict[int, str], limit: int) -> list[Row[Any]]:
+    """Few: those that the chain does not tell the end of."""
+    question = select(runs).where(~runs.c.is_recorded, runs.c.project.in_(known), runs.c.state.in_(ALIVE))
+    ordered = question.order_by(runs.c.created_at.desc(), runs.c.number.desc())
+    return list(connection.execute(ordered.limit(limit)))
+
+
+def _first(
+    connection: Connection,
+    known: dict[int, str],
+    conditions: Sequence[ColumnElement[bool]],
+    limit: int,
+    limit_each: int | None = None,
 ) -> list[Row[Any]]:
-    arms = [
-        _ordered(select(runs).where(runs.c.project == project, runs.c.state == state), limit)
-        for project in known
-        for state in states
-    ]
-    return list(connection.execute(merged(arms, _BY, True, limit))) if arms else []
-
-
-def _of_member(connection: Connection, known: dict[int, str], member: str, limit: int) -> list[Row[Any]]:
-    arms = [
-        _ordered(select(runs).where(runs.c.project == project, runs.c.member == member), limit)
-        for project in known
-    ]
-    return list(connection.execute(merged(arms, _BY, True, limit))) if arms else []
-
-
-_BY = ("created_at", "number")
-
-
-def _ordered(question: Select[Any], limit: int) -> Select[Any]:
-    return question.order_by(runs.c.created_at.desc(), runs.c.number.desc()).limit(limit)
+    if not known:
+        return []
+    key = runs.c.created_at
+    question = first_rows(connection, runs, list(known), conditions, key, limit, limit_each=limit_each)
+    return list(connection.execute(question))
 
 
 def _is_mended(connection: Connection, row: Row[Any]) -> bool:

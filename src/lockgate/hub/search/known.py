@@ -70,13 +70,8 @@ def load_known(connection: Connection, wanted: Sequence[str]) -> Known:
         )
     }
     question = select(names.c.number, names.c.kind, names.c.name).where(names.c.project.in_(found))
-    return Known(
-        found,
-        tuple(
-            Name(row.number, row.kind, row.name)
-            for row in connection.execute(question.order_by(names.c.number))
-        ),
-    )
+    rows = connection.execute(question.order_by(names.c.number)).all()
+    return Known(found, tuple(Name(number, kind, name) for number, kind, name in rows))
 
 
 def load_projects(connection: Connection, wanted: Sequence[str]) -> dict[int, str]:

@@ -1,9 +1,8 @@
 """How a picture looks, in few bytes: the same for one that was scaled or saved anew, another for another one.
 
 Two looks at it. The form is 64 bits, after the "difference hash": whether a cell of a coarse grid is darker
-than its neighbour, where "clearly" makes up for the noise of JPEG in plain areas. The grid is finer, in levels
-of grey around the ground, and is what decides. Plots are mostly plain, so differences are told by how much is
-drawn.
+than its neighbour, where "clearly" makes up for the noise of JPEG in plain areas. The grid is finer, levels
+of grey around the ground, and decides. Plots are mostly plain, so differences are told by how much is drawn.
 """
 
 from __future__ import annotations

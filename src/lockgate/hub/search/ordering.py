@@ -20,16 +20,17 @@ from sqlalchemy import (
     not_,
     or_,
     select,
-    union_all,
+    true,
 )
 from sqlalchemy.sql.expression import FromClause
 
+from lockgate.hub.search.first import first_rows
 from lockgate.hub.search.known import Known
+from lockgate.hub.search.tables import names as names_table
 from lockgate.hub.search.tables import run_values, runs
 
 #: More runs are not counted.
 MOST_COUNTED = 1_000
-_GROUP = 100
 
 _OWN: dict[str, ColumnElement[Any]] = {
     "run": runs.c.id,
@@ -85,7 +86,7 @@ def find_runs(
     first = cursor.phase if cursor is not None else 0
     for phase in range(first, 3):
         after = cursor if cursor is not None and cursor.phase == phase else None
-        question = _phase(phase, projects, condition, order, after, limit - len(found))
+        question = _phase(connection, phase, projects, condition, order, after, limit - len(found))
         if question is not None:
             found += [Found(phase, row.key, row.number) for row in connection.execute(question)]
         if len(found) >= limit:
@@ -105,6 +106,7 @@ def count_runs(
 
 
 def _phase(
+    connection: Connection,
     phase: int,
     projects: Sequence[int],
     condition: ColumnElement[bool] | None,
@@ -113,26 +115,33 @@ def _phase(
     limit: int,
 ) -> Select[Any] | None:
     if order.names:
-        return _by_values(phase, projects, condition, order, after, limit)
+        return _by_values(connection, phase, projects, condition, order, after, limit)
     column = _OWN[order.column]
     if phase == 0:
-        arms = [
-            _limited(
-                select(runs.c.number.label("number"), column.label("key")).where(runs.c.project == project),
-                [condition, column.is_not(None), _after(column, runs.c.number, order, after)],
-                (column, runs.c.number),
-                order,
-                limit,
-            )
-            for project in projects
-        ]
-        return _merged(arms, order, limit)
+        wanted = [condition, column.is_not(None), _after(column, runs.c.number, order, after)]
+        return _of_projects(connection, projects, wanted, column, limit, is_descending=order.is_descending)
     if phase == 2 and order.column in ("seconds", "cause"):
-        return _absent(projects, [condition, column.is_(None)], after, limit)
+        return _absent(connection, projects, [condition, column.is_(None)], after, limit)
     return None
 
 
+def _of_projects(
+    connection: Connection,
+    projects: Sequence[int],
+    conditions: Sequence[ColumnElement[bool] | None],
+    key: ColumnElement[Any],
+    limit: int,
+    *,
+    is_descending: bool,
+) -> Select[Any]:
+    kept = [each for each in conditions if each is not None]
+    rows = first_rows(connection, runs, projects, kept, key, limit, is_descending=is_descending)
+    chosen = {each.key: each for each in rows.selected_columns}
+    return rows.with_only_columns(chosen["number"].label("number"), chosen[key.key or ""].label("key"))
+
+
 def _by_values(
+    connection: Connection,
     phase: int,
     projects: Sequence[int],
     condition: ColumnElement[bool] | None,
@@ -142,30 +151,47 @@ def _by_values(
 ) -> Select[Any]:
     if phase == 2:
         has_one = exists().where(run_values.c.run == runs.c.number, run_values.c.name.in_(order.names))
-        return _absent(projects, [condition, not_(has_one)], after, limit)
+        return _absent(connection, projects, [condition, not_(has_one)], after, limit)
     mine = run_values.alias("mine")
     key = mine.c.value if phase == 0 else mine.c.word
-    arms = []
-    for name in order.names:
-        wanted = [
-            condition,
-            key.is_not(None),
-            mine.c.value.is_(None) if phase == 1 else None,
-            _after(key, mine.c.run, order, after),
-            _is_best(mine, order, phase) if phase == 0 or len(order.names) > 1 else None,
-        ]
-        arms.append(
-            _limited(
-                select(mine.c.run.label("number"), key.label("key"))
-                .join(runs, runs.c.number == mine.c.run)
-                .where(mine.c.name == name),
-                wanted,
-                (key, mine.c.run),
-                order,
-                limit,
-            )
-        )
-    return _merged(arms, order, limit)
+    wanted = [
+        condition,
+        *_in_phase(mine, order, phase),
+        _after(key, mine.c.run, order, after),
+    ]
+    inner = _limited(
+        select(mine.c.run.label("number"), key.label("key")).join(runs, runs.c.number == mine.c.run),
+        wanted,
+        (key, mine.c.run),
+        order,
+        limit,
+    )
+    if len(order.names) == 1:
+        return inner.where(mine.c.name == order.names[0])
+    each = names_table.alias("each_name")
+    inner = inner.where(mine.c.name == each.c.number)
+    if connection.dialect.name == "postgresql":
+        top: Any = inner.lateral("top")
+        question = select(top.c.number, top.c.key).select_from(each.join(top, true()))
+        by = (top.c.key, top.c.number)
+    else:
+        # SQLite has no `lateral`; it looks up the values of a list that it makes for each name
+        row = run_values.alias("top")
+        numbers = inner.with_only_columns(mine.c.run).correlate(each)
+        joined = each.join(row, and_(row.c.run.in_(numbers), row.c.name == each.c.number))
+        shown = row.c.value if phase == 0 else row.c.word
+        question = select(row.c.run.label("number"), shown.label("key")).select_from(joined)
+        question = question.where(*_in_phase(row, order, phase))
+        by = (shown, row.c.run)
+    ordered = [each_by.desc() if order.is_descending else each_by.asc() for each_by in by]
+    return question.where(each.c.number.in_(order.names)).order_by(*ordered).limit(limit)
+
+
+def _in_phase(mine: FromClause, order: Order, phase: int) -> list[ColumnElement[bool]]:
+    """Whether a value is of this phase, and the best of its run."""
+    if phase == 0:
+        return [mine.c.value.is_not(None), _is_best(mine, order, phase)]
+    return [mine.c.word.is_not(None), mine.c.value.is_(None), _is_best(mine, order, phase)]
 
 
 def _is_best(mine: FromClause, order: Order, phase: int) -> ColumnElement[bool]:
@@ -188,25 +214,17 @@ def _is_best(mine: FromClause, order: Order, phase: int) -> ColumnElement[bool]:
 
 
 def _absent(
+    connection: Connection,
     projects: Sequence[int],
     conditions: Sequence[ColumnElement[bool] | None],
     after: Cursor | None,
     limit: int,
 ) -> Select[Any]:
     """The runs that do not have the column, the newest first."""
-    order = Order("created", is_descending=True)
     key = runs.c.created_at
-    arms = [
-        _limited(
-            select(runs.c.number.label("number"), key.label("key")).where(runs.c.project == project),
-            [*conditions, _after(key, runs.c.number, order, after)],
-            (key, runs.c.number),
-            order,
-            limit,
-        )
-        for project in projects
-    ]
-    return _merged(arms, order, limit)
+    newest = Order("created", is_descending=True)
+    wanted = [*conditions, _after(key, runs.c.number, newest, after)]
+    return _of_projects(connection, projects, wanted, key, limit, is_descending=True)
 
 
 def _after(
@@ -230,24 +248,3 @@ def _limited(
     kept = [each for each in conditions if each is not None]
     ordered = [each.desc() if order.is_descending else each.asc() for each in by]
     return question.where(*kept).order_by(*ordered).limit(limit)
-
-
-def _merged(arms: Sequence[Select[Any]], order: Order, limit: int) -> Select[Any]:
-    """The first of each arm are enough for the first of all."""
-    return merged(arms, ("key", "number"), order.is_descending, limit)
-
-
-def merged(arms: Sequence[Select[Any]], by: Sequence[str], is_descending: bool, limit: int) -> Select[Any]:
-    """Return the first rows of several questions, each of which is ordered by these columns and limited.
-
-    In groups: SQLite takes 500 questions in one (sqlite.org/limits.html, SQLITE_MAX_COMPOUND_SELECT).
-    """
-    if len(arms) == 1:
-        return arms[0]
-    if len(arms) > _GROUP:
-        groups = [arms[at : at + _GROUP] for at in range(0, len(arms), _GROUP)]
-        return merged([merged(group, by, is_descending, limit) for group in groups], by, is_descending, limit)
-    parts = [select(arm.subquery(f"arm_{number}")) for number, arm in enumerate(arms)]
-    together = union_all(*parts).subquery("together")
-    ordered = [together.c[name].desc() if is_descending else together.c[name].asc() for name in by]
-    return select(together).order_by(*ordered).limit(limit)

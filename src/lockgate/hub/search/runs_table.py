@@ -20,7 +20,7 @@ from lockgate.hub.search.database import Database
 from lockgate.hub.search.filters import ALIASES, COLUMNS, Everything, parse
 from lockgate.hub.search.known import Known, load_known
 from lockgate.hub.search.ordering import Cursor, Order, count_runs, find_runs
-from lockgate.hub.search.tables import names, run_values, runs
+from lockgate.hub.search.tables import run_values, runs
 
 #: Nobody reads longer pages; a page costs by its length.
 LONGEST_PAGE = 500
@@ -183,19 +183,20 @@ def _rows(
         return []
     found = {row.number: row for row in connection.execute(select(runs).where(runs.c.number.in_(numbers)))}
     question = (
-        select(run_values.c.run, names.c.kind, names.c.name, run_values.c.value, run_values.c.word)
-        .join(names, names.c.number == run_values.c.name)
+        select(run_values.c.run, run_values.c.name, run_values.c.value, run_values.c.word)
         .where(run_values.c.run.in_(numbers))
         .order_by(run_values.c.run, run_values.c.name, run_values.c.place)
     )
+    by_number = {each.number: each for each in known.names}
     if asked is not None:
         wanted = set(asked)
         ids = [each.number for each in known.names if (each.name, each.kind) in wanted]
         question = question.where(run_values.c.name.in_(ids))
     values: dict[int, dict[str, dict[str, list[float | str]]]] = {}
-    for row in connection.execute(question) if asked is None or wanted else ():
-        kinds = values.setdefault(row.run, {"param": {}, "metric": {}})
-        kinds[row.kind].setdefault(row.name, []).append(row.word if row.word is not None else row.value)
+    for run, name, value, word in connection.execute(question).all() if asked is None or wanted else ():
+        named = by_number[name]
+        kinds = values.setdefault(run, {"param": {}, "metric": {}})
+        kinds[named.kind].setdefault(named.name, []).append(word if word is not None else value)
     return [_row(found[number], known, values.get(number, {})) for number in numbers if number in found]
 
 

@@ -1,0 +1,289 @@
+"""The search index at the size of a large team's hub: what its pages ask for, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from lockgate.hub.directory import Hub, create_hub
+from lockgate.hub.search.database import Database, open_database
+from lockgate.hub.search.document import Document, words_in
+from lockgate.hub.search.feed import feed
+from lockgate.hub.search.find import search
+from lockgate.hub.search.home import home
+from lockgate.hub.search.intake import Intake
+from lockgate.hub.search.runs_table import list_runs
+from lockgate.hub.search.words import project_word, stored
+from measure import Row
+
+#: Of a hub: 20 projects, 100,000 runs of 50 metrics, 1,000,000 activities.
+PROJECTS, RUNS, METRICS, ACTIVITIES = 20, 100_000, 50, 1_000_000
+_WORDS = [
+    f"{a}{b}"
+    for a in ("gra", "for", "ban", "mod", "tre", "dat", "val", "nor")
+    for b in ("dient", "est", "ana", "el")
+]
+_STATES = ("succeeded", "succeeded", "succeeded", "failed", "cancelled")
+_AT = 1_780_000_000.0
+_PAGE_MS, _ASK_MS = 50, 100
+
+
+def search_index(scratch: Path, quick: bool) -> list[Row]:
+    """The rows of both databases; PostgreSQL's are left out, and it is said, where it is not installed."""
+    size = 100 if quick else 1
+    rows = _measured("SQLite", scratch, None, size)
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "services"))
+    import postgresql_service
+
+    if lacking := postgresql_service.missing():
+        print(f"NOT MEASURED: PostgreSQL: not installed: {lacking}", file=sys.stderr)
+        return rows
+    with postgresql_service.running("-c shared_buffers=512MB -c max_wal_size=8GB") as service:
+        rows += _measured("PostgreSQL", scratch, service.new_database(), size)
+    return rows
+
+
+def _measured(name: str, scratch: Path, url: str | None, size: int) -> list[Row]:
+    hub, _ = create_hub(scratch / f"hub-{name}")
+    database = open_database(hub, url)
+    start = time.perf_counter()
+    fill(database, RUNS // size, ACTIVITIES // size)
+    print(f"{name}: filled in {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+    rows = [_p95(f"{name}: {what}", call, bar) for what, call, bar in questions(database)]
+    rows.append(_idle(name, hub, database))
+    database.close()
+    return rows
+
+
+def questions(database: Database) -> list[tuple[str, Callable[[int], object], float]]:
+    """What the pages ask for; each call gets a number, so that no two ask for the same."""
+    every = [f"p{number}" for number in range(PROJECTS)]
+
+    def one(number: int) -> list[str]:
+        return [every[number % PROJECTS]]
+
+    def page(number: int) -> str:
+        return f"{_AT + (number * 7919 % ACTIVITIES):.1f}:{1 << 60}"
+
+    def two(number: int) -> str:
+        return f"m7 > {0.5 + number % 40 / 100} and m11 < {0.2 + number % 50 / 100}"
+
+    return [
+        ("home, 20 projects", lambda n: home(database, every, f"member{n % 30}"), _PAGE_MS),
+        ("feed, first page, 20 projects", lambda n: feed(database, every), _PAGE_MS),
+        ("feed, any page, one project", lambda n: feed(database, one(n), before=page(n)), _PAGE_MS),
+        ("feed of a member", lambda n: feed(database, every, by=f"member{n % 30}"), _PAGE_MS),
+        ("runs table, first page", lambda n: list_runs(database, one(n)), _PAGE_MS),
+        ("runs table, 20 projects", lambda n: list_runs(database, every), _PAGE_MS),
+        ("runs table, two metrics, sorted by one",
+         lambda n: list_runs(database, one(n), two(n), "-m7"), _ASK_MS),
+        ("the same in all 20 projects", lambda n: list_runs(database, every, two(n), "-m7"), _ASK_MS),
+        ("runs table, two metrics, few fit",
+         lambda n: list_runs(database, one(n), f"m3 > 0.999 and m4 < 0.{n % 9}1"), _ASK_MS),
+        ("runs table, two metrics, none fits",
+         lambda n: list_runs(database, one(n), f"m3 > 0.5 and m4 > {2 + n}"), _ASK_MS),
+        ("runs table, parameter and state",
+         lambda n: list_runs(database, one(n), f"depth = {n % 16} and state = failed"), _ASK_MS),
+        ("search, two words",
+         lambda n: search(database, every, f"{_WORDS[n % 32]} run{n * 37 % 5000}"), _ASK_MS),
+        ("search, a common word", lambda n: search(database, every, _WORDS[n % 32]), _ASK_MS),
+        ("search, in one project",
+         lambda n: search(database, one(n), f"{_WORDS[n % 32]} {_WORDS[n * 5 % 32]}"), _ASK_MS),
+        ("search, a word begun", lambda n: search(database, one(n), f"run{n % 90}"), _ASK_MS),
+    ]  # fmt: skip
+
+
+def _p95(what: str, call: Callable[[int], object], bar_ms: float, rounds: int = 40) -> Row:
+    call(0)
+    took = []
+    for number in range(1, rounds + 1):
+        start = time.perf_counter()
+        call(number)
+        took.append((time.perf_counter() - start) * 1000)
+    p95 = statistics.quantiles(took, n=20)[18]
+    print(f"  {what}: {p95:.1f} ms", file=sys.stderr, flush=True)
+    return Row(
+        what,
+        "—",
+        None,
+        p95,
+        None,
+        f"≤ {bar_ms:g} ms",
+        p95 <= bar_ms,
+        f"p95; median {statistics.median(took):.1f}",
+    )
+
+
+def _idle(name: str, hub: Hub, database: Database) -> Row:
+    """A hub of 20 projects that have nothing new."""
+    for number in range(PROJECTS):
+        (hub.repositories / f"p{number}.git").mkdir(exist_ok=True)
+    intake = Intake(hub, database)
+    for number in range(PROJECTS):
+        intake._tips[f"p{number}"] = None
+    intake._has_looked_for_gone = True
+    return _p95(f"{name}: a sync with nothing new", lambda n: intake.sync(), 1.0, 200)
+
+
+def fill(database: Database, run_count: int, activity_count: int) -> None:
+    """Write an index of this size, straight into its tables; the same every time."""
+    dice = random.Random(4)
+    with _loading(database) as load:
+        load("projects", ("number", "name"), ((n + 1, f"p{n}") for n in range(PROJECTS)))
+        load("names", ("number", "project", "kind", "name"), _names())
+        load(
+            "runs",
+            ("number", "project", "id", "state", "ref", "branch", "commit", "member", "created_at",
+             "started_at", "ended_at", "seconds", "cause",
+             "result_commit", "has_moved_branch", "is_recorded"),
+            (_run(n) for n in range(run_count)),
+        )  # fmt: skip
+        load("run_values", ("run", "name", "place", "value", "word"), _values(run_count, dice))
+        load(
+            "activities",
+            ("number", "project", "entry", "kind", "at", "by", "title", "ref", "commit", "run", "detail"),
+            (_activity(n) for n in range(activity_count)),
+        )
+        load(
+            "documents",
+            ("number", "project", "kind", "key", "at", "by", "title", "body", "run", "path", "commit"),
+            (_document(n) for n in range(activity_count)),
+        )
+        load.words(activity_count)
+
+
+def _names() -> Iterator[tuple[object, ...]]:
+    for project in range(PROJECTS):
+        for name in range(METRICS + 1):
+            kind = "metric" if name < METRICS else "param"
+            yield (
+                project * 100 + name,
+                project + 1,
+                kind,
+                f"out/metrics.json:m{name}" if name < METRICS else "depth",
+            )
+
+
+def _run(number: int) -> tuple[object, ...]:
+    at, seconds = _AT + number * 10, 5.0 + number % 600
+    state = _STATES[number * 7 % 5]
+    return (
+        number + 1, number % PROJECTS + 1, f"01{number:024d}", state, "refs/heads/main",
+        f"branch{number % 11}", f"{number:040x}", f"member{number % 30}", at, at, at + seconds, seconds,
+        "train: exit 1" if state == "failed" else None, f"{number:040x}", False, True,
+    )  # fmt: skip
+
+
+def _values(run_count: int, dice: random.Random) -> Iterator[tuple[object, ...]]:
+    for number in range(run_count):
+        base = number % PROJECTS * 100
+        for name in range(METRICS):
+            yield number + 1, base + name, 0, dice.random(), None
+        yield number + 1, base + METRICS, 0, float(number // PROJECTS % 16), None
+
+
+def _activity(number: int) -> tuple[object, ...]:
+    detail = {"outcome": "succeeded", "metrics": {f"out/metrics.json:m{n}": n / 10 for n in range(6)},
+              "changes": [{"status": "M", "path": "train.py"}], "logs": ["logs/0000-train.txt"]}  # fmt: skip
+    return (
+        number + 1, number % PROJECTS + 1, f"{number:040x}", "run.finished" if number % 2 else "run.queued",
+        _AT + number, f"member{number % 30}", _title(number), f"refs/heads/branch{number % 11}",
+        f"{number:040x}", f"01{number // 2:024d}", json.dumps(detail).encode(),
+    )  # fmt: skip
+
+
+def _title(number: int) -> str:
+    return f"Run run{number % 5000} of {_WORDS[number % 31]} {_WORDS[number // 31 % 32]} succeeded"
+
+
+def _document(number: int) -> tuple[object, ...]:
+    each = _as_document(number)
+    return (number + 1, number % PROJECTS + 1, each.kind, each.key, each.at, each.by, each.title, each.body,
+            each.run, each.path, each.commit)  # fmt: skip
+
+
+def _as_document(number: int) -> Document:
+    return Document(
+        kind="activity", key=f"{number:040x}", at=_AT + number, by=f"member{number % 30}",
+        title=_title(number), run=f"01{number // 2:024d}", path=None, commit=f"{number:040x}",
+    )  # fmt: skip
+
+
+class _Loader:
+    """Writes rows by the quickest way a database has."""
+
+    def __init__(self, database: Database, connection: Any) -> None:
+        self._is_sqlite = database.is_sqlite
+        self._connection = connection
+
+    def __call__(self, table: str, columns: Sequence[str], rows: Iterator[tuple[object, ...]]) -> None:
+        start = time.perf_counter()
+        listed = ", ".join(f'"{column}"' for column in columns)
+        if self._is_sqlite:
+            marks = ", ".join("?" * len(columns))
+            self._connection.executemany(f"insert into {table} ({listed}) values ({marks})", rows)
+        else:
+            with self._connection.cursor().copy(f"copy {table} ({listed}) from stdin") as copy:
+                for row in rows:
+                    copy.write_row(row)
+        print(f"  {table}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+
+    def words(self, count: int) -> None:
+        if self._is_sqlite:
+            rows: Iterator[tuple[object, ...]] = (
+                (n + 1, " ".join([project_word(n % PROJECTS + 1), *_stored(n)])) for n in range(count)
+            )
+            self("document_words", ("rowid", "words"), rows)
+        else:
+            self(
+                "document_words",
+                ("number", "project", "words"),
+                ((n + 1, n % PROJECTS + 1, " ".join(f"'{w}'" for w in _stored(n))) for n in range(count)),
+            )
+
+
+def _stored(number: int) -> list[str]:
+    return [stored(word) for word in words_in(_as_document(number))]
+
+
+@contextlib.contextmanager
+def _loading(database: Database) -> Iterator[_Loader]:
+    """Indexes are made after the rows where that is quicker, and statistics in the end."""
+    raw = database.engine.raw_connection()
+    connection: Any = raw.driver_connection
+    if database.is_sqlite:
+        indexes = connection.execute(
+            "select name, sql from sqlite_master where type = 'index' and sql is not null"
+        ).fetchall()
+        for name, _ in indexes:
+            connection.execute(f'drop index "{name}"')
+        connection.execute("pragma synchronous = off")
+        connection.execute("begin immediate")
+        yield _Loader(database, connection)
+        connection.execute("commit")
+        for _, sql in indexes:
+            connection.execute(sql)
+        connection.execute("analyze")
+    else:
+        indexes = connection.execute(
+            "select indexname, indexdef from pg_indexes"
+            " where schemaname = 'public' and indexdef not like '%UNIQUE%'"
+        ).fetchall()
+        for name, _ in indexes:
+            connection.execute(f'drop index "{name}"')
+        yield _Loader(database, connection)
+        connection.execute("set maintenance_work_mem = '1GB'")
+        for _, sql in indexes:
+            connection.execute(sql)
+        connection.commit()
+        connection.autocommit = True
+        connection.execute("vacuum analyze")
+        connection.autocommit = False
+    raw.close()
