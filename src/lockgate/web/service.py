@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from lockgate.errors import UserError
 from lockgate.hub.directory import Hub
 from lockgate.hub.members.book import MemberBook, open_book
@@ -25,9 +27,18 @@ class Service:
         self.doorman = Doorman(self.book)
         self.database: Database = open_database(hub)
         self.intake = Intake(hub, self.database)
-        self.news = News(hub, self.intake.sync)
+        self._catching_up = threading.Lock()
+        self.news = News(hub, self.catch_up)
         self.tails = Tails(hub)
         self.watchers = 0
+
+    def catch_up(self, patience_s: float = 0.5) -> None:
+        """Take what is new into the search index, unless somebody is long at it: then it comes by itself."""
+        if self._catching_up.acquire(timeout=patience_s):
+            try:
+                self.intake.sync()
+            finally:
+                self._catching_up.release()
 
     def close(self) -> None:
         """Let all go who wait for news."""

@@ -206,3 +206,71 @@ def test_the_chain_is_told(team: dict[str, Caller]) -> None:
     kinds = [each["activity"]["kind"] for each in team["vera"].get("/projects/flights/chain?limit=1000")]
     assert "project.added" in kinds
     assert "run.finished" in kinds
+
+
+def test_the_runs_table_is_filtered_and_sorted_in_words(team: dict[str, Caller], hub: Site) -> None:
+    page = team["vera"].get(f"{ASKED}?limit=200")
+    assert {row["id"] for row in page["rows"]} == {row.request.id for row in hub.runs()}
+    assert team["vera"].get(f"{ASKED}?filter=rows > 3 and state = succeeded&sort=created")["rows"]
+    assert team["vera"].get(f"{ASKED}?filter=rows > 1000")["rows"] == []
+    assert team["vera"].get(f"{ASKED}?filter=rows >", 400)["error"]["code"] == "filter-invalid"
+    table = team["vera"].raw("/projects/flights/runs.csv")
+    assert len(table.text.splitlines()) == len(page["rows"]) + 1
+    saved = team["vera"].post("/projects/flights/views", {"name": "large", "filter": "rows > 3"})
+    assert saved["owner"] == "vera"
+    assert [each["name"] for each in team["lea"].get("/projects/flights/views")] == ["large"]
+    assert team["vera"].http.delete("/api/v1/projects/flights/views/large").status_code == 204
+
+
+def test_a_run_is_listed_as_soon_as_it_is_queued(team: dict[str, Caller]) -> None:
+    run = team["max"].post(ASKED, {"commit": "main"})["run"]
+    assert run in [row["id"] for row in team["max"].get(ASKED)["rows"]]
+
+
+def test_the_feed_and_the_search(team: dict[str, Caller]) -> None:
+    feed = team["vera"].get("/projects/flights/activity?kind=run.finished")
+    assert feed["entries"][0]["kind"] == "run.finished"
+    found = team["vera"].get("/search?q=counted")
+    assert found
+    assert {each["project"] for each in found} == {"flights"}
+    assert team["vera"].get("/search?q=nobody's business") == []  # it stands in a project of others
+    assert team["vera"].get("/search?q=x&project=secret", 404)
+
+
+def test_members_are_invited_and_changed_by_a_lead(team: dict[str, Caller], hub: Site) -> None:
+    assert team["max"].post("/projects/flights/members", {"name": "new"}, 403)
+    invited = team["lea"].post("/projects/flights/members", {"name": "new", "role": "viewer"})
+    with hub.client(auth=("new", invited["password"])) as client:
+        assert client.get("/api/v1/me").json()["roles"] == {"flights": "viewer"}
+    changed = team["lea"].http.patch("/api/v1/projects/flights/members/new", json={"role": "member"})
+    assert changed.json()["role"] == "member"
+    assert "new" in {each["name"] for each in team["vera"].get("/projects/flights/members")}
+    kinds = [each["activity"]["kind"] for each in team["vera"].get("/projects/flights/chain?limit=5")]
+    assert kinds.count("member.invited") == 1
+    assert team["lea"].post("/projects/secret/members", {"name": "new"}, 404)
+
+
+def test_what_only_a_lead_may_change_waits_as_a_proposal(team: dict[str, Caller], hub: Site) -> None:
+    tree = hub.root / "flights"
+    hub.git(tree, "fetch", "--quiet", "hub")
+    hub.git(tree, "checkout", "--quiet", "-B", "wish", "hub/main")
+    (tree / "lockgate.toml").write_text(PROJECT["lockgate.toml"] + "# a wish\n")
+    hub.git(tree, "commit", "--quiet", "-am", "A wish")
+    hub.git(tree, "push", "--quiet", "-o", "skip", "hub", "wish")
+    token = team["max"].http.headers["authorization"].partition(" ")[2]
+    url = hub.git_url("flights", "max", token)
+    with pytest.raises(AssertionError, match="proposal"):
+        hub.git(tree, "push", url, "wish:main")
+    waiting = team["vera"].get("/projects/flights/proposals")
+    assert [(each["member"], each["paths"]) for each in waiting] == [("max", ["lockgate.toml"])]
+    shown = team["vera"].get(f"/projects/flights/proposals/{waiting[0]['id']}")
+    assert "+# a wish" in shown["difference"]
+    path = f"/projects/flights/proposals/{waiting[0]['id']}/accept"
+    assert team["max"].post(path, status=403)
+    assert team["lea"].post(path, status=200)["commit"]
+    assert team["vera"].get("/projects/flights/proposals") == []
+
+
+def test_what_the_hub_takes_is_told_to_its_operator(team: dict[str, Caller]) -> None:
+    assert team["olga"].get("/storage")["repositories_bytes"] > 0
+    assert team["lea"].get("/storage", 403)

@@ -4,8 +4,26 @@ from __future__ import annotations
 
 from litestar import Router
 
-from lockgate.web.api import artifacts, backends, document, events, history, logs, projects, runs, tokens
+from lockgate.web.api import (
+    artifacts,
+    backends,
+    document,
+    events,
+    feed,
+    history,
+    logs,
+    members,
+    projects,
+    proposals,
+    runs,
+    storage,
+    table,
+    tokens,
+)
 
-_PARTS = (artifacts, backends, document, events, history, logs, projects, runs, tokens)
+_PARTS = (
+    artifacts, backends, document, events, feed, history, logs, members, projects, proposals, runs, storage,
+    table, tokens,
+)  # fmt: skip
 
 API = Router("/api/v1", route_handlers=[handler for part in _PARTS for handler in part.handlers])
