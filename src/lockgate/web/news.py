@@ -68,10 +68,12 @@ class News:
         self._looker = _Looker(hub)
         self._thread = ThreadPoolExecutor(1, "news")
         self._catching_up: asyncio.Task[None] | None = None
+        self._is_behind = False
 
     async def watch(self) -> None:
         """Look until closed."""
         loop = asyncio.get_running_loop()
+        self._catch_up()
         while not self.is_closing:
             try:
                 seen = await loop.run_in_executor(self._thread, self._looker.look, tuple(self._runs))
@@ -113,14 +115,22 @@ class News:
             channel = self._runs.pop(run, None)
             if channel is not None:
                 channel.finish()
-        if has_moved and self.moved is not None and (self._catching_up is None or self._catching_up.done()):
-            self._catching_up = asyncio.create_task(self._catch_up(self.moved))
+        if has_moved:
+            self._catch_up()
 
-    async def _catch_up(self, moved: Callable[[], object]) -> None:
-        try:
-            await asyncio.to_thread(moved)
-        except LockgateError as error:
-            log.warning("the search index lags behind: %s", error.message)
+    def _catch_up(self) -> None:
+        """Have `moved` called; what moves while it is at work has it called once more."""
+        self._is_behind = True
+        if self.moved is not None and (self._catching_up is None or self._catching_up.done()):
+            self._catching_up = asyncio.create_task(self._call(self.moved))
+
+    async def _call(self, moved: Callable[[], object]) -> None:
+        while self._is_behind and not self.is_closing:
+            self._is_behind = False
+            try:
+                await asyncio.to_thread(moved)
+            except LockgateError as error:
+                log.warning("the search index lags behind: %s", error.message)
 
 
 class _Looker:

@@ -119,9 +119,9 @@ def state_word(state: str) -> str:
 
 def initials(name: str) -> str:
     """Return up to two letters that stand for a member."""
-    parts = [part for part in name.replace("@", " ").replace(".", " ").replace("-", " ").split() if part]
-    letters = [part[0] for part in parts[:2]]
-    return "".join(letters) if len(letters) > 1 else name[:2]
+    whole = name.partition("@")[0]
+    parts = whole.replace(".", " ").replace("-", " ").replace("_", " ").split()
+    return "".join(part[0] for part in parts[:2]) if len(parts) > 1 else whole[:2]
 
 
 def short_commit(commit: str | None) -> str:

@@ -62,7 +62,8 @@ def test_differences_bear_their_sign() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "letters"), [("ada", "ad"), ("ada lovelace", "al"), ("a.b@example.org", "ab"), ("", "")]
+    ("name", "letters"),
+    [("ada", "ad"), ("ada lovelace", "al"), ("a.b@example.org", "ab"), ("ada@example.org", "ad"), ("", "")],
 )
 def test_initials(name: str, letters: str) -> None:
     assert initials(name) == letters

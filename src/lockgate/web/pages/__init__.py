@@ -7,19 +7,23 @@ from litestar.types import ControllerRouterHandler
 from lockgate.web.pages import (
     account,
     actions,
+    activity,
     artifact,
     commit,
     compare,
     files,
+    find,
     home,
     hub,
     proposal,
     run,
+    runs,
     settings,
 )
 
-PAGES: list[ControllerRouterHandler] = [
-    handler
-    for page in (home, run, actions, artifact, compare, commit, files, settings, proposal, account, hub)
-    for handler in page.handlers
-]
+_MODULES = (
+    home, activity, runs, run, actions, artifact, compare, commit, files, settings, proposal, account, hub,
+    find,
+)  # fmt: skip
+
+PAGES: list[ControllerRouterHandler] = [handler for page in _MODULES for handler in page.handlers]

@@ -9,8 +9,8 @@ from markupsafe import Markup
 
 from lockgate.web.words import number
 
-_WIDTH, _HEIGHT = 360, 180
-_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 12, 12, 26
+_WIDTH, _HEIGHT = 640, 220
+_LEFT, _RIGHT, _TOP, _BOTTOM = 72, 12, 12, 26
 
 
 class Point(msgspec.Struct, frozen=True):
@@ -64,7 +64,7 @@ def line(points: Sequence[Point], title: str, description: str = "") -> Markup:
         )
     parts.append(Markup('<path class="line" d="{}"/>').format(path))
     parts += [_dot(point, x, y) for point, (x, y) in zip(points, places, strict=True)]
-    return _svg("chart", f"0 0 {_WIDTH} {_HEIGHT}", title, told, parts)
+    return _svg("chart plot", f"0 0 {_WIDTH} {_HEIGHT}", title, told, parts)
 
 
 def _dot(point: Point, x: float, y: float) -> Markup:
