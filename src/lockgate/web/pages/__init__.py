@@ -19,11 +19,12 @@ from lockgate.web.pages import (
     run,
     runs,
     settings,
+    trace,
 )
 
 _MODULES = (
     home, activity, runs, run, actions, artifact, compare, commit, files, settings, proposal, account, hub,
-    find,
+    find, trace,
 )  # fmt: skip
 
 PAGES: list[ControllerRouterHandler] = [handler for page in _MODULES for handler in page.handlers]

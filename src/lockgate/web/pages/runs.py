@@ -125,7 +125,7 @@ def export(
     visitor.require("read", project)
     chosen = tuple(request.query_params.getall("column", []))
     lines = export_csv(service.database, [project], filter, sort, chosen or None)
-    first = next(iter(lines), "")  # a wrong filter is told before anything is sent
+    first = next(lines, "") + next(lines, "")  # a wrong filter is told before anything is sent
 
     def content() -> Iterable[str]:
         yield first
