@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable
 
 import pytest
+from click.testing import CliRunner
 from recorded_runs import Recorder, measured
 from sqlalchemy import func, select
 
 from lockgate.activity import chain
+from lockgate.cli.hub_reindex import command
 from lockgate.git.program import git
 from lockgate.hub.directory import Hub
 from lockgate.hub.index import Index
@@ -317,3 +319,30 @@ def test_words_no_database_takes_are_taken(recorder: Begin, intake: Intake, data
     assert row.params["ab"] == "xy" and row.params["exact"] == str(2**53 + 1) and row.params["empty"] == ""
     assert row.metrics["m.json:nan"] == "nan"
     assert feed(database, ["flights"], by="o'neill").entries[0].kind == "member.invited"
+
+
+def test_reindex_builds_it_anew_where_there_is_one(
+    recorder: Begin,
+    intake: Intake,
+    hub: Hub,
+    database: Database,
+    url: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    flights = recorder("flights")
+    run = flights.run(measured(accuracy=1))
+    intake.sync()
+    with database.write() as connection:
+        connection.execute(tables.runs.delete())
+    if url is not None:
+        monkeypatch.setenv("LOCKGATE_DATABASE_URL", url)
+    said = CliRunner().invoke(command, ["--hub", str(hub.root)], catch_exceptions=False)
+    assert said.exit_code == 0 and "the search index was built anew" in said.output
+    assert [row.id for row in list_runs(database, ["flights"]).rows] == [run]
+
+
+def test_reindex_makes_none(hub: Hub, recorder: Begin) -> None:
+    recorder("flights").run()
+    said = CliRunner().invoke(command, ["--hub", str(hub.root)], catch_exceptions=False)
+    assert said.exit_code == 0 and "search" not in said.output
+    assert not (hub.root / "search.sqlite").exists()
