@@ -8,9 +8,9 @@ import msgspec
 from litestar import delete, get, post
 
 from lockgate.errors import UserError
+from lockgate.hub.members.changes import give_token, take_token
 from lockgate.hub.members.rules import refusal
-from lockgate.hub.members.tokens import issue, revoke
-from lockgate.hub.members.values import SCOPES, Actor, Member, Scope, Token
+from lockgate.hub.members.values import Actor, Member, Scope, Token
 from lockgate.web.service import Service
 from lockgate.web.visitor import Visitor
 
@@ -77,28 +77,27 @@ def list_tokens(service: Service, visitor: Visitor) -> list[TokenView]:
 
 @post("/tokens", sync_to_thread=True)
 def add(service: Service, visitor: Visitor, data: NewToken) -> Issued:
-    """A new token of one's own; one made by a token can do no more than that."""
+    """A new token of one's own. One that is narrower than its member makes none: it would outlive itself."""
     actor = visitor.require_known()
     _self(service, actor)
-    within = (
-        data.projects is not None and actor.projects is not None and set(data.projects) <= set(actor.projects)
-    )
-    if SCOPES.index(data.scope) > SCOPES.index(actor.scope) or (actor.projects is not None and not within):
+    if actor.scope != "admin" or actor.projects is not None:
         raise UserError(
-            "a token cannot make one that may do more than itself",
+            "a token with limits cannot make another",
             "Make it on the page Account, or with your password.",
             code="not-allowed",
         )
     for project in data.projects or ():
         service.require(actor, "read", project)
-    token, secret = issue(service.book, actor.name, data.name, data.scope, data.projects, data.days)
+    projects = data.projects or None
+    token, secret = give_token(service.book, actor, actor.name, data.name, data.scope, projects, data.days)
     return Issued(view(token), secret)
 
 
 @delete("/tokens/{token:str}", sync_to_thread=True)
 def remove(service: Service, visitor: Visitor, token: str) -> None:
     """Take a token of one's own out of use, by its id or name."""
-    revoke(service.book, _self(service, visitor.require_known()).name, token)
+    actor = visitor.require_known()
+    take_token(service.book, actor, _self(service, actor).name, token)
 
 
 def view(token: Token) -> TokenView:
