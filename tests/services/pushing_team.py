@@ -30,11 +30,11 @@ class Push(NamedTuple):
 
 
 def add_members(hub: Hub, names: tuple[str, ...]) -> dict[str, str]:
-    """Make these people members of all projects; return the secret of a token of each."""
+    """Make these people leads of all projects; return the secret of a token of each."""
     book = open_book(hub)
     for name in names:
-        book.add(Member(name=name, email=f"{name}@example.org", roles={"*": "member"}))
-    return {name: issue(book, name, "push", "write")[1] for name in names}
+        book.add(Member(name=name, email=f"{name}@example.org", roles={"*": "lead"}))
+    return {name: issue(book, name, "push", "admin")[1] for name in names}
 
 
 class Pusher(threading.Thread):
