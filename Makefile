@@ -37,7 +37,7 @@ check: setup  ## what a change must pass before review: format, lint, types, con
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(PYTEST) $(QUICK) -n $(JOBS) -m "not slow and not batch and not kubernetes"
+	$(PYTEST) $(QUICK) -n $(JOBS) -m "not slow and not batch and not kubernetes" --hypothesis-profile=quick
 
 test-unit: setup ## the unit tests only
 	$(PYTEST) tests/unit

@@ -8,6 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+#: For `make check`; where a test says how many examples it wants, that counts.
+settings.register_profile("quick", max_examples=25)
 
 GIT_CONFIG = """\
 [user]

@@ -52,7 +52,6 @@ class Page(msgspec.Struct, frozen=True):
     """Line and target, of links and pictures."""
     anchors: frozenset[str]
     project: str | None = None
-    is_slow: bool = False
 
 
 def pages() -> list[Page]:
@@ -93,7 +92,6 @@ def parse_page(name: str, text: str) -> Page:
         links=tuple(links),
         anchors=frozenset(_anchors(headings)) | frozenset(_HTML_ID.findall(text)),
         project=of_page.get("project"),
-        is_slow="slow" in of_page,
     )
 
 

@@ -11,12 +11,9 @@ from docs_sandbox import PageError, Sandbox, Step, is_shown, plain, steps
 PAGES = pages()
 
 
-def _marked(page: Page) -> object:
-    marks = [pytest.mark.timeout(600)] + ([pytest.mark.slow] if page.is_slow else [])
-    return pytest.param(page, id=page.path, marks=marks)
-
-
-@pytest.mark.parametrize("page", [_marked(page) for page in PAGES if page.blocks])
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("page", [pytest.param(page, id=page.path) for page in PAGES if page.blocks])
 def test_the_blocks_of_a_page_run_in_order(page: Page, tmp_path: Path) -> None:
     sandbox = Sandbox(tmp_path / "sandbox", page.project)
     for block in page.blocks:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from lockgate.hub.follow import Progress, _Followed, ending, lines_of
+from lockgate.hub.follow import Followed, Progress, ending, lines_of
 from lockgate.hub.receipt import NAMED_AT_MOST, _stage_lines, receipt
 from lockgate.hub.rows import Request
 from lockgate.runs.job import ExitRecord
@@ -87,7 +87,7 @@ def test_for_a_program_each_is_one_line_of_json() -> None:
 
 
 def test_events_are_told_with_times_and_counts() -> None:
-    followed = _Followed(RUN)
+    followed = Followed(RUN)
     events: list[Event] = [
         PrepareStarted(),
         Planned({"a": (), "b": ("a",), "c": (), "d": ()}, (Decision("a", "f", RUN), Decision("c", "g"))),

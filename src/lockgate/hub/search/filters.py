@@ -17,7 +17,6 @@ import msgspec
 from lockgate.errors import UserError
 
 Operator = Literal["=", "!=", "<", "<=", ">", ">=", "~", "!~"]
-CODE = "filter-invalid"
 
 #: A filter longer than this, or nested deeper, is nobody's question.
 LONGEST = 4_000
@@ -382,4 +381,4 @@ def near(column: str, known: list[str]) -> str:
 
 
 def _refuse(message: str, hint: str) -> NoReturn:
-    raise UserError(message, hint, code=CODE)
+    raise UserError(message, hint, code="filter-invalid")

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from lockgate.errors import UserError
-from lockgate.hub.search.filters import CODE, COLUMNS, near
+from lockgate.hub.search.filters import COLUMNS, near
 from lockgate.hub.search.tables import names, projects
 
 _PREFIXES = {"param.": "param", "params.": "param", "metric.": "metric", "metrics.": "metric"}
@@ -49,7 +49,7 @@ class Known(msgspec.Struct, frozen=True):
             raise UserError(
                 f"no run has the column `{column}`",
                 f"Columns there are: {near(column, [*labels, *COLUMNS])}",
-                code=CODE,
+                code="filter-invalid",
             )
         return tuple(each.number for each in found)
 
