@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-#: For `make check`; where a test says how many examples it wants, that counts.
-settings.register_profile("quick", max_examples=25)
+# How long a busy machine takes says nothing of what is tested. `quick` is for `make check`; where a test says
+# how many examples it wants, that counts.
+settings.register_profile("whole", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", settings.get_profile("whole"), max_examples=25)
+settings.load_profile("whole")
 
 GIT_CONFIG = """\
 [user]
