@@ -17,7 +17,7 @@ from litestar.static_files import create_static_files_router
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from lockgate import __version__
-from lockgate.web import login
+from lockgate.web import login, openid_login
 from lockgate.web.api import API
 from lockgate.web.errors import HANDLERS
 from lockgate.web.git_http import serve_git
@@ -44,6 +44,7 @@ def create_app(service: Service, tracing: Tracing | None = None) -> ASGIApp:
         [
             *HEALTH,
             *login.handlers,
+            *openid_login.handlers,
             *PAGES,
             API,
             create_static_files_router(

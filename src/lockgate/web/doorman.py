@@ -10,6 +10,9 @@ import time
 from lockgate.errors import UserError
 from lockgate.hub.members.authenticate import by_password, by_token
 from lockgate.hub.members.book import MemberBook
+from lockgate.hub.members.entering import enter
+from lockgate.hub.members.ldap import by_ldap
+from lockgate.hub.members.logins import LdapSettings
 from lockgate.hub.members.rules import actor_of
 from lockgate.hub.members.values import Actor
 from lockgate.web.attempts import Attempts
@@ -25,8 +28,9 @@ LONGEST_ACCOUNT_S, LONGEST_ADDRESS_S = 60.0, 900.0
 class Doorman:
     """What is kept between logins: wrong answers of late, and right ones for a moment."""
 
-    def __init__(self, book: MemberBook) -> None:
+    def __init__(self, book: MemberBook, directory: LdapSettings | None = None) -> None:
         self._book = book
+        self._directory = directory
         self._accounts = Attempts(LONGEST_ACCOUNT_S)
         self._addresses = Attempts(LONGEST_ADDRESS_S)
         self._salt = os.urandom(16)
@@ -43,7 +47,7 @@ class Doorman:
             now = time.monotonic()
             self._addresses.begin(address, now)
             self._accounts.begin(name, now)
-            actor = await asyncio.to_thread(by_password, self._book, name, password)
+            actor = await asyncio.to_thread(self._reckon, name, password)
         if actor is None:
             raise login_failed()
         self._accounts.succeeded(name)
@@ -53,6 +57,22 @@ class Doorman:
             self._right.clear()
         self._right[key] = (now + _REMEMBERED_S, member.password if member else None)
         return actor
+
+    def _reckon(self, name: str, password: str) -> Actor | None:
+        """A password of the hub's own counts first; then the directory is asked."""
+        actor = by_password(self._book, name, password)
+        if actor is not None or self._directory is None:
+            return actor
+        login = by_ldap(self._directory, name, password)
+        return enter(self._book, login, self._directory.new_members) if login is not None else None
+
+    def knock(self, address: str) -> None:
+        """Count an attempt by a door of elsewhere. Raises `UserError` (`too-many-attempts`)."""
+        self._addresses.begin(address, time.monotonic())
+
+    def welcome(self, address: str) -> None:
+        """Take it back: it was a right one."""
+        self._addresses.succeeded(address)
 
     def token(self, secret: str, address: str) -> Actor:
         """Return who acts by a token. Raises `UserError`: `login-failed`, `too-many-attempts`."""

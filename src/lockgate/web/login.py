@@ -18,7 +18,7 @@ from lockgate.web.render import render
 from lockgate.web.service import Service
 from lockgate.web.visitor import Visitor
 
-_TOLD = ("login-failed", "too-many-attempts")
+_TOLD = ("login-failed", "too-many-attempts", "login-unknown", "member-inactive", "member-conflict")
 
 
 @get("/login", include_in_schema=False)
@@ -28,7 +28,7 @@ async def show(
     path = own_path(request.query_params.get("next", "/"))
     if visitor.actor is not None:
         return Redirect(service.url(path), status_code=303)
-    return _page(request, path)
+    return _page(request, service, path)
 
 
 @post("/login", include_in_schema=False)
@@ -43,8 +43,8 @@ async def log_in(
     except UserError as error:
         if error.code not in _TOLD:
             raise
-        return _page(request, path, name, error)
-    await _end(request, service)
+        return _page(request, service, path, name, error)
+    await end(request, service)
     secret, _ = await asyncio.to_thread(
         create_session, service.database, actor.name, service.settings.session_days
     )
@@ -55,13 +55,13 @@ async def log_in(
 
 @post("/logout", include_in_schema=False)
 async def log_out(request: Request[None, None, State], service: Service, visitor: Visitor) -> Redirect:
-    await _end(request, service)
+    await end(request, service)
     answer = Redirect(service.url("/login"), status_code=303)
     answer.set_cookie(session_cookie(service.settings, "", is_https=request.scope["scheme"] == "https"))
     return answer
 
 
-async def _end(request: Request[None, None, State], service: Service) -> None:
+async def end(request: Request[None, None, State], service: Service) -> None:
     """End the session that the browser had: an id known before a login must not be good after it."""
     secret = request.cookies.get(SESSION)
     if secret:
@@ -69,7 +69,11 @@ async def _end(request: Request[None, None, State], service: Service) -> None:
 
 
 def _page(
-    request: Request[None, None, State], path: str, name: str = "", error: UserError | None = None
+    request: Request[None, None, State],
+    service: Service,
+    path: str,
+    name: str = "",
+    error: UserError | None = None,
 ) -> Response[bytes]:
     return render(
         request,
@@ -79,7 +83,7 @@ def _page(
         name=name[:100],
         message=error.message if error is not None else "",
         hint=error.hint if error is not None else "",
-        oidc="",
+        openid=service.logins.openid.label if service.logins.openid else "",
     )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING
 
 from lockgate.errors import UserError
 from lockgate.hub.directory import Hub
 from lockgate.hub.members.book import MemberBook, open_book
+from lockgate.hub.members.logins import read_logins
 from lockgate.hub.members.rules import Action, may, refusal
 from lockgate.hub.members.values import Actor
 from lockgate.hub.search.database import Database, open_database
@@ -16,6 +18,9 @@ from lockgate.web.news import News
 from lockgate.web.settings import Settings
 from lockgate.web.tail import Tails
 
+if TYPE_CHECKING:
+    from lockgate.hub.members.openid import OpenId
+
 
 class Service:
     """The service's parts, built once a process."""
@@ -24,7 +29,9 @@ class Service:
         self.hub = hub
         self.settings = settings
         self.book: MemberBook = open_book(hub)
-        self.doorman = Doorman(self.book)
+        self.logins = read_logins(hub)
+        self.openid: OpenId | None = None
+        self.doorman = Doorman(self.book, self.logins.ldap)
         self.database: Database = open_database(hub)
         self.intake = Intake(hub, self.database)
         self._catching_up = threading.Lock()
@@ -44,6 +51,8 @@ class Service:
         """Let all go who wait for news."""
         self.news.close()
         self.tails.close()
+        if self.openid is not None:
+            self.openid.close()
 
     def url(self, path: str) -> str:
         """Return the address of one of our paths as a browser is to be given it."""
