@@ -10,6 +10,8 @@ from lockgate.cli.group import LazyGroup
 
 
 class HubGroup(LazyGroup):
+    """What is done to a hub, on its host."""
+
     table: ClassVar[dict[str, tuple[str, str]]] = {
         "init": ("lockgate.cli.hub_init", "Make a directory a hub."),
         "add-project": ("lockgate.cli.hub_add_project", "Add a project, ready to clone and push to."),

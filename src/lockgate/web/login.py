@@ -35,6 +35,7 @@ async def show(
 async def log_in(
     request: Request[None, None, State], service: Service, visitor: Visitor
 ) -> Response[bytes] | Redirect:
+    """Let in by name and password."""
     form = await request.form()
     name, password = str(form.get("name", "")).strip().lower(), str(form.get("password", ""))
     path = own_path(str(form.get("next", "/")))
