@@ -46,13 +46,12 @@ def show(
     request: Request[None, None, State], service: Service, visitor: Visitor, project: str
 ) -> Response[bytes]:
     visitor.require("read", project)
-    asked = [
-        name.strip()
-        for given in request.query_params.getall("runs", [])
-        for name in given.split(",")
-        if name.strip()
-    ]
+    given = request.query_params.getall("runs", [])
+    asked = [name.strip() for one in given for name in one.split(",") if name.strip()]
     views = [show_run(service.hub, project, name) for name in dict.fromkeys(asked)]
+    if len(given) > 1:
+        # Ticked in a table, which tells no order: the older is what the newer is compared with
+        views.sort(key=lambda view: view.line.created_at)
     if len(views) > MOST:
         raise UserError(
             f"{len(views)} runs do not stand side by side", f"Choose at most {MOST}.", code="request-invalid"
