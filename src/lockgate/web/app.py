@@ -24,6 +24,7 @@ from lockgate.web.git_http import serve_git
 from lockgate.web.health import HEALTH
 from lockgate.web.metrics import Metrics
 from lockgate.web.observation import observe
+from lockgate.web.pace import paced
 from lockgate.web.pages import PAGES
 from lockgate.web.security import add_headers
 from lockgate.web.service import Service
@@ -90,6 +91,7 @@ async def _watch(app: Litestar) -> AsyncIterator[None]:
 def _around(service: Service, app: ASGIApp) -> ASGIApp:
     """Take the prefix off a path, where a proxy has not done it already, and lead git past the framework."""
     prefix = service.settings.prefix
+    hurried = paced(app)
 
     async def lead(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == ScopeType.HTTP:
@@ -99,6 +101,8 @@ def _around(service: Service, app: ASGIApp) -> ASGIApp:
             if scope["path"].startswith("/git/"):
                 await serve_git(service, scope, receive, send)
                 return
-        await app(scope, receive, send)
+            await hurried(scope, receive, send)
+        else:
+            await app(scope, receive, send)
 
     return lead

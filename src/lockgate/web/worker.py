@@ -19,6 +19,7 @@ from lockgate.hub.directory import open_hub
 from lockgate.web import logs, telemetry
 from lockgate.web.app import create_app
 from lockgate.web.control import Control
+from lockgate.web.protocol import Protocol
 from lockgate.web.service import Service
 from lockgate.web.settings import Settings, read_settings, settle
 from lockgate.web.telemetry import Tracing
@@ -93,7 +94,7 @@ def _worker(asked: argparse.Namespace, service: Service, tracing: Tracing | None
     config = uvicorn.Config(
         create_app(service, tracing),
         loop="uvloop",
-        http="httptools",
+        http=Protocol,
         ws="none",
         log_config=None,
         access_log=False,

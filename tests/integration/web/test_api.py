@@ -274,3 +274,19 @@ def test_what_only_a_lead_may_change_waits_as_a_proposal(team: dict[str, Caller]
 def test_what_the_hub_takes_is_told_to_its_operator(team: dict[str, Caller]) -> None:
     assert team["olga"].get("/storage")["repositories_bytes"] > 0
     assert team["lea"].get("/storage", 403)
+
+
+def test_a_file_leads_back_to_its_run(team: dict[str, Caller], hub: Site) -> None:
+    until(lambda: all(row.ended_at for row in hub.runs()), "all runs have ended")
+    figure = team["vera"].raw(f"{ASKED}/latest/artifacts/counts.csv").content
+    traced = team["vera"].http.post("/api/v1/trace", content=figure)
+    assert traced.status_code == 200, traced.text
+    assert {each["path"] for each in traced.json()["exact"]} == {"counts.csv"}
+    assert {each["project"] for each in traced.json()["exact"]} == {"flights"}  # `secret` made it too
+    md5 = traced.json()["exact"][0]["md5"]
+    assert team["vera"].get(f"/trace?md5={md5}") == traced.json()["exact"]
+    assert team["olga"].get(f"/trace?md5={md5}") == []
+    assert team["vera"].get("/trace?md5=..", 400)
+    assert team["vera"].http.post("/api/v1/trace", content=b"").json() == {"exact": [], "alike": []}
+    assert team["vera"].http.post("/api/v1/trace", content=b"\x89PNG" + b"\0" * 100).status_code == 200
+    assert team["vera"].http.post("/api/v1/trace", content=b"x" * 20_000_001).status_code == 413

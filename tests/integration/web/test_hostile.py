@@ -239,3 +239,15 @@ def test_a_hub_without_members_is_nobodys_by_another_name(tmp_path: Path) -> Non
             crossing = {"origin": "https://evil.example"}
             assert client.post("/api/v1/projects", json={"name": "x"}, headers=crossing).status_code == 403
             assert client.post("/api/v1/projects", json={"name": "x"}).status_code == 201
+
+
+@pytest.mark.slow
+def test_who_opens_a_connection_and_says_nothing_is_let_go(hub: Site) -> None:
+    starts = [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: localhost\r\nX: "]
+    connections = [socket.create_connection(("127.0.0.1", hub.port), 5) for _ in starts]
+    for connection, start in zip(connections, starts, strict=True):
+        connection.sendall(start)
+    for connection in connections:
+        connection.settimeout(40)
+        assert connection.recv(100) == b""
+        connection.close()

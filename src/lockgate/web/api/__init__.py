@@ -19,11 +19,12 @@ from lockgate.web.api import (
     storage,
     table,
     tokens,
+    trace,
 )
 
 _PARTS = (
     artifacts, backends, document, events, feed, history, logs, members, projects, proposals, runs, storage,
-    table, tokens,
+    table, tokens, trace,
 )  # fmt: skip
 
 API = Router("/api/v1", route_handlers=[handler for part in _PARTS for handler in part.handlers])
