@@ -98,6 +98,8 @@ def start_logging(level: int = logging.INFO, stream: TextIO | None = None) -> lo
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    # It tells of each plug-in it sets up
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     return handler
 
 

@@ -132,6 +132,12 @@ def test_parties_of_a_project_and_of_every_one_are_joined() -> None:
     assert parties_of(actor, "ships") == ("it", "law")
 
 
+def test_a_lead_pushes_as_a_lead_with_the_token_of_a_login() -> None:
+    pushing = msgspec.structs.replace(LEAD, scope="write")
+    assert may(pushing, "change-settings", "flights") and may(pushing, "decide-proposal", "flights")
+    assert not may(pushing, "invite", "flights")
+
+
 def test_a_refusal_names_the_leads_and_tells_a_token_from_a_role() -> None:
     by_role = refusal(MEMBER, "change-settings", "flights", ("ada", "lea"))
     assert by_role.message == "bob may not change the settings of flights: bob is a member there"
