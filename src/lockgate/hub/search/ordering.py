@@ -21,6 +21,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union_all,
 )
 from sqlalchemy.sql.expression import FromClause
 
@@ -31,6 +32,8 @@ from lockgate.hub.search.tables import run_values, runs
 
 #: More runs are not counted.
 MOST_COUNTED = 1_000
+#: SQLite takes 500 questions in one (sqlite.org/limits.html, SQLITE_MAX_COMPOUND_SELECT).
+_MOST_ARMS = 400
 
 _OWN: dict[str, ColumnElement[Any]] = {
     "run": runs.c.id,
@@ -168,23 +171,17 @@ def _by_values(
     )
     if len(order.names) == 1:
         return inner.where(mine.c.name == order.names[0])
-    each = names_table.alias("each_name")
-    inner = inner.where(mine.c.name == each.c.number)
     if connection.dialect.name == "postgresql":
-        top: Any = inner.lateral("top")
+        each = names_table.alias("each_name")
+        top: Any = inner.where(mine.c.name == each.c.number).lateral("top")
         question = select(top.c.number, top.c.key).select_from(each.join(top, true()))
-        by = (top.c.key, top.c.number)
-    else:
-        # SQLite has no `lateral`; it looks up the values of a list that it makes for each name
-        row = run_values.alias("top")
-        numbers = inner.with_only_columns(mine.c.run).correlate(each)
-        joined = each.join(row, and_(row.c.run.in_(numbers), row.c.name == each.c.number))
-        shown = row.c.value if phase == 0 else row.c.word
-        question = select(row.c.run.label("number"), shown.label("key")).select_from(joined)
-        question = question.where(*_in_phase(row, order, phase))
-        by = (shown, row.c.run)
-    ordered = [each_by.desc() if order.is_descending else each_by.asc() for each_by in by]
-    return question.where(each.c.number.in_(order.names)).order_by(*ordered).limit(limit)
+        question = question.where(each.c.number.in_(order.names))
+        return _limited(question, (), (top.c.key, top.c.number), order, limit)
+    # SQLite has no `lateral`
+    arms = [inner.where(mine.c.name == name).subquery(f"arm_{name}") for name in order.names[:_MOST_ARMS]]
+    together = union_all(*(select(arm) for arm in arms)).subquery("together")
+    question = select(together.c.number, together.c.key)
+    return _limited(question, (), (together.c.key, together.c.number), order, limit)
 
 
 def _in_phase(mine: FromClause, order: Order, phase: int) -> list[ColumnElement[bool]]:
