@@ -198,9 +198,13 @@ class _Call:
                 status = int(value.split()[0])
             else:
                 headers.append((name, value))
+        # nginx stops to read a push's body once its answer begins; so that does not begin before git has
+        # something to say, which is when it has read all
+        piece = await process.stdout.read(_PIECE_BYTES)
         await _start(self._send, status, headers)
-        while piece := await process.stdout.read(_PIECE_BYTES):
+        while piece:
             await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+            piece = await process.stdout.read(_PIECE_BYTES)
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
