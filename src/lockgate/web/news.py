@@ -146,7 +146,7 @@ class _Looker:
         self._tips: dict[str, int] = {}
         self._tips_at = 0.0
         self._moved_at = time.monotonic()
-        self._newest = 0
+        self._newest: int | None = None
 
     def look(
         self, wanted: tuple[str, ...]
@@ -182,12 +182,10 @@ class _Looker:
             row = index.run(run)
             if row is not None:
                 rows[run] = row
-        for row in index.runs(None, 20):  # those that began and ended between two looks
-            if row.number > self._newest and self._newest:
-                rows[row.request.id] = row
-            elif row.number <= self._newest:
-                break
-        self._newest = max((self._newest, *(row.number for row in rows.values())))
+        newest = index.runs(None, 20)
+        if self._newest is not None:  # those that began and ended between two looks
+            rows |= {row.request.id: row for row in newest if row.number > self._newest}
+        self._newest = max((self._newest or 0, *(row.number for row in newest)))
         items = []
         for run, row in rows.items():
             if self._rows.get(run) != (row.state, row.cause):
