@@ -12,6 +12,9 @@ from markupsafe import Markup
 from lockgate.hub.index import Index
 from lockgate.hub.push import describe
 from lockgate.hub.rows import RunRow
+from lockgate.hub.search.feed import FeedEntry
+from lockgate.hub.search.home import home
+from lockgate.hub.search.runs_table import RunRow as FoundRun
 from lockgate.web.pages import chart
 from lockgate.web.render import render
 from lockgate.web.service import Service
@@ -42,6 +45,16 @@ class ProjectCard(msgspec.Struct, frozen=True, kw_only=True):
     count: int
 
 
+class Wait(msgspec.Struct, frozen=True):
+    """Something that waits for the member's decision."""
+
+    project: str
+    path: str
+    title: str
+    by: str
+    at: float
+
+
 @get("/", include_in_schema=False, sync_to_thread=True)
 def show(request: Request[None, None, State], service: Service, visitor: Visitor) -> Response[bytes]:
     projects = visitor.projects()
@@ -52,23 +65,18 @@ def show(request: Request[None, None, State], service: Service, visitor: Visitor
     recent = {project: index.runs(project, _RECENT) for project in projects}
     alive = [row for row in index.unfinished() if row.request.project in recent]
     index.close()
-    failed = sorted(
-        (
-            row
-            for rows in recent.values()
-            for row in rows
-            if row.state == "failed" and row.created_at > now - _LATELY_S
-        ),
-        key=lambda row: row.created_at,
-        reverse=True,
-    )
+    found = home(service.database, projects, visitor.name, _LISTED)
+    failed = [
+        each.run for each in found.failed if not each.is_mended and each.run.created_at > now - _LATELY_S
+    ]
     return render(
         request,
         "home.html",
         cards=[_card(project, rows, now) for project, rows in _by_news(recent)],
         alive=[line_of(row, now) for row in reversed(alive[-_LISTED:])],
         alive_count=len(alive),
-        failed=[line_of(row, now) for row in failed[:_LISTED]],
+        failed=[_found(run) for run in failed],
+        waits=[_wait(entry) for entry in found.proposals if visitor.may("decide-proposal", entry.project)],
         address=service.settings.public_url or str(request.base_url).rstrip("/"),
     )
 
@@ -85,6 +93,25 @@ def line_of(row: RunRow, now: float) -> RunLine:
         seconds=max(0.0, end - row.created_at),
         cause=row.cause,
     )
+
+
+def _found(run: FoundRun) -> RunLine:
+    return RunLine(
+        id=run.id,
+        project=run.project,
+        state=run.state,
+        where=run.where,
+        member=run.member,
+        at=run.created_at,
+        seconds=run.seconds,
+        cause=run.cause,
+    )
+
+
+def _wait(entry: FeedEntry) -> Wait:
+    known = entry.detail.evidence.get("proposal")
+    below = f"/proposals/{known}" if isinstance(known, str) and known.isalnum() else ""
+    return Wait(entry.project, f"/p/{entry.project}/settings{below}", entry.title, entry.by, entry.at)
 
 
 def _by_news(recent: dict[str, list[RunRow]]) -> list[tuple[str, list[RunRow]]]:
