@@ -71,6 +71,7 @@ def show(
     text: str = "",
     before: str = "",
 ) -> Response[bytes]:
+    """A page of the feed, filtered as asked."""
     visitor.require("read", project)
     page = feed(
         service.database,

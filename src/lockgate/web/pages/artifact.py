@@ -33,6 +33,7 @@ def show(
     start: int = 0,
     sort: str = "",
 ) -> Response[bytes] | FileResponse:
+    """A file as it is best looked at, or its bytes."""
     visitor.require("read", project)
     view = show_run(service.hub, project, run)
     found = find_file(service.hub, project, view.artifacts, file.removeprefix("/"))

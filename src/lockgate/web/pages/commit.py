@@ -22,6 +22,8 @@ _RUN = re.compile(r"^Lockgate-Run: ([0-9A-Z]{26})$", re.MULTILINE)
 
 
 class Commit(msgspec.Struct, frozen=True, kw_only=True):
+    """A commit as its page tells of it."""
+
     id: str
     parents: tuple[str, ...]
     author: str
@@ -68,6 +70,7 @@ def read_commit(repository: Path, name: str) -> Commit:
 def show(
     request: Request[None, None, State], service: Service, visitor: Visitor, project: str, commit: str
 ) -> Response[bytes]:
+    """A commit and its changes to what was before."""
     visitor.require("read", project)
     repository = service.hub.repository(project)
     found = read_commit(repository, commit)

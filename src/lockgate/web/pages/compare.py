@@ -45,6 +45,7 @@ class TableRow(msgspec.Struct, frozen=True):
 def show(
     request: Request[None, None, State], service: Service, visitor: Visitor, project: str
 ) -> Response[bytes]:
+    """The runs asked for side by side; fewer than two: a choice."""
     visitor.require("read", project)
     given = request.query_params.getall("runs", [])
     asked = [name.strip() for one in given for name in one.split(",") if name.strip()]

@@ -67,6 +67,7 @@ def show(
     q: str = "",
     project: str = "",
 ) -> Response[bytes]:
+    """What was found for the words in the box."""
     visitor.require_known()
     mine = visitor.projects()
     asked = tuple(name for name in mine if name == project) if project else mine

@@ -57,6 +57,7 @@ class Wait(msgspec.Struct, frozen=True):
 
 @get("/", include_in_schema=False, sync_to_thread=True)
 def show(request: Request[None, None, State], service: Service, visitor: Visitor) -> Response[bytes]:
+    """The first page."""
     projects = visitor.projects()
     if visitor.actor is None:
         visitor.require("read", None)

@@ -31,6 +31,7 @@ class Room(msgspec.Struct, frozen=True):
 
 @get("/settings", include_in_schema=False, sync_to_thread=True)
 def show(request: Request[None, None, State], service: Service, visitor: Visitor) -> Response[bytes]:
+    """The hub for its operator."""
     visitor.require("operate", None)
     hub = service.hub
     rooms = [

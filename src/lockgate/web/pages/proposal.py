@@ -21,6 +21,7 @@ from lockgate.web.visitor import Visitor
 def show(
     request: Request[None, None, State], service: Service, visitor: Visitor, project: str, proposal: str
 ) -> Response[bytes]:
+    """A proposal, with buttons for who may decide."""
     visitor.require("read", project)
     found = find_proposal(service.hub, project, proposal)
     repository = service.hub.repository(project)

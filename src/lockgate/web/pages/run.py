@@ -48,6 +48,7 @@ def show(
     run: str,
     stage: str = "",
 ) -> Response[bytes]:
+    """A run with all that is known of it."""
     visitor.require("read", project)
     view = show_run(service.hub, project, run)
     index = Index(service.hub.index, is_read_only=True)

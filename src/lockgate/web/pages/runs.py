@@ -64,6 +64,7 @@ def show(
     sort: str = "-created",
     before: str = "",
 ) -> Response[bytes]:
+    """A page of the table, or what is wrong with the filter."""
     visitor.require("read", project)
     chosen = tuple(request.query_params.getall("column", []))
     question = Question(filter.strip(), sort or "-created", chosen)
@@ -122,6 +123,7 @@ def export(
     filter: str = "",
     sort: str = "-created",
 ) -> Stream:
+    """The table as CSV."""
     visitor.require("read", project)
     chosen = tuple(request.query_params.getall("column", []))
     lines = export_csv(service.database, [project], filter, sort, chosen or None)
@@ -142,6 +144,7 @@ def export(
 async def save(
     request: Request[None, None, State], service: Service, visitor: Visitor, project: str
 ) -> Redirect:
+    """Save what is shown as a view."""
     visitor.require("run", project)
     form = await read_form(request)
     columns = tuple(form.all("column"))
