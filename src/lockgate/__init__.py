@@ -1,3 +1,3 @@
 """Lockgate: git push your data science; get results you can prove."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
