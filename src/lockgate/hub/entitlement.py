@@ -14,7 +14,7 @@ from lockgate.git.program import attempt, git
 from lockgate.hub.directory import Hub
 from lockgate.hub.members.acting import MEMBER, actor_in
 from lockgate.hub.members.book import MemberBook, open_book
-from lockgate.hub.members.rules import require
+from lockgate.hub.members.rules import Action, require
 from lockgate.hub.members.values import Actor
 from lockgate.hub.push import ABSENT, Update, parse_updates
 from lockgate.hub.push_rules import (
@@ -98,6 +98,23 @@ def _propose(hub: Hub, project: str, actor: Actor, change: Change) -> str:
     from lockgate.hub.proposing import open_proposal  # noqa: PLC0415  (libgit2: only a refused push waits)
 
     return open_proposal(hub, project, actor.name, change)
+
+
+def record_denial(book: MemberBook, project: str, name: str, action: Action, error: UserError) -> None:
+    """Append `action.refused` to a project's chain: a member asked for what they may not do there."""
+    from lockgate.hub.members.changes import record  # noqa: PLC0415  (libgit2: only a refusal waits)
+
+    member = book.find(name)
+    record(
+        book.hub,
+        project,
+        kind="action.refused",
+        by=member.name if member else "hub",
+        email=member.email if member else "",
+        title=f"Refused: {error.message}",
+        ref=None,
+        evidence={"member": name, "action": action, "code": error.code, "cause": error.message},
+    )
 
 
 def record_refusal(

@@ -46,7 +46,7 @@ async def serve_git(service: Service, scope: HTTPScope, receive: Receive, send: 
         project, name = _asked(scope)
         actor = await identify(service, scope)
         scope.setdefault("state", {})["actor"] = actor
-        service.require(actor, _SERVICES[name], project)
+        await asyncio.to_thread(service.require, actor, _SERVICES[name], project)
     except LockgateError as error:
         await _refuse(send, error)
         return

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from lockgate.errors import UserError
 from lockgate.hub.directory import Hub
+from lockgate.hub.entitlement import record_denial, record_refusal
 from lockgate.hub.members.book import MemberBook, open_book
 from lockgate.hub.members.logins import read_logins
 from lockgate.hub.members.rules import Action, may, refusal
@@ -20,6 +22,9 @@ from lockgate.web.tail import Tails
 
 if TYPE_CHECKING:
     from lockgate.hub.members.openid import OpenId
+
+
+_TOLD_AGAIN_S = 60.0
 
 
 class Service:
@@ -38,6 +43,8 @@ class Service:
         self.news = News(hub, self.catch_up)
         self.tails = Tails(hub)
         self.watchers = 0
+        self._refused: dict[tuple[str, Action, str], float] = {}
+        """Who was refused what where, and when that was told."""
 
     def catch_up(self, patience_s: float = 0.5) -> None:
         """Take what is new into the search index, unless somebody is long at it: then it comes by itself."""
@@ -65,7 +72,8 @@ class Service:
     def require(self, actor: Actor | None, action: Action, project: str | None) -> None:
         """Let somebody do this or raise `UserError`: `not-logged-in`, `not-allowed`, `project-unknown`.
 
-        A project that they may not read is told of as one that is not there.
+        What a member may not do is told in the project's chain, which takes a moment. A project that they may
+        not read is told of as one that is not there.
         """
         if actor is None:
             raise UserError(
@@ -77,7 +85,22 @@ class Service:
             return
         if project is not None and not may(actor, "read", project):
             raise unknown_project(project)
-        raise refusal(actor, action, project, self.book.leads(project) if project is not None else ())
+        error = refusal(actor, action, project, self.book.leads(project) if project is not None else ())
+        if project is not None:
+            self._tell(actor, action, project, error)
+        raise error
+
+    def _tell(self, actor: Actor, action: Action, project: str, error: UserError) -> None:
+        """Put a refusal into the project's chain; the same again within a minute is not told anew."""
+        what, now = (actor.name, action, project), time.monotonic()
+        if now - self._refused.get(what, -_TOLD_AGAIN_S) < _TOLD_AGAIN_S:
+            return
+        self._refused = {key: at for key, at in self._refused.items() if now - at < _TOLD_AGAIN_S}
+        self._refused[what] = now
+        if action == "push":
+            record_refusal(self.book, project, actor.name, (), error)
+        else:
+            record_denial(self.book, project, actor.name, action, error)
 
 
 def unknown_project(project: str) -> UserError:

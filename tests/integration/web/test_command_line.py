@@ -183,3 +183,14 @@ def test_a_hub_that_is_away(machine: Machine) -> None:
     machine.run("git", "init", "-q", "flights")
     machine.run("git", "remote", "add", "hub", "http://127.0.0.1:9/git/flights.git")
     assert "[hub-unreachable]" in machine.lockgate("runs", code=3)
+
+
+def test_what_a_viewer_was_refused_is_on_record(machine: Machine) -> None:
+    machine.log_in("eve")
+    machine.clone()
+    machine.run("git", "commit", "-q", "--allow-empty", "-m", "Nothing")
+    machine.run("git", "push", "hub", "HEAD:try", code=128)
+    machine.lockgate("backends", "check", "local", code=2)
+    said = machine.lockgate("log", "-n", "30")
+    assert "A push of eve was refused: eve may not push to flights" in said
+    assert "Refused: eve may not start runs of flights" in said
