@@ -116,7 +116,10 @@ def test_the_numbers_of_service_and_hub(served: ServedHub) -> None:
     assert found["lockgate_jobs", (("backend", "local"), ("state", "waiting"))] == 1
     assert found["lockgate_queue_length", ()] == 1
     assert found["lockgate_queue_oldest_seconds", ()] > 1e9
-    assert found["lockgate_dispatcher_up", ()] == 0
+    assert (
+        "lockgate_dispatcher_up",
+        (),
+    ) in found  # the service woke one for the queued run; it may have ended
     assert found["lockgate_index_up", ()] == 1
     assert found["lockgate_disk_free_bytes", ()] > 0
     assert found["lockgate_event_streams", ()] == 0
