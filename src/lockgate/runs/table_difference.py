@@ -31,12 +31,18 @@ class RowChange(msgspec.Struct, frozen=True):
     key: str
     cells: tuple[Cell, ...]
 
+    def cell(self, column: str) -> Cell | None:
+        """The cell in this column, where it differs."""
+        return next((cell for cell in self.cells if cell.column == column), None)
+
 
 class TableDifference(msgspec.Struct, frozen=True, kw_only=True):
     """What differs between two tables, `left` and `right`; lists are cut, counts are not."""
 
     key: str | None
     """The column by which rows were matched; None: by their number."""
+    left_columns: tuple[str, ...]
+    right_columns: tuple[str, ...]
     left_rows: int
     right_rows: int
     only_left_columns: tuple[str, ...] = ()
@@ -47,6 +53,12 @@ class TableDifference(msgspec.Struct, frozen=True, kw_only=True):
     only_right_count: int = 0
     changed: tuple[RowChange, ...] = ()
     changed_count: int = 0
+
+    @property
+    def changed_columns(self) -> tuple[str, ...]:
+        """The columns in which a row that is told differs, in the left table's order."""
+        changed = {cell.column for row in self.changed for cell in row.cells}
+        return tuple(column for column in self.left_columns if column in changed)
 
     @property
     def is_same(self) -> bool:
@@ -75,6 +87,8 @@ def table_difference(left: bytes, right: bytes) -> TableDifference:
     new = [row for name, row in theirs.items() if name not in ours]
     return TableDifference(
         key=key,
+        left_columns=one.columns,
+        right_columns=other.columns,
         left_rows=len(one.rows),
         right_rows=len(other.rows),
         only_left_columns=tuple(column for column in one.columns if column not in other.columns),

@@ -93,6 +93,9 @@ def test_a_failed_run_says_why_and_the_mended_one_is_compared_with_it(
         expect(page.locator("section:has(#metrics)")).to_contain_text("(+25.0%)")
         expect(page.locator("section:has(#figures)")).to_contain_text("differs")
         expect(page.locator(".diff .add")).to_contain_text("+UA,40")
+        table = page.locator("section", has=page.get_by_role("heading", name="counts.csv"))
+        expect(table).to_contain_text("1 changed, 0 added, 0 removed")
+        expect(table.locator("td.changed")).to_have_text("1 2+1")
         assert one.faults == []
 
 

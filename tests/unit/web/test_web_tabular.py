@@ -1,11 +1,11 @@
-"""Tables of text, paged, sorted, and compared."""
+"""Tables of text, paged and sorted."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lockgate.web.pages.tabular import Table, diff, page, parse
+from lockgate.web.pages.tabular import Table, page, parse
 
 
 def test_a_table_is_read_by_its_delimiter() -> None:
@@ -30,23 +30,9 @@ def test_pages_stay_inside_the_table() -> None:
     assert page(table, start=-5).start == 0
 
 
-def test_tables_are_compared_by_their_first_column() -> None:
-    found = diff(
-        Table(("k", "v"), (("a", "1"), ("b", "2"), ("c", "3"))),
-        Table(("k", "v", "w"), (("b", "5", ""), ("c", "3", ""), ("d", "4", "x"))),
-    )
-    assert found.counts == {"same": 1, "changed": 1, "added": 1, "removed": 1}
-    assert [(row.verdict, row.cells[0].left or row.cells[0].right) for row in found.rows] == [
-        ("removed", "a"),
-        ("changed", "b"),
-        ("added", "d"),
-    ]
-
-
 @given(st.binary(max_size=300))
 def test_whatever_a_file_holds_is_a_table_or_none(content: bytes) -> None:
     table = parse(content, "x.csv")
     if table is not None:
         assert all(len(row) == len(table.header) for row in table.rows)
         page(table, sort="-0")
-        assert diff(table, table).counts["changed"] == 0

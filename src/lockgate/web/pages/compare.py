@@ -15,7 +15,8 @@ from lockgate.hub.queries import RunView, list_runs, show_run
 from lockgate.hub.runtimes import Runtimes
 from lockgate.project.pipeline import LOCK_FILE
 from lockgate.runs.record import Artifact
-from lockgate.web.pages import diffs, tabular
+from lockgate.runs.table_difference import MOST_BYTES, TableDifference, table_difference
+from lockgate.web.pages import diffs
 from lockgate.web.pages.side_by_side import made_rows, parameters_of, rows_of
 from lockgate.web.render import render
 from lockgate.web.service import Service
@@ -24,7 +25,6 @@ from lockgate.web.visitor import Visitor
 MOST = 6
 _OFFERED = 50
 _DIFF_BYTES = 2_000_000
-_TABLE_BYTES = 2_000_000
 
 
 class FigureRow(msgspec.Struct, frozen=True):
@@ -38,7 +38,9 @@ class TableRow(msgspec.Struct, frozen=True):
 
     path: str
     other: int
-    found: tabular.TableDiff | None
+    found: TableDifference | None
+    problem: str = ""
+    """Why nothing could be found."""
 
 
 @get("/p/{project:str}/compare", include_in_schema=False, sync_to_thread=True)
@@ -121,19 +123,23 @@ def _tables(service: Service, project: str, views: list[RunView]) -> list[TableR
             first = firsts.get(artifact.path)
             if first is None or first.md5 == artifact.md5 or artifact.md5.endswith(".dir"):
                 continue
-            one, other = _table(service, project, first), _table(service, project, artifact)
-            rows.append(TableRow(artifact.path, at, tabular.diff(one, other) if one and other else None))
+            rows.append(_table_row(service, project, first, artifact, at))
     return rows
 
 
-def _table(service: Service, project: str, artifact: Artifact) -> tabular.Table | None:
-    if artifact.size_bytes > _TABLE_BYTES:
-        return None
-    file = next(files_of(service.hub, project, artifact), None)
+def _table_row(service: Service, project: str, first: Artifact, artifact: Artifact, at: int) -> TableRow:
     try:
-        return tabular.parse(read_file(service.hub, project, file, _TABLE_BYTES), file.path) if file else None
-    except LockgateError:
-        return None
+        one, other = (_content(service, project, table) for table in (first, artifact))
+        return TableRow(artifact.path, at, table_difference(one, other))
+    except LockgateError as error:
+        return TableRow(artifact.path, at, None, error.message)
+    except ValueError as error:
+        return TableRow(artifact.path, at, None, str(error))
+
+
+def _content(service: Service, project: str, artifact: Artifact) -> bytes:
+    file = next(files_of(service.hub, project, artifact), None)
+    return read_file(service.hub, project, file, MOST_BYTES + 1) if file else b""
 
 
 def _code(repository: Path, one: RunView, other: RunView) -> list[diffs.FileDiff]:
