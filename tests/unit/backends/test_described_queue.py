@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lockgate.backends.described import answers, commands
-from lockgate.backends.described.programs import run
 from lockgate.backends.described.script import script_text
 from lockgate.backends.described.system import DescribedSystem
 from lockgate.backends.system import Batch, Submitted
@@ -168,17 +167,3 @@ def test_a_refusal_and_an_outage_are_told_apart(tmp_path: Path) -> None:
         error = failing(place, words, **changes)
         assert isinstance(error, UserError) is is_refused, words
         assert words in str(error)
-
-
-def test_programs_that_are_not_there_or_never_come_back() -> None:
-    with pytest.raises(OutsideError, match="no program 'no-such-program'") as missing:
-        run(["no-such-program"], environment={}, timeout_s=5, where="[batch.q]")
-    assert missing.value.code == "backend-program"
-    with pytest.raises(OutsideError, match="did not come back within 1 s") as late:
-        run(["sleep", "60"], environment={}, timeout_s=1, where="[batch.q]")
-    assert late.value.is_transient
-
-
-def test_what_a_command_leaves_behind_is_not_waited_for() -> None:
-    said = run(["sh", "-c", "sleep 20 & echo 7"], environment={}, timeout_s=10, where="[batch.q]")
-    assert (said.code, said.output) == (0, "7\n")

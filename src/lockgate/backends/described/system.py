@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from lockgate.backends import programs
 from lockgate.backends.batch import BatchBackend
 from lockgate.backends.contract import Backend
-from lockgate.backends.described import answers, commands, programs
-from lockgate.backends.described.programs import Said
+from lockgate.backends.described import answers, commands
 from lockgate.backends.described.script import SCRIPT, script_text
+from lockgate.backends.programs import Said
 from lockgate.backends.system import Batch, Seen, Submitted
 from lockgate.errors import OutsideError, UserError
 from lockgate.project.described import Description, mistake, parse_description
@@ -107,12 +109,20 @@ class DescribedSystem:
         return lines
 
     def _run(self, argv: list[str]) -> Said:
-        described = self._described
+        described, where = self._described, f"[batch.{self._described.name}]"
+        kept = {name: text for name, text in os.environ.items() if not name.startswith(("GIT_", "LOCKGATE_"))}
         return programs.run(
             argv,
-            environment=described.environment,
+            environment={**kept, "LC_ALL": "C", "LANGUAGE": "C", **described.environment},
             timeout_s=described.timeout_s,
-            where=f"[batch.{described.name}]",
+            way_out=programs.WayOut(
+                missing="backend-program",
+                unreachable="backend-unreachable",
+                install=f"Install it, or write its whole path, or set PATH under environment in {where}.",
+                start=f"Correct {where} in lockgate.toml, or what it names on the hub's host.",
+                wait=f"It is tried again. Where the system is merely slow, raise timeout in {where}.",
+                is_tried_again=True,
+            ),
         )
 
     @staticmethod

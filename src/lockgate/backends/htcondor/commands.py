@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Sequence
 
+from lockgate.backends import programs
 from lockgate.backends.htcondor import answers
 from lockgate.backends.htcondor.answers import Ad
 from lockgate.backends.htcondor.place import Place
-from lockgate.errors import OutsideError
 
 #: Longer than a busy access point takes by its own rules: 20 s for each connection, and some repeats.
 _TIMEOUT_S = 90.0
+_WAY_OUT = programs.WayOut(
+    missing="htcondor-missing",
+    unreachable="htcondor-unreachable",
+    install="Install HTCondor's commands beside the hub and put them on its PATH, or: pip install htcondor",
+    wait="Jobs that run go on, and it is asked again. If it stays so, `condor_status -schedd` tells more.",
+)
 #: What condor_rm says of jobs that are gone already.
 _GONE = (
     "There are no jobs in the queue",
@@ -55,44 +60,10 @@ class Commands:
 
 
 def _run(words: Sequence[str], *, may_say: Sequence[str] = ()) -> str:
-    program = words[0]
-    try:
-        done = subprocess.run(
-            list(words),
-            env=_environment(),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_TIMEOUT_S,
-            check=False,
-        )
-    except FileNotFoundError:
-        raise missing(program) from None
-    except OSError as error:
-        raise OutsideError(
-            f"{program} cannot be started: {error.strerror}",
-            "Make room on the hub's host; it is tried again.",
-            code="htcondor-missing",
-            is_transient=True,
-        ) from None
-    except subprocess.TimeoutExpired:
-        raise OutsideError(
-            f"HTCondor's access point does not answer: {program} took longer than {_TIMEOUT_S:.0f} s",
-            "Jobs that run go on, and it is asked again. If it stays so, `condor_status -schedd` tells more.",
-            code="htcondor-unreachable",
-            is_transient=True,
-        ) from None
-    said = done.stderr.decode("utf-8", "replace")
-    if done.returncode == 0 or any(sign in said for sign in may_say):
-        return done.stdout.decode("utf-8", "replace")
-    raise answers.failure(program, said)
-
-
-def missing(program: str) -> OutsideError:
-    return OutsideError(
-        f"there is no {program} on this host, and no Python module htcondor2",
-        "Install HTCondor's commands beside the hub and put them on its PATH, or: pip install htcondor",
-        code="htcondor-missing",
-    )
+    said = programs.run(words, environment=_environment(), timeout_s=_TIMEOUT_S, way_out=_WAY_OUT)
+    if said.code == 0 or any(sign in said.errors for sign in may_say):
+        return said.output
+    raise answers.failure(words[0], said.errors)
 
 
 def _environment() -> dict[str, str]:
