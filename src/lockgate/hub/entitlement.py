@@ -102,35 +102,39 @@ def _propose(hub: Hub, project: str, actor: Actor, change: Change) -> str:
 
 def record_denial(book: MemberBook, project: str, name: str, action: Action, error: UserError) -> None:
     """Append `action.refused` to a project's chain: a member asked for what they may not do there."""
-    from lockgate.hub.members.changes import record  # noqa: PLC0415  (libgit2: only a refusal waits)
-
-    member = book.find(name)
-    record(
-        book.hub,
-        project,
-        kind="action.refused",
-        by=member.name if member else "hub",
-        email=member.email if member else "",
-        title=f"Refused: {error.message}",
-        ref=None,
-        evidence={"member": name, "action": action, "code": error.code, "cause": error.message},
-    )
+    title = f"Refused: {error.message}"
+    _record(book, project, name, "action.refused", title, error, None, {"action": action})
 
 
 def record_refusal(
     book: MemberBook, project: str, name: str, pushed: Sequence[str], error: UserError
 ) -> None:
     """Append `push.refused` to a project's chain; `pushed` are the refs, where that far it came."""
-    from lockgate.hub.members.changes import record  # noqa: PLC0415  (the same)
+    title = f"A push of {name} was refused: {error.message}"
+    ref = pushed[0] if len(pushed) == 1 else None
+    _record(book, project, name, "push.refused", title, error, ref, {"refs": list(pushed[:100])})
+
+
+def _record(
+    book: MemberBook,
+    project: str,
+    name: str,
+    kind: str,
+    title: str,
+    error: UserError,
+    ref: str | None,
+    about: Mapping[str, object],
+) -> None:
+    from lockgate.hub.members.changes import record  # noqa: PLC0415  (libgit2: only a refusal waits)
 
     member = book.find(name)
     record(
         book.hub,
         project,
-        kind="push.refused",
+        kind=kind,
         by=member.name if member else "hub",
         email=member.email if member else "",
-        title=f"A push of {name} was refused: {error.message}",
-        ref=pushed[0] if len(pushed) == 1 else None,
-        evidence={"member": name, "code": error.code, "cause": error.message, "refs": list(pushed[:100])},
+        title=title,
+        ref=ref,
+        evidence={"member": name, "code": error.code, "cause": error.message, **about},
     )

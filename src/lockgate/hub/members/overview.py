@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
-from lockgate.hub.members.values import EVERY, Member, Role, Scope
+from lockgate.hub.members.values import EVERY, Member, Role, Scope, Token
 from lockgate.project.quantities import counted
 
 
 class TokenOverview(msgspec.Struct, frozen=True, kw_only=True):
+    """A token without what opens anything."""
+
     id: str
     name: str
     scope: Scope
@@ -59,17 +61,6 @@ class MemberOverview(msgspec.Struct, frozen=True, kw_only=True):
 
 def overview(member: Member) -> MemberOverview:
     """Return what may be shown of a member."""
-    shown = tuple(
-        TokenOverview(
-            id=token.id,
-            name=token.name,
-            scope=token.scope,
-            projects=token.projects,
-            created_at=token.created_at,
-            expires_at=token.expires_at,
-        )
-        for token in member.tokens
-    )
     return MemberOverview(
         name=member.name,
         email=member.email,
@@ -79,8 +70,20 @@ def overview(member: Member) -> MemberOverview:
         roles=member.roles,
         parties=member.parties,
         keys=member.keys,
-        tokens=shown,
+        tokens=tuple(token_overview(token) for token in member.tokens),
         has_password=member.password is not None,
         has_subject=member.subject is not None,
         created_at=member.created_at,
+    )
+
+
+def token_overview(token: Token) -> TokenOverview:
+    """Return what may be shown of a token."""
+    return TokenOverview(
+        id=token.id,
+        name=token.name,
+        scope=token.scope,
+        projects=token.projects,
+        created_at=token.created_at,
+        expires_at=token.expires_at,
     )

@@ -9,8 +9,9 @@ from litestar import delete, get, post
 
 from lockgate.errors import UserError
 from lockgate.hub.members.changes import give_token, take_token
+from lockgate.hub.members.overview import TokenOverview, token_overview
 from lockgate.hub.members.rules import refusal
-from lockgate.hub.members.values import Actor, Member, Scope, Token
+from lockgate.hub.members.values import Actor, Member, Scope
 from lockgate.web.service import Service
 from lockgate.web.visitor import Visitor
 
@@ -28,19 +29,8 @@ class Me(msgspec.Struct, frozen=True):
     scope: Scope
 
 
-class TokenView(msgspec.Struct, frozen=True):
-    """A token without what opens anything."""
-
-    id: str
-    name: str
-    scope: Scope
-    projects: tuple[str, ...] | None
-    created_at: str
-    expires_at: str | None
-
-
 class Issued(msgspec.Struct, frozen=True):
-    token: TokenView
+    token: TokenOverview
     secret: str
     """Shown this once."""
 
@@ -70,9 +60,9 @@ def me(service: Service, visitor: Visitor) -> Me:
 
 
 @get("/tokens", sync_to_thread=True)
-def list_tokens(service: Service, visitor: Visitor) -> list[TokenView]:
+def list_tokens(service: Service, visitor: Visitor) -> list[TokenOverview]:
     """One's own tokens."""
-    return [view(token) for token in _self(service, visitor.require_known()).tokens]
+    return [token_overview(token) for token in _self(service, visitor.require_known()).tokens]
 
 
 @post("/tokens", sync_to_thread=True)
@@ -90,7 +80,7 @@ def add(service: Service, visitor: Visitor, data: NewToken) -> Issued:
         service.require(actor, "read", project)
     projects = data.projects or None
     token, secret = give_token(service.book, actor, actor.name, data.name, data.scope, projects, data.days)
-    return Issued(view(token), secret)
+    return Issued(token_overview(token), secret)
 
 
 @delete("/tokens/{token:str}", sync_to_thread=True)
@@ -98,10 +88,6 @@ def remove(service: Service, visitor: Visitor, token: str) -> None:
     """Take a token of one's own out of use, by its id or name."""
     actor = visitor.require_known()
     take_token(service.book, actor, _self(service, actor).name, token)
-
-
-def view(token: Token) -> TokenView:
-    return TokenView(token.id, token.name, token.scope, token.projects, token.created_at, token.expires_at)
 
 
 def _self(service: Service, actor: Actor) -> Member:
