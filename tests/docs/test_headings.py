@@ -30,11 +30,11 @@ def _headings(name: str) -> set[str]:
 
 
 def _codes(path: Path) -> Iterator[str]:
-    """Yield what looks like a code: `code=` in a call, its default in a function, arguments of an error."""
+    """Yield what looks like a code: `code=` or `…_code=` in a call, its default, arguments of an error."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         values: list[ast.expr | None] = []
         if isinstance(node, ast.Call):
-            values += [keyword.value for keyword in node.keywords if keyword.arg == "code"]
+            values += [word.value for word in node.keywords if f"_{word.arg}".endswith("_code")]
             name = getattr(node.func, "attr", getattr(node.func, "id", ""))
             if name.lower().endswith("error"):
                 values += [argument for argument in node.args if isinstance(argument, ast.Constant)]

@@ -33,8 +33,8 @@ class Said(msgspec.Struct, frozen=True):
 class WayOut(msgspec.Struct, frozen=True, kw_only=True):
     """Where a system's programs do not run: the codes of the errors, and what to do."""
 
-    missing: str
-    unreachable: str
+    missing_code: str
+    unreachable_code: str
     install: str
     start: str = "Make room on the hub's host; it is tried again."
     wait: str
@@ -45,15 +45,15 @@ class WayOut(msgspec.Struct, frozen=True, kw_only=True):
 def run(words: Sequence[str], *, environment: Mapping[str, str], timeout_s: float, way_out: WayOut) -> Said:
     """Run a program with this environment.
 
-    Raises `OutsideError`: `way_out.missing` for one that is not there or cannot be started, and
-    `way_out.unreachable` (transient) for one that does not come back in time.
+    Raises `OutsideError`: `way_out.missing_code` for one that is not there or cannot be started, and
+    `way_out.unreachable_code` (transient) for one that does not come back in time.
     """
     program = shutil.which(words[0], path=environment.get("PATH", os.defpath))
     if program is None:
         raise OutsideError(
             f"there is no program {words[0]} on the hub's host",
             way_out.install,
-            code=way_out.missing,
+            code=way_out.missing_code,
             is_transient=way_out.is_tried_again,
         )
     # Files, not pipes: a program that leaves something behind in the background would keep a pipe open.
@@ -90,14 +90,14 @@ def _wait(
         raise OutsideError(
             f"{words[0]} did not come back within {timeout_s:.0f} s",
             way_out.wait,
-            code=way_out.unreachable,
+            code=way_out.unreachable_code,
             is_transient=True,
         ) from None
     except OSError as error:
         raise OutsideError(
             f"{words[0]} cannot be started: {error.strerror}",
             way_out.start,
-            code=way_out.missing,
+            code=way_out.missing_code,
             is_transient=True,
         ) from None
     return done.returncode

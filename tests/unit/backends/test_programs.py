@@ -9,7 +9,9 @@ import pytest
 from lockgate.backends.programs import WayOut, run
 from lockgate.errors import OutsideError
 
-WAY_OUT = WayOut(missing="q-missing", unreachable="q-unreachable", install="Install it.", wait="Wait.")
+WAY_OUT = WayOut(
+    missing_code="q-missing", unreachable_code="q-unreachable", install="Install it.", wait="Wait."
+)
 PATH = {"PATH": os.environ["PATH"]}
 
 

@@ -116,8 +116,8 @@ class DescribedSystem:
             environment={**kept, "LC_ALL": "C", "LANGUAGE": "C", **described.environment},
             timeout_s=described.timeout_s,
             way_out=programs.WayOut(
-                missing="backend-program",
-                unreachable="backend-unreachable",
+                missing_code="backend-program",
+                unreachable_code="backend-unreachable",
                 install=f"Install it, or write its whole path, or set PATH under environment in {where}.",
                 start=f"Correct {where} in lockgate.toml, or what it names on the hub's host.",
                 wait=f"It is tried again. Where the system is merely slow, raise timeout in {where}.",

@@ -13,8 +13,8 @@ from lockgate.backends.htcondor.place import Place
 #: Longer than a busy access point takes by its own rules: 20 s for each connection, and some repeats.
 _TIMEOUT_S = 90.0
 _WAY_OUT = programs.WayOut(
-    missing="htcondor-missing",
-    unreachable="htcondor-unreachable",
+    missing_code="htcondor-missing",
+    unreachable_code="htcondor-unreachable",
     install="Install HTCondor's commands beside the hub and put them on its PATH, or: pip install htcondor",
     wait="Jobs that run go on, and it is asked again. If it stays so, `condor_status -schedd` tells more.",
 )

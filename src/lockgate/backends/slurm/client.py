@@ -11,8 +11,8 @@ from lockgate.backends.slurm.refusals import failure
 #: Longer than a busy controller takes by its own rules: MessageTimeout (10 s) and some repeats.
 _TIMEOUT_S = 90.0
 _WAY_OUT = programs.WayOut(
-    missing="slurm-missing",
-    unreachable="slurm-unreachable",
+    missing_code="slurm-missing",
+    unreachable_code="slurm-unreachable",
     install="Install Slurm's commands beside the hub (Debian: slurm-client), or put them on the hub's PATH.",
     wait="Jobs that run go on, and Slurm is asked again. If it stays so, `scontrol ping` tells more.",
 )
