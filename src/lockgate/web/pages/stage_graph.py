@@ -9,8 +9,9 @@ from markupsafe import Markup
 
 from lockgate.web.words import state_word
 
-_WIDE, _TALL = 196, 52
-_GAP_X, _GAP_Y = 56, 14
+#: Wide enough for the letters of `_fit` in the widest of the usual fonts.
+_WIDE, _TALL = 232, 52
+_GAP_X, _GAP_Y = 44, 14
 _EDGE = 8
 #: A picture of more stages than this helps nobody; the list does.
 SHOWN_AT_MOST = 150
