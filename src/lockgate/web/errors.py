@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from litestar import Request, Response
 from litestar.datastructures import State
@@ -12,6 +12,7 @@ from litestar.response import Redirect
 from litestar.types import ExceptionHandlersMap
 
 from lockgate.errors import LockgateError, OutsideError, UserError
+from lockgate.web.crossing import own_path
 from lockgate.web.render import render
 
 _STATUS = {
@@ -66,10 +67,26 @@ def answer(
     """Return the failure as a page to a browser, as JSON to anything else."""
     if wants_page(request):
         return render(
-            request, "error.html", status=status, headers=headers, message=message, hint=hint, code=code
+            request,
+            "error.html",
+            status=status,
+            headers=headers,
+            message=message,
+            hint=hint,
+            code=code,
+            came_from=_came_from(request),
         )
     body = {"error": {"code": code, "message": message, "hint": hint}}
     return Response(body, status_code=status, headers=headers or {}, media_type="application/json")
+
+
+def _came_from(request: Request[None, None, State]) -> str:
+    """Return the page of ours that led here, to go back to; "" where it is not known."""
+    came = urlsplit(request.headers.get("referer", ""))
+    service = request.app.state.service
+    is_ours = came.netloc in (request.headers.get("host", ""), urlsplit(service.settings.public_url).netloc)
+    path = own_path(f"{came.path}?{came.query}" if came.query else came.path)
+    return path if came.netloc and is_ours and path not in ("/", request.url.path) else ""
 
 
 def wants_page(request: Request[None, None, State]) -> bool:

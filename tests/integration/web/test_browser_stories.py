@@ -148,7 +148,8 @@ def test_a_lead_invites_and_who_may_not_is_refused(team: tuple[Site, Path], brow
             assert "Ask a lead of the project" in refused.text()
             assert page.request.get(f"{site.url}/settings", headers={"accept": "text/html"}).status == 403
         lead.go("/p/flights/settings")
-        lead.page.get_by_role("button", name="Remove nina from flights").click()
+        lead.page.get_by_label("Remove nina from flights").click()
+        lead.page.get_by_role("button", name="Remove nina", exact=True).click()
         lead.page.wait_for_url("**done=removed")
         expect(lead.page.locator("tr", has_text="nina")).to_have_count(0)
 
@@ -191,7 +192,8 @@ def test_a_token_is_shown_once_and_revoked(team: tuple[Site, Path], browser: Bro
         with site.client(headers={"authorization": f"Bearer {secret}"}) as client:
             assert client.get("/api/v1/me").json()["name"] == "bob"
             assert secret not in one.go("/account").content()
-            one.page.get_by_role("button", name="Revoke laptop").click()
+            one.page.locator("summary").and_(one.page.get_by_label("Revoke laptop")).click()
+            one.page.get_by_role("button", name="Revoke laptop", exact=True).click()
             one.page.wait_for_url("**done=revoked")
             assert client.get("/api/v1/me").status_code == 401
 

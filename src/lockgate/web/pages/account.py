@@ -15,6 +15,9 @@ from lockgate.hub.members.changes import change, give_token, take_token
 from lockgate.hub.members.edits import Edit, edited
 from lockgate.hub.members.overview import overview
 from lockgate.hub.members.values import SCOPES, Actor
+from lockgate.hub.search.sessions import create_session, end_sessions_of
+from lockgate.web.authentication import address_of
+from lockgate.web.cookies import session_cookie
 from lockgate.web.pages.forms import Form, read_form
 from lockgate.web.render import render
 from lockgate.web.service import Service
@@ -22,7 +25,7 @@ from lockgate.web.visitor import Visitor
 
 DONE = {
     "changed": "Your account was changed.",
-    "password": "Your password was changed.",
+    "password": "Your password was changed. Other browsers have to log in again.",
     "revoked": "The token is of no use any more.",
 }
 
@@ -42,6 +45,7 @@ def _page(
     done: str = "",
     secret: str = "",
     problem: LockgateError | None = None,
+    typed_keys: str = "",
 ) -> Response[bytes]:
     actor = visitor.require_known()
     member = service.book.find(actor.name)
@@ -55,6 +59,7 @@ def _page(
         done=done,
         secret=secret,
         problem=problem,
+        typed_keys=typed_keys,
         address=service.settings.public_url or str(request.base_url).rstrip("/"),
     )
 
@@ -70,7 +75,7 @@ async def edit(
         add_keys=keys,
         drop_keys=tuple(form.all("drop_key")),
     )
-    return await _changed(request, service, visitor, lambda actor: wanted, "changed")
+    return await _changed(request, service, visitor, lambda actor: wanted, "changed", form.one("keys"))
 
 
 @post("/account/password", include_in_schema=False, status_code=200)
@@ -79,23 +84,43 @@ async def password(
 ) -> Response[bytes] | Redirect:
     """Change the password, for who knows the one before."""
     form = await read_form(request)
-    address = request.client.host if request.client else ""
-
+    actor = visitor.require_known()
     try:
-        actor = visitor.require_known()
-        await service.doorman.password(actor.name, form.one("old"), address)
+        await _require_password(service, actor, form.one("old"), address_of(request.scope))
         if form.one("new") != form.one("again"):
             raise UserError("the two new passwords differ", "Type them again.", code="request-invalid")
     except UserError as error:
         problem = error
         return await asyncio.to_thread(lambda: _page(request, service, visitor, problem=problem))
-    return await _changed(
+    answer = await _changed(
         request,
         service,
         visitor,
         lambda actor: Edit(password=hash_password(form.one("new"), (actor.name,))),
         "password",
     )
+    if isinstance(answer, Redirect):
+        secret = await asyncio.to_thread(_only_session, service, actor.name)
+        is_https = request.scope["scheme"] == "https"
+        answer.set_cookie(session_cookie(service.settings, secret, is_https=is_https))
+    return answer
+
+
+async def _require_password(service: Service, actor: Actor, password: str, address: str) -> None:
+    try:
+        await service.doorman.password(actor.name, password, address)
+    except UserError as error:
+        if error.code != "login-failed":
+            raise
+        raise UserError(
+            "the present password is not right", "Nothing was changed; type it again.", code="login-failed"
+        ) from None
+
+
+def _only_session(service: Service, member: str) -> str:
+    """End all sessions of a member, in whatever browser, and begin one for this; return its secret."""
+    end_sessions_of(service.database, member)
+    return create_session(service.database, member, service.settings.session_days)[0]
 
 
 async def _changed(
@@ -104,6 +129,7 @@ async def _changed(
     visitor: Visitor,
     edit_for: Callable[[Actor], Edit],
     done: str,
+    typed_keys: str = "",
 ) -> Response[bytes] | Redirect:
     def work() -> Response[bytes] | Redirect:
         actor = visitor.require_known()
@@ -111,7 +137,7 @@ async def _changed(
             wanted = edit_for(actor)
             change(service.book, actor, actor.name, lambda member: edited(member, wanted))
         except UserError as error:
-            return _page(request, service, visitor, problem=error)
+            return _page(request, service, visitor, problem=error, typed_keys=typed_keys)
         return Redirect(service.url(f"/account?done={done}"), status_code=303)
 
     return await asyncio.to_thread(work)

@@ -92,6 +92,7 @@ def show(
         known=[column for column in list_columns(service.database, [project]) if column.kind != "own"],
         is_first=not before,
         views=list_views(service.database, project),
+        may_save=visitor.may("run", project),
         charted=charted,
         chart=_chart(service, project, page.rows, charted),
         address=service.settings.public_url or str(request.base_url).rstrip("/"),
@@ -123,10 +124,12 @@ def export(
     filter: str = "",
     sort: str = "-created",
 ) -> Stream:
-    """The table as CSV."""
+    """The table as CSV: what every run has, then the columns that were chosen."""
     visitor.require("read", project)
-    chosen = tuple(request.query_params.getall("column", []))
-    lines = export_csv(service.database, [project], filter, sort, chosen or None)
+    chosen = request.query_params.getall("column", [])
+    own = [column.name for column in list_columns(service.database, [project]) if column.kind == "own"]
+    columns = [*own, *(name for name in chosen if name not in own)] if chosen else None
+    lines = export_csv(service.database, [project], filter, sort, columns)
     first = next(lines, "") + next(lines, "")  # a wrong filter is told before anything is sent
 
     def content() -> Iterable[str]:

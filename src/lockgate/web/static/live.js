@@ -1,6 +1,29 @@
 // What makes pages live: news from the hub, logs as they are written, files dropped. All works without it.
 (() => {
   const body = document.body;
+  const MENUS = "details.menu[open], details.sure[open]";
+
+  // A stream that comes back: the browser sees to a connection that broke, this to an answer that was an error
+  const listen = (address, told, state = () => {}) => {
+    let source = null, timer = null, wait = 2000, isOver = false;
+    const open = () => {
+      clearTimeout(timer);
+      source = new EventSource(address());
+      source.addEventListener("open", () => { wait = 2000; state(true); });
+      source.addEventListener("error", () => {
+        state(false);
+        if (source.readyState !== EventSource.CLOSED || isOver) return;
+        timer = setTimeout(open, wait * (0.75 + Math.random() / 2));
+        wait = Math.min(2 * wait, 60000);
+      });
+      for (const [name, hear] of Object.entries(told)) source.addEventListener(name, hear);
+    };
+    const close = () => { clearTimeout(timer); source.close(); state(false); };
+    addEventListener("pagehide", close);
+    addEventListener("pageshow", (event) => { if (event.persisted && !isOver) open(); });
+    open();
+    return () => { isOver = true; close(); };
+  };
 
   // News: at most one look a second, none while nobody looks at the page
   const address = body.dataset.live;
@@ -14,17 +37,16 @@
     };
     const soon = () => { if (timer === null) timer = setTimeout(tell, Math.max(50, due - Date.now())); };
     document.addEventListener("visibilitychange", () => { if (!document.hidden && isMissed) { isMissed = false; soon(); } });
-    const source = new EventSource(address);
-    const dots = (isOn) => document.querySelectorAll("[data-live-dot]").forEach((dot) => dot.classList.toggle("on", isOn));
-    source.addEventListener("open", () => { dots(true); soon(); });
-    source.addEventListener("error", () => dots(false));
-    for (const name of ["news", "progress"]) source.addEventListener(name, soon);
-    source.addEventListener("end", () => { source.close(); dots(false); soon(); });
-    addEventListener("pagehide", () => source.close());
-    body.addEventListener("htmx:afterSettle", () => {
-      dots(source.readyState === EventSource.OPEN);
-      document.querySelectorAll("pre.log").forEach(watch);
-    });
+    let isOn = false;
+    const show = () => document.querySelectorAll("[data-live-dot]").forEach((dot) => dot.classList.toggle("on", isOn));
+    const dots = (is) => { isOn = is; show(); if (is) soon(); };
+    const close = listen(() => address, { news: soon, progress: soon, end: () => { close(); soon(); } }, dots);
+    body.addEventListener("htmx:afterSettle", () => { show(); document.querySelectorAll("pre.log").forEach(watch); });
+    // What somebody has unfolded stays so
+    const folds = new Map();
+    document.addEventListener("toggle", (event) => { if (event.target.id) folds.set(event.target.id, event.target.open); }, true);
+    const unfold = () => folds.forEach((isOpen, id) => { const fold = document.getElementById(id); if (fold) fold.open = isOpen; });
+    for (const name of ["htmx:afterSwap", "htmx:oobAfterSwap"]) body.addEventListener(name, unfold);
     // A log that is being written stays in place, with what its reader scrolled to
     body.addEventListener("htmx:oobBeforeSwap", (event) => {
       const now = event.detail.target.querySelector("pre[data-log]");
@@ -93,13 +115,15 @@
     pre.scrollTop = pre.scrollHeight;
     if (!pre.dataset.log) return;
     const screen = new Screen(pre);
-    const source = new EventSource(pre.dataset.log);
-    source.addEventListener("log", (event) => {
-      if (pre.isConnected) screen.write(JSON.parse(event.data).text);
-      else source.close();
+    const address = new URL(pre.dataset.log, location);
+    const close = listen(() => address, {
+      log: (event) => {
+        if (!pre.isConnected) return close();
+        if (event.lastEventId) address.searchParams.set("offset", event.lastEventId);
+        screen.write(JSON.parse(event.data).text);
+      },
+      end: () => close(),
     });
-    source.addEventListener("end", () => source.close());
-    addEventListener("pagehide", () => source.close());
   };
   document.querySelectorAll("pre.log").forEach(watch);
 
@@ -111,13 +135,26 @@
     for (const button of select.form.querySelectorAll("[type=submit]")) button.classList.add("hide");
   }
 
+  // One press is one: a second one right after it was meant as the same
+  const sent = new WeakMap();
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post" || event.defaultPrevented) return;
+    if (Date.now() - (sent.get(form) || 0) < 3000) { event.preventDefault(); return; }
+    sent.set(form, Date.now());
+    if (event.submitter) event.submitter.setAttribute("aria-busy", "true");
+  });
+  addEventListener("pageshow", () => {
+    for (const button of document.querySelectorAll("[aria-busy]")) button.removeAttribute("aria-busy");
+  });
+
   // Menus close by Escape and by a click elsewhere
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
-    for (const menu of document.querySelectorAll("details.menu[open]")) { menu.open = false; menu.querySelector("summary").focus(); }
+    for (const menu of document.querySelectorAll(MENUS)) { menu.open = false; menu.querySelector("summary").focus(); }
   });
   document.addEventListener("click", (event) => {
-    for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+    for (const menu of document.querySelectorAll(MENUS)) if (!menu.contains(event.target)) menu.open = false;
   });
 
   // Dropping a file is choosing it
