@@ -304,7 +304,7 @@ def test_what_is_chosen_and_typed_stays_while_news_come(team: Team, browser: Bro
 @pytest.mark.slow
 def test_a_page_goes_on_by_itself_after_a_restart_and_after_an_outage(team: Team, browser: Browser) -> None:
     count = (team.tree / "count.py").read_text()
-    slow = SLOW.replace("600", "150")
+    slow = SLOW.replace("600", "200")
     pushing = threading.Thread(
         target=team.push, args=("Count while it restarts", "wait"), kwargs={"count__py": slow + count}
     )
@@ -317,7 +317,6 @@ def test_a_page_goes_on_by_itself_after_a_restart_and_after_an_outage(team: Team
         expect(log).to_contain_text("step 3", timeout=60_000)
         page.evaluate("window.isSamePage = true")
         team.service.restart()
-        expect(page.locator("[data-live-dot].on")).to_be_visible(timeout=15_000)
         expect(page.locator("#run-head .badge.succeeded")).to_be_visible(timeout=60_000)
         assert page.evaluate("window.isSamePage")
         steps = [int(line.split()[1]) for line in log.inner_text().splitlines() if line.startswith("step ")]
