@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-import random
 import statistics
 import sys
 import time
@@ -21,6 +20,7 @@ from lockgate.hub.search.find import search
 from lockgate.hub.search.home import home
 from lockgate.hub.search.intake import Intake
 from lockgate.hub.search.runs_table import list_runs
+from lockgate.hub.search.sheet import Sheet, pack
 from lockgate.hub.search.words import project_word, stored, words_of
 from measure import Row
 
@@ -135,10 +135,15 @@ def _idle(name: str, hub: Hub, database: Database) -> Row:
 
 def fill(database: Database, run_count: int, activity_count: int) -> None:
     """Write an index of this size, straight into its tables; the same every time."""
-    dice = random.Random(4)
+    details = _details()
     with _loading(database) as load:
         load("projects", ("number", "name"), ((n + 1, f"p{n}") for n in range(PROJECTS)))
-        load("names", ("number", "project", "kind", "name"), _names())
+        load("names", ("number", "kind", "name"), _names())
+        load(
+            "project_names",
+            ("project", "name"),
+            ((p + 1, n + 1) for p in range(PROJECTS) for n in range(METRICS + 1)),
+        )
         load(
             "runs",
             ("number", "project", "id", "state", "ref", "branch", "commit", "member", "created_at",
@@ -146,11 +151,12 @@ def fill(database: Database, run_count: int, activity_count: int) -> None:
              "result_commit", "has_moved_branch", "is_recorded"),
             (_run(n) for n in range(run_count)),
         )  # fmt: skip
-        load("run_values", ("run", "name", "place", "value", "word"), _values(run_count, dice))
+        load.run("run_values", _VALUES)
+        load("run_sheets", ("run", "sheet"), ((n + 1, _sheet(n)) for n in range(run_count)))
         load(
             "activities",
             ("number", "project", "entry", "kind", "at", "by", "title", "ref", "commit", "run", "detail"),
-            (_activity(n) for n in range(activity_count)),
+            (_activity(n, details[n % len(details)]) for n in range(activity_count)),
         )
         load(
             "documents",
@@ -161,15 +167,12 @@ def fill(database: Database, run_count: int, activity_count: int) -> None:
 
 
 def _names() -> Iterator[tuple[object, ...]]:
-    for project in range(PROJECTS):
-        for name in range(METRICS + 1):
-            kind = "metric" if name < METRICS else "param"
-            yield (
-                project * 100 + name,
-                project + 1,
-                kind,
-                f"out/metrics.json:m{name}" if name < METRICS else "depth",
-            )
+    yield from ((name + 1, "metric", _metric(name)) for name in range(METRICS))
+    yield METRICS + 1, "param", "depth"
+
+
+def _metric(number: int) -> str:
+    return f"out/metrics.json:m{number}"
 
 
 def _run(number: int) -> tuple[object, ...]:
@@ -182,21 +185,40 @@ def _run(number: int) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _values(run_count: int, dice: random.Random) -> Iterator[tuple[object, ...]]:
-    for number in range(run_count):
-        base = number % PROJECTS * 100
-        for name in range(METRICS):
-            yield number + 1, base + name, 0, dice.random(), None
-        yield number + 1, base + METRICS, 0, float(number // PROJECTS % 16), None
+#: Numbers that look like thrown dice, the same in SQL and in Python (`_value`).
+_VALUES = f"""
+insert into run_values (run, name, place, project, value)
+select runs.number, names.number, 0, runs.project,
+  case when names.kind = 'param' then ((runs.number - 1) / {PROJECTS}) % 16
+  else ((runs.number * (7919 + names.number * 104729) * 48271) % 2147483647) / 2147483647.0 end
+from runs cross join names order by runs.number, names.number
+"""
 
 
-def _activity(number: int) -> tuple[object, ...]:
-    detail = {"outcome": "succeeded", "metrics": {f"out/metrics.json:m{n}": n / 10 for n in range(6)},
-              "changes": [{"status": "M", "path": "train.py"}], "logs": ["logs/0000-train.txt"]}  # fmt: skip
+def _value(run: int, name: int) -> float:
+    return run * (7919 + name * 104729) * 48271 % 2147483647 / 2147483647
+
+
+def _sheet(number: int) -> bytes:
+    metrics: dict[str, float | str] = {_metric(name): _value(number + 1, name + 1) for name in range(METRICS)}
+    return pack(Sheet({"depth": float(number // PROJECTS % 16)}, metrics))
+
+
+def _details() -> list[bytes]:
+    return [
+        json.dumps(
+            {"outcome": "succeeded", "metrics": {_metric(n): (n + shift) / 10 for n in range(6)},
+             "changes": [{"status": "M", "path": "train.py"}], "logs": ["logs/0000-train.txt"]}
+        ).encode()
+        for shift in range(7)
+    ]  # fmt: skip
+
+
+def _activity(number: int, detail: bytes) -> tuple[object, ...]:
     return (
         number + 1, number % PROJECTS + 1, f"{number:040x}", "run.finished" if number % 2 else "run.queued",
         _AT + number, f"member{number % 30}", _title(number), f"refs/heads/branch{number % 11}",
-        f"{number:040x}", f"01{number // 2:024d}", json.dumps(detail).encode(),
+        f"{number:040x}", f"01{number // 2:024d}", detail,
     )  # fmt: skip
 
 
@@ -236,8 +258,17 @@ class _Loader:
                     copy.write_row(row)
         print(f"  {table}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
 
+    def run(self, table: str, question: str) -> None:
+        start = time.perf_counter()
+        self._connection.execute(question)
+        print(f"  {table}: {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+
     def words(self, count: int) -> None:
         if self._is_sqlite:
+            # As much is gathered in memory before it is written: less to merge
+            self._connection.execute(
+                "insert into document_words (document_words, rank) values ('hashsize', 268435456)"
+            )
             rows: Iterator[tuple[object, ...]] = (
                 (n + 1, " ".join([project_word(n % PROJECTS + 1), *_stored(n)])) for n in range(count)
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import threading
 from pathlib import Path
@@ -63,21 +64,27 @@ def test_many_open_a_new_one_at_once(hub: Hub, url: str | None) -> None:
     assert not failures
 
 
-@pytest.mark.parametrize("step", range(1, len(STEPS)))
 def test_an_older_form_is_upgraded_and_a_copy_kept(
-    hub: Hub, url: str | None, step: int, monkeypatch: pytest.MonkeyPatch
+    hub: Hub, url: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    older = names_of_steps()[step - 1]
-    monkeypatch.setattr(database_module, "NEWEST", older)
     old = open_database(hub, url)
     secret, _ = create_session(old, "ada")
     old.close()
-    monkeypatch.undo()
+    steps = tmp_path / "migrations"
+    shutil.copytree(Path(STEPS[0]).parents[1], steps)
+    (steps / "versions" / "step_later.py").write_text(
+        f"revision, down_revision = 'later', '{NEWEST}'\n"
+        "def upgrade(): __import__('alembic').op.execute('create table later (number integer)')\n"
+    )
+    monkeypatch.setattr(database_module, "MIGRATIONS", steps)
+    older = NEWEST
+    monkeypatch.setattr(database_module, "NEWEST", "later")
     new = open_database(hub, url)
     session = find_session(new, secret)
     assert session is not None and session.member == "ada"
     with new.read() as connection:
-        assert connection.execute(text("select version_num from alembic_version")).scalar() == NEWEST
+        assert connection.execute(text("select version_num from alembic_version")).scalar() == "later"
+        assert connection.execute(text("select count(*) from later")).scalar() == 0
     new.close()
     copies = list(hub.root.glob("search.sqlite.before*"))
     if url is not None:

@@ -18,7 +18,7 @@ from lockgate.hub.search.database import Database
 from lockgate.hub.search.feed import feed
 from lockgate.hub.search.home import home
 from lockgate.hub.search.intake import Intake
-from lockgate.hub.search.runs_table import export_csv, list_columns, list_runs
+from lockgate.hub.search.runs_table import MOST_COLUMNS, OWN, export_csv, list_columns, list_runs
 from lockgate.hub.search.sessions import create_session, end_session, end_sessions_of, find_session
 from lockgate.hub.search.views import View, delete_view, list_views, save_view
 
@@ -130,6 +130,25 @@ def test_several_projects_are_one_table(filled: Filled) -> None:
     assert found("project ~ car") == "x"
     assert found(projects=()) == "" and found(projects=("other",)) == ""
     assert found("accuracy > 0", projects=("cars",)) == "x"
+
+
+def test_sorting_over_very_many_names_loses_no_run(
+    recorder: Begin, intake: Intake, database: Database
+) -> None:
+    flights = recorder("flights")
+    files = {f"part{number}.json": ("metrics", b'{"loss": %d}' % number) for number in range(450)}
+    every = flights.run(files)  # type: ignore[arg-type]
+    last = flights.run({"part449.json": ("metrics", b'{"loss": 1000}')})
+    none = flights.run()
+    intake.sync()
+    assert [row.id for row in list_runs(database, ["flights"], sort="-loss").rows] == [last, every, none]
+    assert [row.id for row in list_runs(database, ["flights"], sort="loss").rows] == [every, last, none]
+    page = list_runs(database, ["flights"], sort="-loss", limit=1)
+    assert [row.id for row in list_runs(database, ["flights"], sort="-loss", before=page.next).rows] == [
+        every, none,
+    ]  # fmt: skip
+    assert len([column for column in page.columns if column.kind == "metric"]) == 1
+    assert len(list_runs(database, ["flights"]).columns) == len(OWN) + MOST_COLUMNS
 
 
 def test_columns_are_what_the_rows_have_or_what_is_asked_for(filled: Filled) -> None:

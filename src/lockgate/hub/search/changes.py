@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 import msgspec
 
-from lockgate.git.contents import AS_WRITTEN, read_many
-from lockgate.git.program import git
+from lockgate.errors import OutsideError
+from lockgate.git.batch import Batch
+from lockgate.git.contents import Content
+from lockgate.git.trees import TreeEntry, differences, headers_of, parents_of
 from lockgate.hub.search.detail import Change, Snippet
 from lockgate.project.pipeline import LOCK_FILE
 
@@ -22,7 +23,6 @@ _SHOWN_SNIPPETS = 3
 _SHOWN_LINES = 14
 _LONGEST_LINE = 200
 _SNIPPET_BYTES = 60_000
-_ABSENT = "0" * 40
 _FILE_MODES = ("100644", "100755")
 
 
@@ -35,64 +35,64 @@ class BlobChange(msgspec.Struct, frozen=True):
     new: str | None
 
 
-def changes_of(repository: Path, pairs: Sequence[tuple[str, str | None]]) -> dict[str, list[BlobChange]]:
+def changes_of(batch: Batch, pairs: Sequence[tuple[str, str | None]]) -> dict[str, list[BlobChange]]:
     """Return commit → what it changed against another commit; None: against its own first parent.
 
     Raises `OutsideError` (`git-failed`), also where a commit is not there.
     """
-    if not pairs:
-        return {}
-    asked = "".join(f"{new} {old}\n" if old else f"{new}\n" for new, old in pairs)
-    output = git(
-        repository, "diff-tree", "--stdin", "-r", "-z", "--raw", "--no-renames", "--root", "--no-abbrev",
-        stdin=asked.encode(), environment=AS_WRITTEN,
-    )  # fmt: skip
     found: dict[str, list[BlobChange]] = {}
-    current: list[BlobChange] = []
-    fields = iter(output.decode("utf-8", "replace").split("\0"))
-    for field in fields:
-        # git-diff-tree(1), Raw output format: `:mode mode id id status`, NUL, path
-        if not field.startswith(":"):
-            current = found.setdefault(field.strip(), [])
-            continue
-        old_mode, new_mode, old, new, status = field[1:].split(" ")
-        path = next(fields)
-        current.append(
-            BlobChange(
-                status[:1],
-                path,
-                old if old_mode in _FILE_MODES and old != _ABSENT else None,
-                new if new_mode in _FILE_MODES and new != _ABSENT else None,
-            )
+    for new, old in pairs:
+        commit = _commit(batch, new)
+        parents = parents_of(commit)
+        base = old if old is not None else parents[0] if parents else None
+        old_tree = _tree(_commit(batch, base)) if base is not None else None
+        found[new] = [_change(*each) for each in differences(batch, _tree(commit), old_tree)]
+    return found
+
+
+def files_of(batch: Batch, commit: str) -> list[BlobChange]:
+    """Return every file of a commit as one that came with it."""
+    listed = differences(batch, _tree(_commit(batch, commit)), None)
+    return [each for each in (_change(*entry) for entry in listed) if each.new is not None]
+
+
+def _commit(batch: Batch, id: str) -> Content:
+    found = batch.read(f"{id}^{{commit}}")
+    if found is None:
+        raise OutsideError(
+            f"git cat-file found no commit {id} in {batch.repository}",
+            f"Run: git -C {batch.repository} fsck",
+            code="git-failed",
         )
     return found
 
 
-def files_of(repository: Path, commit: str) -> list[BlobChange]:
-    """Return every file of a commit as one that came with it."""
-    output = git(repository, "ls-tree", "-r", "-z", commit, environment=AS_WRITTEN)
-    found = []
-    for line in output.decode("utf-8", "replace").split("\0")[:-1]:
-        head, _, path = line.partition("\t")
-        mode, _, blob = head.split(" ")
-        if mode in _FILE_MODES:
-            found.append(BlobChange("A", path, None, blob))
-    return found
+def _tree(commit: Content) -> str:
+    return next(value for word, value in headers_of(commit) if word == "tree")
 
 
-def read_texts(repository: Path, blobs: Sequence[str], limit_bytes: int = CODE_LIMIT_BYTES) -> dict[str, str]:
+def _change(path: str, new: TreeEntry | None, old: TreeEntry | None) -> BlobChange:
+    status = "A" if old is None else "D" if new is None else "M" if _sort(old) == _sort(new) else "T"
+    return BlobChange(status, path, _blob(old), _blob(new))
+
+
+def _sort(entry: TreeEntry) -> str:
+    return "file" if entry.mode in _FILE_MODES else entry.mode
+
+
+def _blob(entry: TreeEntry | None) -> str | None:
+    return entry.id if entry is not None and entry.mode in _FILE_MODES else None
+
+
+def read_texts(batch: Batch, blobs: Sequence[str], limit_bytes: int = CODE_LIMIT_BYTES) -> dict[str, str]:
     """Return the texts of those blobs that are texts and not too large."""
     wanted = list(dict.fromkeys(blobs))
-    if not wanted:
-        return {}
-    told = git(
-        repository, "cat-file", "--batch-check=%(objectname) %(objectsize)",
-        stdin="".join(f"{blob}\n" for blob in wanted).encode(), environment=AS_WRITTEN,
-    )  # fmt: skip
-    sizes = dict(line.split(" ", 1) for line in told.decode().splitlines())
-    small = [blob for blob in wanted if sizes.get(blob, "").isdigit() and int(sizes[blob]) <= limit_bytes]
+    sizes = list(batch.sizes(wanted))
+    small = [
+        blob for blob, size in zip(wanted, sizes, strict=True) if size is not None and size <= limit_bytes
+    ]
     texts = {}
-    for blob, found in zip(small, read_many(repository, small), strict=True):
+    for blob, found in zip(small, batch.read_many(small), strict=True):
         if found is not None and b"\0" not in found.content:
             texts[blob] = found.content.decode("utf-8", "replace")
     return texts

@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, not_, or_, select, true
+from sqlalchemy import ColumnElement, Connection, and_, exists, false, func, not_, or_, select, true
 
 from lockgate.hub.search.filters import (
     And,
@@ -27,7 +27,7 @@ Condition = ColumnElement[bool]
 
 #: A comparison that so few values fulfil is answered first, and its runs looked up; one of more is asked of
 #: each run in turn, since a page of those is soon found.
-FEW = 3_000
+FEW = 1_000
 
 _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "=": operator.eq,
@@ -115,11 +115,14 @@ def _of_moment(column: ColumnElement[float], sign: str, day: Day) -> Condition:
 def _of_value(connection: Connection, known: Known, expression: Comparison, value: Word | Day) -> Condition:
     assert isinstance(value, Word)
     numbers = known.numbers_of(expression.column)
-    fits = and_(run_values.c.name.in_(numbers), _fits(expression, value))
-    bounded = select(run_values.c.run).where(fits).limit(FEW + 1).subquery()
-    count = connection.execute(select(func.count()).select_from(bounded)).scalar_one()
+    named = run_values.c.name == numbers[0] if len(numbers) == 1 else run_values.c.name.in_(numbers)
+    fits = and_(named, _fits(expression, value))
+    those = select(run_values.c.run).where(run_values.c.project.in_(list(known.projects)), fits)
+    count = connection.execute(select(func.count()).select_from(those.limit(FEW + 1).subquery())).scalar_one()
+    if not count:
+        return false()
     if count <= FEW:
-        return runs.c.number.in_(select(run_values.c.run).where(fits))
+        return runs.c.number.in_(those)
     return exists().where(run_values.c.run == runs.c.number, fits)
 
 

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection
 
     from lockgate.hub.directory import Hub
+    from lockgate.hub.search.known import ProjectNames
 
 #: The newest step in `migrations/versions`.
-NEWEST = "0002"
+NEWEST = "0001"
+MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_MS = 60_000
 URL_VARIABLE = "LOCKGATE_DATABASE_URL"
 #: Two services that start at once upgrade one after the other: a number of PostgreSQL's advisory locks.
@@ -40,6 +42,8 @@ class Database:
         """Without a password."""
         self.file = file
         """Where it lies, for SQLite."""
+        self.names: dict[int, ProjectNames] = {}
+        """What was read of projects' parameters and metrics; see `load_known`."""
 
     @property
     def is_sqlite(self) -> bool:
@@ -174,7 +178,7 @@ def _run_migrations(database: Database, found: str | None) -> None:
     from alembic.util.exc import CommandError  # noqa: PLC0415
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     with database.engine.connect().execution_options(is_writer=True) as connection, connection.begin():
         config.attributes["connection"] = connection
         try:

@@ -5,46 +5,50 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, select, true
+from sqlalchemy import Column, ColumnElement, Connection, Select, select, true
 
+from lockgate.hub.search.tables import activities, runs
 from lockgate.hub.search.tables import projects as projects_table
+
+# Made once: an alias is slow to make
+_EACH = projects_table.alias("each_project")
+_TOP = {table: table.alias("top") for table in (runs, activities)}
 
 
 def first_rows(
     connection: Connection,
-    table: Table,
+    columns: Sequence[Column[Any]],
     projects: Sequence[int],
     conditions: Sequence[ColumnElement[bool]],
-    key: ColumnElement[Any],
+    key: Column[Any],
     limit: int,
     *,
     is_descending: bool = True,
     limit_each: int | None = None,
 ) -> Select[Any]:
-    """Return the question for the first rows of a table in order of one of its columns, then of its number.
+    """Return the question for columns of the first rows of a table, in order of `key`, then of its number.
 
     An index is to begin with the project and go on as the conditions and the key do. `limit_each`: at most so
-    many of one project. Conditions are about columns of the table itself.
+    many of one project. All columns are the table's own, and so are those that conditions are about.
     """
+    table = key.table
     number = table.c.number
-    inner = select(table).where(*conditions).order_by(*_in_order(key, number, is_descending))
+    inner = select(*columns).where(*conditions).order_by(*_in_order(key, number, is_descending))
     if len(projects) == 1:
         return inner.where(table.c.project == projects[0]).limit(min(limit, limit_each or limit))
-    each = projects_table.alias("each_project")
-    inner = inner.where(table.c.project == each.c.number).limit(limit_each or limit)
+    inner = inner.where(table.c.project == _EACH.c.number).limit(limit_each or limit)
     if connection.dialect.name == "postgresql":
-        top: Any = inner.lateral("top")
-        joined = each.join(top, true())
+        top: Any = inner.with_only_columns(*{*columns, key, number}).lateral("top")
+        joined = _EACH.join(top, true())
     else:
         # SQLite has no `lateral`; it looks up the rows of a list that it makes for each project
-        top = table.alias("top")
-        numbers = inner.with_only_columns(number).correlate(each)
-        joined = each.join(top, top.c.number.in_(numbers))
+        top = _TOP[table]
+        joined = _EACH.join(top, top.c.number.in_(inner.with_only_columns(number).correlate(_EACH)))
     return (
-        select(*top.c)
+        select(*(top.c[column.key] for column in columns))
         .select_from(joined)
-        .where(each.c.number.in_(projects))
-        .order_by(*_in_order(top.c[key.key or ""], top.c.number, is_descending))
+        .where(_EACH.c.number.in_(projects))
+        .order_by(*_in_order(top.c[key.key], top.c.number, is_descending))
         .limit(limit)
     )
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 import msgspec
 
 from lockgate.errors import OutsideError
-from lockgate.git.contents import read_many
+from lockgate.git.batch import Batch
 from lockgate.hub.search.changes import (
     BlobChange,
     changes_of,
@@ -44,39 +43,37 @@ class _Pushed(msgspec.Struct, frozen=True):
     message: str
 
 
-def gather(
-    repository: Path, entries: Sequence[ReadEntry], snapshot: str | None, head: str | None
-) -> Gathered:
+def gather(batch: Batch, entries: Sequence[ReadEntry], snapshot: str | None, head: str | None) -> Gathered:
     """Gather them.
 
     `snapshot`: the commit whose files were looked at last; `head`: the default branch's, to be looked at now.
     Raises `OutsideError` (`git-failed`).
     """
-    pushed = _pushed(repository, entries)
-    changed = changes_of(repository, [(each.commit, None) for each in pushed])
-    looked, last = _new_files(repository, pushed, snapshot, head, entries)
+    pushed = _pushed(batch, entries)
+    changed = changes_of(batch, [(each.commit, None) for each in pushed])
+    looked, last = _new_files(batch, pushed, snapshot, head, entries)
     blobs = [change.new or "" for changes in looked.values() for change in changes]
     for changes in changed.values():
         blobs += [blob for change in worth_showing(changes) for blob in (change.old, change.new) if blob]
-    texts = read_texts(repository, blobs)
+    texts = read_texts(batch, blobs)
     detailed = tuple(_with_changes(entry, changed, texts) for entry in entries)
     documents = [
         *_of_entries(entries),
-        *_of_logs(repository, entries),
+        *_of_logs(batch, entries),
         *_of_commits(pushed),
         *_of_files(looked, texts, {each.commit: each.entry for each in pushed}, entries),
     ]
     return Gathered(detailed, tuple(documents), last)
 
 
-def _pushed(repository: Path, entries: Sequence[ReadEntry]) -> list[_Pushed]:
+def _pushed(batch: Batch, entries: Sequence[ReadEntry]) -> list[_Pushed]:
     queued: dict[str, ReadEntry] = {}
     for entry in entries:
         commit = entry.activity.commit
         if entry.activity.kind == _QUEUED and commit is not None and commit.isalnum():
             queued.setdefault(commit, entry)
     found = []
-    for (commit, entry), content in zip(queued.items(), read_many(repository, list(queued)), strict=True):
+    for (commit, entry), content in zip(queued.items(), batch.read_many(list(queued)), strict=True):
         if content is not None and content.kind == "commit":
             message = content.content.partition(b"\n\n")[2].decode("utf-8", "replace").strip()
             found.append(_Pushed(entry, commit, message))
@@ -84,7 +81,7 @@ def _pushed(repository: Path, entries: Sequence[ReadEntry]) -> list[_Pushed]:
 
 
 def _new_files(
-    repository: Path,
+    batch: Batch,
     pushed: Sequence[_Pushed],
     snapshot: str | None,
     head: str | None,
@@ -96,10 +93,10 @@ def _new_files(
         return {}, snapshot
     looked: dict[str, list[BlobChange]] = {}
     before = snapshot
-    if before is not None and next(read_many(repository, [before])) is None:
+    if before is not None and batch.read(before) is None:
         before = None
     if before is None:
-        looked[chain[0]] = files_of(repository, chain[0])
+        looked[chain[0]] = files_of(batch, chain[0])
         before, rest = chain[0], chain[1:]
     else:
         rest = chain
@@ -107,7 +104,7 @@ def _new_files(
     for commit in rest:
         pairs.append((commit, before))
         before = commit
-    looked.update(changes_of(repository, pairs))
+    looked.update(changes_of(batch, pairs))
     left = MOST_FILES
     for commit, changes in looked.items():
         looked[commit] = [each for each in changes if each.new is not None and each.path != LOCK_FILE][:left]
@@ -165,10 +162,10 @@ def _shown(value: float | None, word: str | None) -> str:
     return word if word is not None else f"{value:.10g}" if value is not None else ""
 
 
-def _of_logs(repository: Path, entries: Sequence[ReadEntry]) -> Iterator[Document]:
+def _of_logs(batch: Batch, entries: Sequence[ReadEntry]) -> Iterator[Document]:
     wanted = [(entry, path) for entry in entries for path in entry.detail.logs if "\n" not in path]
     asked = [f"{entry.id}:{path}" for entry, path in wanted]
-    for (entry, path), found in zip(wanted, read_many(repository, asked), strict=True):
+    for (entry, path), found in zip(wanted, batch.read_many(asked), strict=True):
         if found is not None and found.kind == "blob" and b"\0" not in found.content:
             stage = path.rpartition("/")[2].partition("-")[2].removesuffix(".txt")
             yield Document(
@@ -222,10 +219,10 @@ def _of_files(
             )
 
 
-def default_tip(repository: Path) -> str | None:
+def default_tip(batch: Batch) -> str | None:
     """Return the commit of the default branch; None: it has none yet."""
     try:
-        found = next(read_many(repository, ["HEAD^{commit}"]))
+        found = batch.read("HEAD^{commit}")
     except OutsideError:
         return None
     return found.id if found is not None else None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, exists, select
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, exists, select
 
 from lockgate.hub.search.database import Database
 from lockgate.hub.search.feed import FeedEntry, feed
@@ -18,6 +18,21 @@ from lockgate.hub.search.tables import activities, runs
 SHOWN = 10
 #: States of runs that have not ended.
 ALIVE = ("running", "preparing", "recording", "queued")
+
+_SHOWN = (
+    runs.c.number, runs.c.id, runs.c.project, runs.c.state, runs.c.branch, runs.c.commit, runs.c.member,
+    runs.c.created_at, runs.c.seconds, runs.c.cause, runs.c.result_commit,
+)  # fmt: skip
+_LATER = runs.alias("later")
+_MENDED = select(runs.c.number).where(
+    runs.c.number.in_(bindparam("numbers", expanding=True)),
+    exists().where(
+        _LATER.c.project == runs.c.project,
+        _LATER.c.branch == runs.c.branch,
+        _LATER.c.created_at > runs.c.created_at,
+        _LATER.c.state == "succeeded",
+    ),
+)
 
 
 class ProjectLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +68,7 @@ def home(database: Database, projects: Sequence[str], member: str | None = None,
         newest = _newest(connection, known)
         running = _alive(connection, known, limit)
         failed = _first(connection, known, [runs.c.state == "failed"], limit)
-        mended = {row.number for row in failed if _is_mended(connection, row)}
+        mended = _mended(connection, [row.number for row in failed])
         mine = _first(connection, known, [runs.c.member == member], limit) if member else []
         has_proposals = _has_proposals(connection, known)
     lines = [
@@ -75,7 +90,7 @@ def _newest(connection: Connection, known: dict[int, str]) -> dict[int, Row[Any]
 
 def _alive(connection: Connection, known: dict[int, str], limit: int) -> list[Row[Any]]:
     """Few: those that the chain does not tell the end of."""
-    question = select(runs).where(~runs.c.is_recorded, runs.c.project.in_(known), runs.c.state.in_(ALIVE))
+    question = select(*_SHOWN).where(~runs.c.is_recorded, runs.c.project.in_(known), runs.c.state.in_(ALIVE))
     ordered = question.order_by(runs.c.created_at.desc(), runs.c.number.desc())
     return list(connection.execute(ordered.limit(limit)))
 
@@ -90,18 +105,15 @@ def _first(
     if not known:
         return []
     key = runs.c.created_at
-    question = first_rows(connection, runs, list(known), conditions, key, limit, limit_each=limit_each)
+    question = first_rows(connection, _SHOWN, list(known), conditions, key, limit, limit_each=limit_each)
     return list(connection.execute(question))
 
 
-def _is_mended(connection: Connection, row: Row[Any]) -> bool:
-    later = exists().where(
-        runs.c.project == row.project,
-        runs.c.branch == row.branch,
-        runs.c.created_at > row.created_at,
-        runs.c.state == "succeeded",
-    )
-    return bool(connection.execute(select(later)).scalar())
+def _mended(connection: Connection, numbers: Sequence[int]) -> set[int]:
+    """Return those runs of which a later one of the same branch succeeded."""
+    if not numbers:
+        return set()
+    return set(connection.execute(_MENDED, {"numbers": numbers}).scalars())
 
 
 def _has_proposals(connection: Connection, known: dict[int, str]) -> bool:

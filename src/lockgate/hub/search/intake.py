@@ -10,6 +10,7 @@ import contextlib
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,8 +20,10 @@ from sqlalchemy import delete, select
 from lockgate.activity.chain import REF
 from lockgate.data.store import Store
 from lockgate.errors import LockgateError, OutsideError
-from lockgate.git.contents import AS_WRITTEN
+from lockgate.git.batch import Batch
+from lockgate.git.contents import AS_WRITTEN, Content
 from lockgate.git.program import attempt, git
+from lockgate.git.trees import parents_of
 from lockgate.hub.directory import Hub
 from lockgate.hub.index import Index
 from lockgate.hub.rows import RunRow
@@ -48,6 +51,10 @@ from lockgate.hub.search.writing import (
 #: So many entries are one transaction: writers of sessions wait no longer than that.
 STRETCH = 500
 _PATIENCE = 20
+#: So many new entries are found by going from one to the one before; more by a process of git.
+_FEW = 200
+#: File systems tell times by ticks, some of two seconds.
+_SETTLED_NS = 2_500_000_000
 
 
 class Intake:
@@ -61,6 +68,8 @@ class Intake:
         self._tips: dict[str, str | None] = {}
         self._packed: dict[Path, tuple[tuple[int, int], str | None]] = {}
         self._watch = _Watch(hub.index)
+        self._listed: tuple[int, list[str]] = (0, [])
+        self._refs: dict[str, str] = {}
         self._has_looked_for_gone = False
         self._has_begun_anew = False
         self.problems: dict[str, tuple[str, ...]] = {}
@@ -76,7 +85,7 @@ class Intake:
             # Asked first: a run that has ended by then has its end on the chain by the time that is read
             alive = self._watch.unfinished()
             news = False
-            there = self._hub.projects()
+            there = self._there()
             for project in there:
                 news |= self._follow(project)
             news |= self._drop_gone(there)
@@ -107,7 +116,7 @@ class Intake:
         self.sync()
 
     def _follow(self, project: str) -> bool:
-        tip = self._tip_of(self._hub.repository(project))
+        tip = self._tip_of(project)
         if project in self._tips and self._tips[project] == tip:
             return False
         problems: list[str] = []
@@ -126,32 +135,36 @@ class Intake:
 
     def _take(self, project: str, problems: list[str]) -> bool:
         """Take in a project's chain from its mark on; one that does not continue it is taken in anew."""
-        repository = self._hub.repository(project)
+        with Batch(self._hub.repository(project)) as batch:
+            return self._take_from(batch, project, problems)
+
+    def _take_from(self, batch: Batch, project: str, problems: list[str]) -> bool:
         news = False
         for _ in range(_PATIENCE):
             with self._database.write() as connection:
                 mark = mark_of(connection, project)
-            ids = new_entries(repository, mark.tip)
+            ids = new_entries(batch, mark.tip)
             if ids is None:
                 with self._database.write() as connection:
                     if mark_of(connection, project) == mark:
                         drop_project(connection, mark.number)
                 news = self._has_begun_anew = True
                 continue
-            if self._take_stretches(project, mark, ids, problems):
+            if self._take_stretches(batch, project, mark, ids, problems):
                 return news or bool(ids)
         return news
 
-    def _take_stretches(self, project: str, mark: Mark, ids: Sequence[str], problems: list[str]) -> bool:
+    def _take_stretches(
+        self, batch: Batch, project: str, mark: Mark, ids: Sequence[str], problems: list[str]
+    ) -> bool:
         """Return False where another intake was faster: its mark is to be looked at."""
-        repository = self._hub.repository(project)
         for at in range(0, len(ids), STRETCH):
             stretch = ids[at : at + STRETCH]
-            read = list(read_entries(repository, project, stretch, problems))
+            read = list(read_entries(batch, project, stretch, problems))
             is_last = at + STRETCH >= len(ids)
-            gathered = gather(repository, read, mark.snapshot, default_tip(repository) if is_last else None)
-            entries = [self._unfolded(repository, entry) for entry in gathered.entries]
-            looks = self._looks(repository, entries)
+            gathered = gather(batch, read, mark.snapshot, default_tip(batch) if is_last else None)
+            entries = [self._unfolded(batch, entry) for entry in gathered.entries]
+            looks = self._looks(batch, entries)
             with self._database.write() as connection:
                 if mark_of(connection, project) != mark:
                     return False
@@ -162,15 +175,15 @@ class Intake:
                 set_mark(connection, mark)
         return True
 
-    def _unfolded(self, repository: Path, entry: ReadEntry) -> ReadEntry:
+    def _unfolded(self, batch: Batch, entry: ReadEntry) -> ReadEntry:
         """Return an entry with the files of its folders among its run's artifacts."""
         if entry.run is None or not any(ref.md5.endswith(".dir") for ref in entry.run.artifacts):
             return entry
-        inside = unfold(repository, self._store, entry.run.artifacts)
+        inside = unfold(batch, self._store, entry.run.artifacts)
         run = msgspec.structs.replace(entry.run, artifacts=(*entry.run.artifacts, *inside))
         return msgspec.structs.replace(entry, run=run)
 
-    def _looks(self, repository: Path, entries: Sequence[ReadEntry]) -> dict[str, Look]:
+    def _looks(self, batch: Batch, entries: Sequence[ReadEntry]) -> dict[str, Look]:
         """Look at the pictures that were not looked at before."""
         made = [ref for entry in entries if entry.run is not None for ref in entry.run.artifacts]
         found = {ref.md5: ref for ref in made if is_picture(ref)}
@@ -178,7 +191,7 @@ class Intake:
             return {}
         with self._database.read() as connection:
             known = known_looks(connection, list(found))
-        return look_at_all(repository, self._store, [ref for md5, ref in found.items() if md5 not in known])
+        return look_at_all(batch, self._store, [ref for md5, ref in found.items() if md5 not in known])
 
     def _drop_gone(self, there: Sequence[str]) -> bool:
         gone = set(self._tips) - set(there)
@@ -232,10 +245,25 @@ class Intake:
                     news = True
             return news
 
-    def _tip_of(self, repository: Path) -> str | None:
+    def _there(self) -> list[str]:
+        """Return the projects, listed anew only when their folder was changed."""
+        try:
+            changed = os.stat(self._hub.repositories).st_mtime_ns  # noqa: PTH116  (asked for at every sync)
+        except OSError:
+            return []
+        # A change right after this one may bear the same time
+        if changed != self._listed[0] or time.time_ns() - changed < _SETTLED_NS:
+            self._listed = changed, self._hub.projects()
+        return self._listed[1]
+
+    def _tip_of(self, project: str) -> str | None:
         """Return the chain's newest entry as git's files say: a loose ref, else a packed one."""
-        with contextlib.suppress(OSError):
-            return (repository / REF).read_text("ascii", "replace").strip()
+        loose = self._refs.get(project)
+        if loose is None:
+            loose = self._refs[project] = str(self._hub.repository(project) / REF)
+        with contextlib.suppress(OSError), open(loose, "rb", buffering=0) as file:  # noqa: PTH123
+            return file.read(200).decode("ascii", "replace").strip()
+        repository = self._hub.repository(project)
         packed = repository / "packed-refs"
         try:
             found = packed.stat()
@@ -244,21 +272,25 @@ class Intake:
         stamp = (found.st_mtime_ns, found.st_size)
         known = self._packed.get(packed)
         if known is None or known[0] != stamp:
-            output = git(repository, "for-each-ref", "--format=%(objectname)", REF).decode().strip()
+            output = _ref(repository)
             known = self._packed[packed] = (stamp, output or None)
         return known[1]
 
 
-def new_entries(repository: Path, tip: str | None) -> list[str] | None:
+def new_entries(batch: Batch, tip: str | None) -> list[str] | None:
     """Return the chain's entries after `tip`, oldest first; None where the chain does not continue it.
 
     Raises `OutsideError` (`git-failed`).
     """
-    current = git(repository, "for-each-ref", "--format=%(objectname)", REF).decode().strip()
+    repository = batch.repository
+    newest = batch.read(REF)
+    current = newest.id if newest is not None else _ref(repository)
     if not current:
         return [] if tip is None else None
     if current == tip:
         return []
+    if tip is not None and (few := _walked(batch, newest, tip)) is not None:
+        return few
     asked = [current] if tip is None else [current, f"^{tip}"]
     code, output, error = attempt(
         repository, "rev-list", "--first-parent", "--reverse", *asked, "--", environment=AS_WRITTEN
@@ -281,6 +313,25 @@ def new_entries(repository: Path, tip: str | None) -> list[str] | None:
         repository, "rev-parse", "--verify", "--quiet", f"{ids[0]}^", environment=AS_WRITTEN
     )
     return ids if parent.decode().strip() == tip else None
+
+
+def _walked(batch: Batch, newest: Content | None, tip: str) -> list[str] | None:
+    """Return the entries after `tip` where they are few and it is among their ancestors, oldest first."""
+    found: list[str] = []
+    entry = newest
+    while entry is not None and entry.kind == "commit" and len(found) < _FEW:
+        found.append(entry.id)
+        parents = parents_of(entry)
+        if not parents:
+            return None
+        if parents[0] == tip:
+            return found[::-1]
+        entry = batch.read(parents[0])
+    return None
+
+
+def _ref(repository: Path) -> str:
+    return git(repository, "for-each-ref", "--format=%(objectname)", REF).decode().strip()
 
 
 class _Watch:

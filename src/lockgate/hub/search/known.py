@@ -10,17 +10,27 @@ from sqlalchemy import Connection, select
 
 from lockgate.errors import UserError
 from lockgate.hub.search.filters import COLUMNS, near
-from lockgate.hub.search.tables import names, projects
+from lockgate.hub.search.tables import names, project_names, projects
+
+#: Of so many projects the names are kept in memory.
+MOST_KEPT = 2_000
 
 _PREFIXES = {"param.": "param", "params.": "param", "metric.": "metric", "metrics.": "metric"}
 
 
 class Name(msgspec.Struct, frozen=True):
-    """One parameter or metric of one project."""
+    """One parameter or metric, whichever projects have it."""
 
     number: int
     kind: Literal["param", "metric"]
     name: str
+
+
+class ProjectNames(msgspec.Struct, frozen=True):
+    """The parameters and metrics of one project as they were when its mark `changed` was this."""
+
+    changed: int
+    names: tuple[Name, ...]
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -61,17 +71,44 @@ class Known(msgspec.Struct, frozen=True):
         return [each for each in candidates if each.name.endswith(ends)]
 
 
-def load_known(connection: Connection, wanted: Sequence[str]) -> Known:
-    """Return what these projects have; one that the index does not know has nothing."""
-    found = {
-        row.number: row.name
-        for row in connection.execute(
-            select(projects.c.number, projects.c.name).where(projects.c.name.in_(wanted))
-        )
+def load_known(connection: Connection, wanted: Sequence[str], kept: dict[int, ProjectNames]) -> Known:
+    """Return what these projects have; one that the index does not know has nothing.
+
+    `kept`: what was read before. It is brought up to date: only projects that got new names are read again.
+    """
+    question = select(projects.c.number, projects.c.name, projects.c.names_changed)
+    rows = connection.execute(question.where(projects.c.name.in_(wanted))).all()
+    changed = {
+        row.number: row.names_changed
+        for row in rows
+        if row.number not in kept or kept[row.number].changed != row.names_changed
     }
-    question = select(names.c.number, names.c.kind, names.c.name).where(names.c.project.in_(found))
-    rows = connection.execute(question.order_by(names.c.number)).all()
-    return Known(found, tuple(Name(number, kind, name) for number, kind, name in rows))
+    found = {row.number: kept[row.number].names for row in rows if row.number not in changed}
+    if changed:
+        fresh = _load_names(connection, list(changed))
+        found |= fresh
+        if len(kept) > MOST_KEPT:
+            kept.clear()
+        kept.update({number: ProjectNames(changed[number], own) for number, own in fresh.items()})
+    if len(rows) == 1:
+        return Known({row.number: row.name for row in rows}, next(iter(found.values())))
+    together = {each.number: each for own in found.values() for each in own}
+    return Known(
+        {row.number: row.name for row in rows}, tuple(together[number] for number in sorted(together))
+    )
+
+
+def _load_names(connection: Connection, wanted: Sequence[int]) -> dict[int, tuple[Name, ...]]:
+    question = (
+        select(project_names.c.project, names.c.number, names.c.kind, names.c.name)
+        .join(names, names.c.number == project_names.c.name)
+        .where(project_names.c.project.in_(wanted))
+        .order_by(names.c.number)
+    )
+    found: dict[int, list[Name]] = {number: [] for number in wanted}
+    for project, number, kind, name in connection.execute(question):
+        found[project].append(Name(number, kind, name))
+    return {number: tuple(own) for number, own in found.items()}
 
 
 def load_projects(connection: Connection, wanted: Sequence[str]) -> dict[int, str]:

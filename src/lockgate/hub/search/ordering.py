@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
     Select,
@@ -21,21 +22,17 @@ from sqlalchemy import (
     or_,
     select,
     true,
-    union_all,
 )
 from sqlalchemy.sql.expression import FromClause
 
 from lockgate.hub.search.first import first_rows
 from lockgate.hub.search.known import Known
-from lockgate.hub.search.tables import names as names_table
-from lockgate.hub.search.tables import run_values, runs
+from lockgate.hub.search.tables import project_names, run_values, runs
 
 #: More runs are not counted.
 MOST_COUNTED = 1_000
-#: SQLite takes 500 questions in one (sqlite.org/limits.html, SQLITE_MAX_COMPOUND_SELECT).
-_MOST_ARMS = 400
 
-_OWN: dict[str, ColumnElement[Any]] = {
+_OWN: dict[str, Column[Any]] = {
     "run": runs.c.id,
     "project": runs.c.project,
     "state": runs.c.state,
@@ -46,6 +43,11 @@ _OWN: dict[str, ColumnElement[Any]] = {
     "created": runs.c.created_at,
     "seconds": runs.c.seconds,
 }
+
+
+# Made once: an alias is slow to make
+_EACH = project_names.alias("each_name")
+_MINE, _FOUND, _OTHER = (run_values.alias(name) for name in ("mine", "found", "other"))
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -91,7 +93,7 @@ def find_runs(
         after = cursor if cursor is not None and cursor.phase == phase else None
         question = _phase(connection, phase, projects, condition, order, after, limit - len(found))
         if question is not None:
-            found += [Found(phase, row.key, row.number) for row in connection.execute(question)]
+            found += [Found(phase, key, number) for number, key in connection.execute(question)]
         if len(found) >= limit:
             break
     return found
@@ -117,8 +119,11 @@ def _phase(
     after: Cursor | None,
     limit: int,
 ) -> Select[Any] | None:
+    if order.names and phase < 2:
+        return _by_value(connection, phase, projects, condition, order, after, limit)
     if order.names:
-        return _by_values(connection, phase, projects, condition, order, after, limit)
+        has_one = exists().where(run_values.c.run == runs.c.number, run_values.c.name.in_(order.names))
+        return _absent(connection, projects, [condition, not_(has_one)], after, limit)
     column = _OWN[order.column]
     if phase == 0:
         wanted = [condition, column.is_not(None), _after(column, runs.c.number, order, after)]
@@ -132,18 +137,18 @@ def _of_projects(
     connection: Connection,
     projects: Sequence[int],
     conditions: Sequence[ColumnElement[bool] | None],
-    key: ColumnElement[Any],
+    key: Column[Any],
     limit: int,
     *,
     is_descending: bool,
 ) -> Select[Any]:
     kept = [each for each in conditions if each is not None]
-    rows = first_rows(connection, runs, projects, kept, key, limit, is_descending=is_descending)
-    chosen = {each.key: each for each in rows.selected_columns}
-    return rows.with_only_columns(chosen["number"].label("number"), chosen[key.key or ""].label("key"))
+    return first_rows(
+        connection, (runs.c.number, key), projects, kept, key, limit, is_descending=is_descending
+    )
 
 
-def _by_values(
+def _by_value(
     connection: Connection,
     phase: int,
     projects: Sequence[int],
@@ -152,36 +157,31 @@ def _by_values(
     after: Cursor | None,
     limit: int,
 ) -> Select[Any]:
-    if phase == 2:
-        has_one = exists().where(run_values.c.run == runs.c.number, run_values.c.name.in_(order.names))
-        return _absent(connection, projects, [condition, not_(has_one)], after, limit)
-    mine = run_values.alias("mine")
+    """Of each name in each project its part of the index is walked from its beginning, or from the cursor."""
+    mine, each = _MINE, _EACH
     key = mine.c.value if phase == 0 else mine.c.word
-    wanted = [
-        condition,
-        *_in_phase(mine, order, phase),
-        _after(key, mine.c.run, order, after),
-    ]
-    inner = _limited(
-        select(mine.c.run.label("number"), key.label("key")).join(runs, runs.c.number == mine.c.run),
-        wanted,
-        (key, mine.c.run),
-        order,
-        limit,
-    )
-    if len(order.names) == 1:
-        return inner.where(mine.c.name == order.names[0])
+    wanted = [condition, *_in_phase(mine, order, phase), _after(key, mine.c.run, order, after)]
+    inner = select(mine.c.run.label("number"), key.label("key")).join(runs, runs.c.number == mine.c.run)
+    if len(projects) == len(order.names) == 1:
+        wanted += [mine.c.project == projects[0], mine.c.name == order.names[0]]
+        return _limited(inner, wanted, (key, mine.c.run), order, limit)
+    wanted += [mine.c.project == each.c.project, mine.c.name == each.c.name]
+    inner = _limited(inner, wanted, (key, mine.c.run), order, limit)
     if connection.dialect.name == "postgresql":
-        each = names_table.alias("each_name")
-        top: Any = inner.where(mine.c.name == each.c.number).lateral("top")
+        top: Any = inner.lateral("top")
         question = select(top.c.number, top.c.key).select_from(each.join(top, true()))
-        question = question.where(each.c.number.in_(order.names))
-        return _limited(question, (), (top.c.key, top.c.number), order, limit)
-    # SQLite has no `lateral`
-    arms = [inner.where(mine.c.name == name).subquery(f"arm_{name}") for name in order.names[:_MOST_ARMS]]
-    together = union_all(*(select(arm) for arm in arms)).subquery("together")
-    question = select(together.c.number, together.c.key)
-    return _limited(question, (), (together.c.key, together.c.number), order, limit)
+        by = (top.c.key, top.c.number)
+    else:
+        # SQLite has no `lateral`; it looks up the rows of a list that it makes for each
+        found = _FOUND
+        listed = inner.with_only_columns(mine.c.run).correlate(each)
+        is_listed = and_(
+            found.c.name == each.c.name, found.c.run.in_(listed), *_in_phase(found, order, phase)
+        )
+        by = (found.c.value if phase == 0 else found.c.word, found.c.run)
+        question = select(by[1].label("number"), by[0].label("key")).select_from(each.join(found, is_listed))
+    pairs = [each.c.project.in_(projects), each.c.name.in_(order.names)]
+    return _limited(question, pairs, by, order, limit)
 
 
 def _in_phase(mine: FromClause, order: Order, phase: int) -> list[ColumnElement[bool]]:
@@ -193,7 +193,7 @@ def _in_phase(mine: FromClause, order: Order, phase: int) -> list[ColumnElement[
 
 def _is_best(mine: FromClause, order: Order, phase: int) -> ColumnElement[bool]:
     """Whether no other value of the run comes before this one."""
-    other = run_values.alias("other")
+    other = _OTHER
     key = "value" if phase == 0 else "word"
     here, there = mine.c[key], other.c[key]
     is_same_place = or_(

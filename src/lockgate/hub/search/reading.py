@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 
 import msgspec
 
 from lockgate.activity.chain import FILE_NAME, parse
 from lockgate.activity.entry import Activity
 from lockgate.errors import LockgateError
-from lockgate.git.contents import read_many
+from lockgate.git.batch import Batch
+from lockgate.git.trees import entries_of
 from lockgate.hub.push import describe
 from lockgate.hub.queries import METRICS_LIMIT_BYTES, flat_metrics
 from lockgate.hub.reindex import Restored, restore
@@ -67,16 +67,14 @@ class _Ended(msgspec.Struct, frozen=True):
     records: dict[str, StageRecord]
 
 
-def read_entries(
-    repository: Path, project: str, ids: Sequence[str], problems: list[str]
-) -> Iterator[ReadEntry]:
+def read_entries(batch: Batch, project: str, ids: Sequence[str], problems: list[str]) -> Iterator[ReadEntry]:
     """Yield the entries of these commits in order; what cannot be read is told in `problems` and left out.
 
     Raises `OutsideError` (`git-failed`).
     """
     activities: dict[str, tuple[Activity, float]] = {}
     ended: dict[str, Restored] = {}
-    for oid, found in zip(ids, read_many(repository, [f"{oid}:{FILE_NAME}" for oid in ids]), strict=True):
+    for oid, found in zip(ids, batch.read_many([f"{oid}:{FILE_NAME}" for oid in ids]), strict=True):
         try:
             if found is None:
                 raise ValueError(f"it has no {FILE_NAME}")
@@ -86,9 +84,9 @@ def read_entries(
                 ended[oid] = restore(activity, project)
         except (ValueError, OverflowError) as error:
             problems.append(f"{project}: entry {oid}: {error}")
-    runs = _with_records(repository, ended)
-    metrics = _metrics(repository, runs)
-    logs = _logs(repository, list(runs))
+    runs = _with_records(batch, ended)
+    metrics = _metrics(batch, runs)
+    logs = _logs(batch, list(runs))
     for oid, (activity, at) in activities.items():
         if oid in runs:
             run = _read_run(runs[oid], metrics[oid])
@@ -111,12 +109,12 @@ def clean(text: str) -> str:
     return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
-def _with_records(repository: Path, ended: Mapping[str, Restored]) -> dict[str, _Ended]:
+def _with_records(batch: Batch, ended: Mapping[str, Restored]) -> dict[str, _Ended]:
     """Reused stages are not in the evidence; the result's lock file has them."""
     wanted = [oid for oid, each in ended.items() if _reused(each) and each.row.result_commit]
     asked = [f"{ended[oid].row.result_commit}:{LOCK_FILE}" for oid in wanted]
     locks: dict[str, dict[str, StageRecord]] = {}
-    for oid, found in zip(wanted, read_many(repository, asked), strict=True):
+    for oid, found in zip(wanted, batch.read_many(asked), strict=True):
         if found is not None:
             try:
                 locks[oid] = read_lock(found.content)
@@ -136,7 +134,7 @@ def _reused(restored: Restored) -> bool:
     return any(job.state in _WELL and job.stage not in own for job in restored.jobs)
 
 
-def _metrics(repository: Path, runs: Mapping[str, _Ended]) -> dict[str, dict[str, float | str]]:
+def _metrics(batch: Batch, runs: Mapping[str, _Ended]) -> dict[str, dict[str, float | str]]:
     wanted: list[tuple[str, Artifact]] = [
         (oid, artifact)
         for oid, run in runs.items()
@@ -147,7 +145,7 @@ def _metrics(repository: Path, runs: Mapping[str, _Ended]) -> dict[str, dict[str
     blobs = list(dict.fromkeys(artifact.git or "" for _, artifact in wanted))
     leaves = {
         blob: flat_metrics(found.content)
-        for blob, found in zip(blobs, read_many(repository, blobs), strict=True)
+        for blob, found in zip(blobs, batch.read_many(blobs), strict=True)
         if found is not None and found.kind == "blob"
     }
     metrics: dict[str, dict[str, float | str]] = {oid: {} for oid in runs}
@@ -157,21 +155,12 @@ def _metrics(repository: Path, runs: Mapping[str, _Ended]) -> dict[str, dict[str
     return metrics
 
 
-def _logs(repository: Path, entries: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def _logs(batch: Batch, entries: Sequence[str]) -> dict[str, tuple[str, ...]]:
     return {
-        oid: tuple(f"logs/{name}" for name in _names_in_tree(found.content))
-        for oid, found in zip(entries, read_many(repository, [f"{oid}:logs" for oid in entries]), strict=True)
+        oid: tuple(f"logs/{each.name}" for each in entries_of(found.content))
+        for oid, found in zip(entries, batch.read_many([f"{oid}:logs" for oid in entries]), strict=True)
         if found is not None and found.kind == "tree"
     }
-
-
-def _names_in_tree(content: bytes) -> Iterator[str]:
-    """Read a tree object: `<mode> <name>`, NUL, 20 bytes of id (git's gitformat-pack and tree.c)."""
-    at = 0
-    while at < len(content):
-        end = content.index(b"\0", at)
-        yield content[at:end].partition(b" ")[2].decode("utf-8", "replace")
-        at = end + 21
 
 
 def _read_run(ended: _Ended, metrics: Mapping[str, float | str]) -> ReadRun:

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from sqlalchemy import Connection, Row, select
@@ -20,10 +20,13 @@ from lockgate.hub.search.database import Database
 from lockgate.hub.search.filters import ALIASES, COLUMNS, Everything, parse
 from lockgate.hub.search.known import Known, load_known
 from lockgate.hub.search.ordering import Cursor, Order, count_runs, find_runs
-from lockgate.hub.search.tables import run_values, runs
+from lockgate.hub.search.sheet import NOTHING, Sheet, in_words, unpack
+from lockgate.hub.search.tables import run_sheets, runs
 
 #: Nobody reads longer pages; a page costs by its length.
 LONGEST_PAGE = 500
+#: So many parameters and metrics are shown where none are asked for: those that most rows have.
+MOST_COLUMNS = 200
 _CURSOR = msgspec.json.Decoder(Cursor)
 _encode = msgspec.json.Encoder().encode
 
@@ -31,6 +34,12 @@ Kind = Literal["own", "param", "metric"]
 
 #: A run's own columns in the order they are shown.
 OWN = ("run", "project", "state", "branch", "commit", "member", "created", "seconds", "cause")
+
+
+_SHOWN = (
+    runs.c.number, runs.c.id, runs.c.project, runs.c.state, runs.c.branch, runs.c.commit, runs.c.member,
+    runs.c.created_at, runs.c.seconds, runs.c.cause, runs.c.result_commit,
+)  # fmt: skip
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -83,7 +92,7 @@ def list_runs(
     """Return a page of the runs of these projects that a filter lets through.
 
     `sort` is a column, with `-` before it for the largest first; runs that do not have it come last.
-    `columns` are names to show; None: whatever parameters and metrics the rows have.
+    `columns` are names to show; None: what parameters and metrics the rows have, `MOST_COLUMNS` at most.
     Raises `UserError` (`filter-invalid`, with the column and what is allowed; `page-invalid`), `OutsideError`
     (`search-unavailable`).
     """
@@ -91,7 +100,7 @@ def list_runs(
     cursor = _read_cursor(before, sort)
     size = max(1, min(limit, LONGEST_PAGE))
     with database.read() as connection:
-        known = load_known(connection, projects)
+        known = load_known(connection, projects, database.names)
         order = _order(known, sort)
         asked = None if columns is None else _resolve(known, columns)
         condition = None
@@ -114,7 +123,7 @@ def list_runs(
 def list_columns(database: Database, projects: Sequence[str], limit: int = 1_000) -> tuple[Column, ...]:
     """Return every column that runs of these projects can have, a run's own first."""
     with database.read() as connection:
-        known = load_known(connection, projects)
+        known = load_known(connection, projects, database.names)
     found = [*((name, "own") for name in OWN), *dict.fromkeys((each.name, each.kind) for each in known.names)]
     return tuple(_labelled(found[:limit]))  # type: ignore[arg-type]
 
@@ -138,7 +147,7 @@ def export_csv(
     else:
         asked = list(columns)
         with database.read() as connection:
-            shown = tuple(_labelled(_resolve(load_known(connection, projects), asked)))
+            shown = tuple(_labelled(_resolve(load_known(connection, projects, database.names), asked)))
     yield _csv_line([each.name for each in shown])
     before: str | None = None
     left = limit
@@ -181,28 +190,43 @@ def _rows(
 ) -> list[RunRow]:
     if not numbers:
         return []
-    found = {row.number: row for row in connection.execute(select(runs).where(runs.c.number.in_(numbers)))}
     question = (
-        select(run_values.c.run, run_values.c.name, run_values.c.value, run_values.c.word)
-        .where(run_values.c.run.in_(numbers))
-        .order_by(run_values.c.run, run_values.c.name, run_values.c.place)
+        select(*_SHOWN, run_sheets.c.sheet)
+        .outerjoin(run_sheets, run_sheets.c.run == runs.c.number)
+        .where(runs.c.number.in_(numbers))
     )
-    by_number = {each.number: each for each in known.names}
-    if asked is not None:
-        wanted = set(asked)
-        ids = [each.number for each in known.names if (each.name, each.kind) in wanted]
-        question = question.where(run_values.c.name.in_(ids))
-    values: dict[int, dict[str, dict[str, list[float | str]]]] = {}
-    for run, name, value, word in connection.execute(question).all() if asked is None or wanted else ():
-        named = by_number[name]
-        kinds = values.setdefault(run, {"param": {}, "metric": {}})
-        kinds[named.kind].setdefault(named.name, []).append(word if word is not None else value)
-    return [_row(found[number], known, values.get(number, {})) for number in numbers if number in found]
+    found = {row.number: row for row in connection.execute(question)}
+    sheets = {
+        number: unpack(row.sheet) if row.sheet is not None else NOTHING for number, row in found.items()
+    }
+    wanted = None if asked is None else set(asked)
+    if wanted is None and len(columns := _in_rows(sheets.values())) > MOST_COLUMNS:
+        wanted = set(columns[:MOST_COLUMNS])
+    return [_row(found[number], known, sheets[number], wanted) for number in numbers if number in found]
+
+
+def _in_rows(sheets: Iterable[Sheet | RunRow]) -> list[tuple[str, Kind]]:
+    """Return what parameters and metrics rows have, those that most have first."""
+    # Rows are mostly alike: counted are their forms, then the columns of each
+    forms = Counter((*sheet.params, None, *sheet.metrics) for sheet in sheets)
+    params: Counter[str] = Counter()
+    metrics: Counter[str] = Counter()
+    for form, count in forms.items():
+        between = form.index(None)
+        for counted, names in ((params, form[:between]), (metrics, form[between + 1 :])):
+            for name in names:
+                counted[name or ""] += count
+    found: list[tuple[str, Kind]] = [(name, "param") for name, _ in params.most_common()]
+    return found + [(name, "metric") for name, _ in metrics.most_common()]
 
 
 def _row(
-    row: Row[tuple[object, ...]], known: Known, values: dict[str, dict[str, list[float | str]]]
+    row: Row[*tuple[Any, ...]], known: Known, sheet: Sheet, kept: set[tuple[str, Kind]] | None
 ) -> RunRow:
+    params, metrics = sheet.params, sheet.metrics
+    if kept is not None:
+        params = {name: value for name, value in params.items() if (name, "param") in kept}
+        metrics = {name: value for name, value in metrics.items() if (name, "metric") in kept}
     return RunRow(
         id=row.id,
         project=known.projects[row.project],
@@ -214,30 +238,15 @@ def _row(
         seconds=row.seconds,
         cause=row.cause,
         result_commit=row.result_commit,
-        params={name: _joined(found) for name, found in values.get("param", {}).items()},
-        metrics={name: _joined(found) for name, found in values.get("metric", {}).items()},
+        params=params,
+        metrics=metrics,
     )
-
-
-def _joined(values: list[float | str]) -> float | str:
-    return values[0] if len(values) == 1 else ", ".join(in_words(value) for value in values)
-
-
-def in_words(value: float | str | None) -> str:
-    """Return a value as it is written in a table: whole numbers without a point."""
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-    return "" if value is None else str(value)
 
 
 def _columns(rows: Sequence[RunRow], asked: list[tuple[str, Kind]] | None) -> Iterator[Column]:
     if asked is not None:
         return _labelled(asked)
-    params = Counter(name for row in rows for name in row.params)
-    metrics = Counter(name for row in rows for name in row.metrics)
-    found: list[tuple[str, Kind]] = [(name, "own") for name in OWN]
-    found += [(name, "param") for name, _ in params.most_common()]
-    found += [(name, "metric") for name, _ in metrics.most_common()]
+    found: list[tuple[str, Kind]] = [*((name, "own") for name in OWN), *_in_rows(rows)]
     return _labelled(found)
 
 

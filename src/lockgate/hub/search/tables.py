@@ -34,6 +34,7 @@ projects = Table(
     Column("name", _WORDS, nullable=False, unique=True),
     Column("tip", _WORDS),  # the newest entry of the chain that is in here
     Column("snapshot", _WORDS),  # the commit whose files were looked at last
+    Column("names_changed", BigInteger, nullable=False, server_default="0"),  # when its names did, in ns
 )
 
 runs = Table(
@@ -69,31 +70,49 @@ runs = Table(
     ),
 )
 
-#: Names of parameters and metrics; a metric's is `path:key`.
+#: Names of parameters and metrics, of all projects together; a metric's is `path:key`. None is taken out.
 names = Table(
     "names",
     METADATA,
     Column("number", _NUMBER, primary_key=True),
-    Column("project", _NUMBER, nullable=False),
     Column("kind", _WORDS, nullable=False),  # param, metric
     Column("name", _WORDS, nullable=False),
-    UniqueConstraint("project", "kind", "name", name="names_by_name"),
+    UniqueConstraint("kind", "name", name="names_by_name"),
 )
 
-#: Parameters and metrics of runs. A stage's matrix gives one name several values: `place` tells them apart.
+#: Which of them a project has: its columns.
+project_names = Table(
+    "project_names",
+    METADATA,
+    Column("project", _NUMBER, primary_key=True, autoincrement=False),
+    Column("name", _NUMBER, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+
+#: Parameters and metrics of runs, to filter and to sort by. A stage's matrix gives one name several values:
+#: `place` tells them apart.
 run_values = Table(
     "run_values",
     METADATA,
     Column("run", _NUMBER, primary_key=True, autoincrement=False),
     Column("name", _NUMBER, primary_key=True, autoincrement=False),
     Column("place", Integer, primary_key=True, autoincrement=False),
+    Column("project", _NUMBER, nullable=False),
     Column("value", Float),
     Column("word", _WORDS),  # what is no number, or was written otherwise
-    Index("values_by_value", "name", "value", "run"),
-    Index("values_by_word", "name", "word", "run", sqlite_where=text("word is not null"),
+    Index("values_by_value", "project", "name", "value", "run"),
+    Index("values_by_word", "project", "name", "word", "run", sqlite_where=text("word is not null"),
           postgresql_where=text("word is not null")),
     sqlite_with_rowid=False,
 )  # fmt: skip
+
+#: The same as a page shows them, so that a row of the runs table costs one look.
+run_sheets = Table(
+    "run_sheets",
+    METADATA,
+    Column("run", _NUMBER, primary_key=True, autoincrement=False),
+    Column("sheet", LargeBinary, nullable=False),  # lockgate.hub.search.sheet
+)
 
 activities = Table(
     "activities",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -13,13 +14,16 @@ from lockgate.hub.rows import RunRow
 from lockgate.hub.search.document import Document, words_in
 from lockgate.hub.search.likeness import Look
 from lockgate.hub.search.reading import ReadEntry, ReadRun, Value, branch_of, clean, seconds_of
+from lockgate.hub.search.sheet import pack, sheet_of
 from lockgate.hub.search.tables import (
     activities,
     artifacts,
     documents,
     names,
     pictures,
+    project_names,
     projects,
+    run_sheets,
     run_values,
     runs,
 )
@@ -103,8 +107,7 @@ def put_runs(connection: Connection, project: int, found: Sequence[ReadRun]) -> 
         return
     by_id = {run.row.request.id: run for run in found}
     known = _numbers(connection, project, list(by_id))
-    for part in _parts(list(known.values())):
-        connection.execute(delete(run_values).where(run_values.c.run.in_(part)))
+    _drop_values(connection, list(known.values()))
     for run, number in known.items():
         values = _run_row(project, by_id[run])
         connection.execute(update(runs).where(runs.c.number == number).values(**values))
@@ -115,13 +118,18 @@ def put_runs(connection: Connection, project: int, found: Sequence[ReadRun]) -> 
     wanted = {(value.kind, value.name) for run in found for value in run.values}
     named = _name_numbers(connection, project, wanted)
     rows = [
-        {"run": known[key], "name": named[value.kind, value.name], "place": place, "value": value.value,
-         "word": value.word}
+        {"run": known[key], "name": named[value.kind, value.name], "place": place, "project": project,
+         "value": value.value, "word": value.word}
         for key, run in by_id.items()
         for value, place in _placed(run.values)
     ]  # fmt: skip
     if rows:
         connection.execute(insert(run_values), rows)
+    sheets = [
+        {"run": known[key], "sheet": pack(sheet_of(run.values))} for key, run in by_id.items() if run.values
+    ]
+    if sheets:
+        connection.execute(insert(run_sheets), sheets)
 
 
 def set_alive(connection: Connection, project: int, row: RunRow) -> None:
@@ -137,17 +145,17 @@ def set_alive(connection: Connection, project: int, row: RunRow) -> None:
 def drop_runs(connection: Connection, project: int, ids: Sequence[str]) -> None:
     """Forget runs that turned out to be none."""
     numbers = list(_numbers(connection, project, ids).values())
+    _drop_values(connection, numbers)
     for part in _parts(numbers):
-        connection.execute(delete(run_values).where(run_values.c.run.in_(part)))
         connection.execute(delete(runs).where(runs.c.number.in_(part)))
 
 
 def drop_project(connection: Connection, project: int) -> None:
     """Forget all of a project, its mark too."""
-    own = select(names.c.number).where(names.c.project == project)
-    connection.execute(delete(run_values).where(run_values.c.name.in_(own)))
+    own = select(runs.c.number).where(runs.c.project == project)
+    connection.execute(delete(run_sheets).where(run_sheets.c.run.in_(own)))
     _drop_documents(connection, project)
-    for table in (names, runs, activities, artifacts):
+    for table in (run_values, project_names, runs, activities, artifacts):
         connection.execute(delete(table).where(table.c.project == project))
     connection.execute(delete(projects).where(projects.c.number == project))
 
@@ -188,6 +196,12 @@ def put_looks(connection: Connection, looks: Mapping[str, Look]) -> None:
     if looks:
         rows = [{"md5": md5, "form": look.form, "look": look.grid} for md5, look in sorted(looks.items())]
         connection.execute(_or_nothing(connection, pictures), rows)
+
+
+def _drop_values(connection: Connection, numbers: Sequence[int]) -> None:
+    for part in _parts(numbers):
+        for table in (run_values, run_sheets):
+            connection.execute(delete(table).where(table.c.run.in_(part)))
 
 
 def _drop_documents(connection: Connection, project: int) -> None:
@@ -247,17 +261,29 @@ def _numbers(connection: Connection, project: int, ids: Sequence[str]) -> dict[s
 def _name_numbers(
     connection: Connection, project: int, wanted: set[tuple[str, str]]
 ) -> dict[tuple[str, str], int]:
-    if not wanted:
-        return {}
-    rows = [{"project": project, "kind": kind, "name": name} for kind, name in sorted(wanted)]
-    found: dict[tuple[str, str], int] = {}
-    for part in _parts(sorted({name for _, name in wanted})):
-        question = select(names).where(names.c.project == project, names.c.name.in_(part))
-        found.update(((row.kind, row.name), row.number) for row in connection.execute(question))
-    lacking = [row for row in rows if (row["kind"], row["name"]) not in found]
+    """Return the numbers of names, which are the project's from now on."""
+    found = _known_names(connection, wanted)
+    lacking = [{"kind": kind, "name": name} for kind, name in sorted(wanted - found.keys())]
     if lacking:
         connection.execute(_or_nothing(connection, names), lacking)
-        return _name_numbers(connection, project, wanted)
+        found = _known_names(connection, wanted)
+    own = set(
+        connection.execute(select(project_names.c.name).where(project_names.c.project == project)).scalars()
+    )
+    fresh = [{"project": project, "name": number} for number in sorted({*found.values()} - own)]
+    if fresh:
+        connection.execute(_or_nothing(connection, project_names), fresh)
+        changed = update(projects).where(projects.c.number == project)
+        connection.execute(changed.values(names_changed=time.time_ns()))
+    return found
+
+
+def _known_names(connection: Connection, wanted: set[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    found: dict[tuple[str, str], int] = {}
+    for part in _parts(sorted({name for _, name in wanted})):
+        for row in connection.execute(select(names).where(names.c.name.in_(part))):
+            if (row.kind, row.name) in wanted:
+                found[row.kind, row.name] = row.number
     return found
 
 

@@ -1,4 +1,4 @@
-"""Runs with their values, activities, artifacts, sessions, views.
+"""Runs with their values, activities, artifacts, documents with their words, pictures, sessions, views.
 
 Revision: 0001
 """
@@ -23,6 +23,7 @@ def upgrade() -> None:
     _values()
     _activities()
     _artifacts()
+    _documents()
     _of_the_service()
 
 
@@ -33,6 +34,7 @@ def _projects_and_runs() -> None:
         sa.Column("name", _WORDS, nullable=False, unique=True),
         sa.Column("tip", _WORDS),
         sa.Column("snapshot", _WORDS),
+        sa.Column("names_changed", sa.BigInteger, nullable=False, server_default="0"),
     )
     op.create_table(
         "runs",
@@ -71,22 +73,33 @@ def _values() -> None:
     op.create_table(
         "names",
         sa.Column("number", _NUMBER, primary_key=True),
-        sa.Column("project", _NUMBER, nullable=False),
         sa.Column("kind", _WORDS, nullable=False),
         sa.Column("name", _WORDS, nullable=False),
-        sa.UniqueConstraint("project", "kind", "name", name="names_by_name"),
+        sa.UniqueConstraint("kind", "name", name="names_by_name"),
+    )
+    op.create_table(
+        "project_names",
+        sa.Column("project", _NUMBER, primary_key=True, autoincrement=False),
+        sa.Column("name", _NUMBER, primary_key=True, autoincrement=False),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "run_values",
         sa.Column("run", _NUMBER, primary_key=True, autoincrement=False),
         sa.Column("name", _NUMBER, primary_key=True, autoincrement=False),
         sa.Column("place", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("project", _NUMBER, nullable=False),
         sa.Column("value", sa.Float),
         sa.Column("word", _WORDS),
         sqlite_with_rowid=False,
     )
-    op.create_index("values_by_value", "run_values", ["name", "value", "run"])
-    _index_where("values_by_word", "run_values", ["name", "word", "run"], "word is not null")
+    op.create_index("values_by_value", "run_values", ["project", "name", "value", "run"])
+    _index_where("values_by_word", "run_values", ["project", "name", "word", "run"], "word is not null")
+    op.create_table(
+        "run_sheets",
+        sa.Column("run", _NUMBER, primary_key=True, autoincrement=False),
+        sa.Column("sheet", sa.LargeBinary, nullable=False),
+    )
 
 
 def _activities() -> None:
@@ -127,6 +140,42 @@ def _artifacts() -> None:
     )
     op.create_index("artifacts_by_md5", "artifacts", ["md5"])
     op.create_index("artifacts_by_run", "artifacts", ["project", "run"])
+
+
+def _documents() -> None:
+    op.create_table(
+        "documents",
+        sa.Column("number", _NUMBER, primary_key=True),
+        sa.Column("project", _NUMBER, nullable=False),
+        sa.Column("kind", _WORDS, nullable=False),
+        sa.Column("key", _WORDS, nullable=False),
+        sa.Column("at", sa.Float, nullable=False),
+        sa.Column("by", _WORDS, nullable=False),
+        sa.Column("title", _WORDS, nullable=False),
+        sa.Column("body", _WORDS, nullable=False),
+        sa.Column("run", _WORDS),
+        sa.Column("path", _WORDS),
+        sa.Column("commit", _WORDS),
+        sa.UniqueConstraint("project", "kind", "key", name="documents_by_key"),
+    )
+    op.create_index("documents_by_run", "documents", ["project", "run"])
+    op.create_table(
+        "pictures",
+        sa.Column("md5", _WORDS, primary_key=True),
+        sa.Column("form", sa.BigInteger, nullable=False),
+        sa.Column("look", sa.LargeBinary, nullable=False),
+    )
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute(
+            "create virtual table document_words using fts5"
+            "(words, content='', detail=none, prefix='2 3 4 5 6', tokenize='ascii')"
+        )
+    else:
+        op.execute(
+            "create table document_words"
+            " (number bigint primary key, project bigint not null, words tsvector not null)"
+        )
+        op.execute("create index document_words_by_word on document_words using gin (words)")
 
 
 def _of_the_service() -> None:

@@ -1,0 +1,112 @@
+"""Objects of one repository, asked for one after another: a single git process answers all questions."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+from lockgate.errors import OutsideError
+from lockgate.git.contents import AS_WRITTEN, Content
+from lockgate.git.program import clean_environment
+
+#: So many bytes of questions are under way at a time: a pipe holds more, so neither side waits for the other.
+_ASKED_BYTES = 16_000
+_KINDS = ("blob", "tree", "commit", "tag")
+
+
+class Batch:
+    """Answers of `git cat-file --batch`, begun at the first question; a context manager that ends it.
+
+    For one thread. Every method raises `OutsideError` (`git-failed`, `git-missing`).
+    """
+
+    def __init__(self, repository: Path) -> None:
+        self.repository = repository
+        self._programs: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> Batch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for program in self._programs.values():
+            program.communicate()
+        self._programs.clear()
+
+    def read(self, expression: str) -> Content | None:
+        """Return what an expression (`<id>`, `<commit>:<path>`, …) names; None where nothing is."""
+        return next(self.read_many([expression]))
+
+    def read_many(self, expressions: Sequence[str]) -> Iterator[Content | None]:
+        """Yield what each expression names, in order. An expression holds no line break."""
+        for count, output in self._asked("--batch", expressions):
+            # All of a part at once: whoever goes through the answers may ask for something else between them
+            yield from [self._content(output) for _ in range(count)]
+
+    def sizes(self, expressions: Sequence[str]) -> Iterator[int | None]:
+        """Yield how many bytes each object has, in order; None where there is none."""
+        for count, output in self._asked("--batch-check", expressions):
+            told = [self._told(output) for _ in range(count)]
+            yield from [each[2] if each is not None else None for each in told]
+
+    def _content(self, output: IO[bytes]) -> Content | None:
+        told = self._told(output)
+        if told is None:
+            return None
+        id, kind, size = told
+        content = output.read(size + 1)
+        if len(content) != size + 1:
+            raise self._broken()
+        return Content(id, kind, content[:-1])
+
+    def _asked(self, mode: str, expressions: Sequence[str]) -> Iterator[tuple[int, IO[bytes]]]:
+        """Send the questions part by part; each part's answers are to be read before the next one is sent."""
+        lines = [f"{each}\n".encode("utf-8", "surrogateescape") for each in expressions]
+        at = 0
+        while at < len(lines):
+            end, size = at, 0
+            while end < len(lines) and (end == at or size + len(lines[end]) <= _ASKED_BYTES):
+                size += len(lines[end])
+                end += 1
+            program = self._program(mode)
+            assert program.stdin is not None and program.stdout is not None
+            try:
+                program.stdin.write(b"".join(lines[at:end]))
+                program.stdin.flush()
+            except OSError:
+                raise self._broken() from None
+            yield end - at, program.stdout
+            at = end
+
+    def _told(self, output: IO[bytes]) -> tuple[str, str, int] | None:
+        """Read git-cat-file(1), Batch output: `<id> <kind> <size>`; else `… missing` and the like."""
+        line = output.readline()
+        if not line.endswith(b"\n"):
+            raise self._broken()
+        fields = line[:-1].decode("utf-8", "replace").rsplit(" ", 2)
+        if len(fields) == 3 and fields[1] in _KINDS and fields[2].isdigit():
+            return fields[0], fields[1], int(fields[2])
+        return None
+
+    def _program(self, mode: str) -> subprocess.Popen[bytes]:
+        if mode not in self._programs:
+            try:
+                self._programs[mode] = subprocess.Popen(
+                    ["git", "-C", os.fspath(self.repository), "cat-file", mode],
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                    env=clean_environment() | AS_WRITTEN,
+                )  # fmt: skip
+            except FileNotFoundError:
+                raise OutsideError(
+                    "git is not installed, or not on PATH", "Install git 2.34 or newer.", code="git-missing"
+                ) from None
+        return self._programs[mode]
+
+    def _broken(self) -> OutsideError:
+        return OutsideError(
+            f"git cat-file broke off in {self.repository}",
+            f"Run: git -C {self.repository} fsck",
+            code="git-failed",
+        )
