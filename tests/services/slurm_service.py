@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -118,14 +119,32 @@ def missing(*, accounting: bool = False) -> str:
 @contextlib.contextmanager
 def running(*words: str, accounting: bool = False) -> Iterator[Slurm]:
     """Start one, with these words for `slurm.sh start`; it is stopped in the end, with all its jobs."""
+    words = (*(["--accounting"] if accounting else []), *words)
     with tempfile.TemporaryDirectory(prefix="lockgate-slurm-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        folder.chmod(0o755)
+        place = Path(name)
+        place.chmod(0o755)
+        folder = _started(place, words)
         try:
-            _script("start", name, *(["--accounting"] if accounting else []), *words)
             yield Slurm(folder)
         finally:
-            _script("stop", name)
+            _script("stop", str(folder))
+
+
+def _started(place: Path, words: Sequence[str], tries: int = 3) -> Path:
+    """Start one in a folder below `place`. A port that was free when it was chosen may be taken by another
+    test's service before Slurm comes to it: then others are chosen."""
+    for number in itertools.count():
+        folder = place / str(number)
+        folder.mkdir(mode=0o755)
+        try:
+            _script("start", str(folder), *words)
+        except AssertionError as error:
+            _script("stop", str(folder))
+            if "Address already in use" not in str(error) or number == tries - 1:
+                raise
+        else:
+            return folder
+    raise AssertionError("no end of numbers")
 
 
 def _script(*words: str) -> None:
