@@ -105,7 +105,7 @@ class TestLocalBackend(BackendContract):
         assert self.end_of(backend, job.folder).cause == "cancelled"
         assert (tmp_path / "job/workspace/saved").exists()
 
-    @pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+    @pytest.mark.skipif(sys.platform != "linux", reason="NOT TESTED: what only /proc tells")
     def test_a_job_ignores_no_signal_that_the_hub_ignores(self, tmp_path: Path) -> None:
         job = self.job(tmp_path / "job", "grep SigIgn /proc/self/status > out")
         before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -129,7 +129,7 @@ class TestLocalBackend(BackendContract):
         record = self.run(self.opened(), job)[job.folder]
         assert record.cause == "memory"
 
-    @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how much memory is shared")
+    @pytest.mark.skipif(sys.platform != "linux", reason="NOT TESTED: shared memory, which only Linux tells")
     def test_shared_memory_counts_once(self, tmp_path: Path) -> None:
         script = (
             "import os, time\n"
