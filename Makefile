@@ -4,6 +4,8 @@ SHELL := /bin/sh
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 QUICK := tests/unit tests/contract tests/architecture tests/docs
+# Plug-ins that the quick tests have no use for, and that take a second to import in every process
+UNUSED := -p no:schemathesis -p no:faker -p no:playwright
 JOBS ?= 2
 BATCH_TESTS ?= tests
 ARGS ?=
@@ -37,7 +39,7 @@ check: setup  ## what a change must pass before review: format, lint, types, con
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(PYTEST) $(QUICK) -n $(JOBS) -m "not slow and not batch and not kubernetes" --hypothesis-profile=quick
+	$(PYTEST) $(QUICK) -n $$((2 * $(JOBS))) $(UNUSED) -m "not slow and not batch and not kubernetes" --hypothesis-profile=quick
 
 test-unit: setup ## the unit tests only
 	$(PYTEST) tests/unit

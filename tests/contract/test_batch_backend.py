@@ -49,6 +49,7 @@ class TestBatchBackend(BackendContract):
         self.until(backend, lambda _: bool(self.complaints), news)
         return self.complaints[0]
 
+    @pytest.mark.slow
     def test_a_hundred_jobs_are_one_submission(self, tmp_path: Path) -> None:
         backend = self.opened()
         self.run(backend, *(self.job(tmp_path / str(n), "true") for n in range(100)))

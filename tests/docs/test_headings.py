@@ -50,6 +50,7 @@ def _codes(path: Path) -> Iterator[str]:
                     yield part.value
 
 
+@cache
 def error_codes() -> set[str]:
     found = {code for path in SOURCE.rglob("*.py") for code in _codes(path)}
     return {code for code in found if re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)+", code)}

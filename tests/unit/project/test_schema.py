@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import jsonschema
@@ -146,6 +147,7 @@ def complaint(text: str) -> str | None:
     return None
 
 
+@cache
 def validator() -> Any:
     jsonschema.Draft202012Validator.check_schema(schema())
     return jsonschema.Draft202012Validator(schema())
