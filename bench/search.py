@@ -21,6 +21,7 @@ from lockgate.hub.search.home import home
 from lockgate.hub.search.intake import Intake
 from lockgate.hub.search.runs_table import list_runs
 from lockgate.hub.search.sheet import Sheet, pack
+from lockgate.hub.search.slices import lexemes
 from lockgate.hub.search.words import project_word, stored, words_of
 from measure import Row
 
@@ -269,25 +270,23 @@ class _Loader:
             self._connection.execute(
                 "insert into document_words (document_words, rank) values ('hashsize', 268435456)"
             )
-            rows: Iterator[tuple[object, ...]] = (
-                (n + 1, " ".join([project_word(n % PROJECTS + 1), *_stored(n)])) for n in range(count)
-            )
+            rows: Iterator[tuple[object, ...]] = ((n + 1, " ".join(_kept(n))) for n in range(count))
             self("document_words", ("rowid", "words"), rows)
         else:
             self(
                 "document_words",
-                ("number", "project", "words"),
-                ((n + 1, n % PROJECTS + 1, " ".join(f"'{w}'" for w in _stored(n))) for n in range(count)),
+                ("number", "words"),
+                ((n + 1, " ".join(f"'{word}'" for word in lexemes(n + 1, _kept(n)))) for n in range(count)),
             )
 
 
-def _stored(number: int) -> list[str]:
+def _kept(number: int) -> list[str]:
     """The words of a document as `words_in` gives them; those of title and day are taken apart once."""
     each = _as_document(number)
     found = [*_known_words(each.title), *_known_words(day_words(each.at)), each.by, each.run or "", each.key]
     if number % 10_000 == 0:
         assert set(found) == {stored(word) for word in words_in(each)}
-    return found
+    return [project_word(number % PROJECTS + 1), *found]
 
 
 @functools.lru_cache(maxsize=400_000)

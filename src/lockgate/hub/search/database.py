@@ -38,6 +38,10 @@ class Database:
 
     def __init__(self, engine: Engine, url: str, file: Path | None) -> None:
         self.engine = engine
+        # SQLite's readers see one state as they are
+        self._readers = (
+            engine if file is not None else engine.execution_options(isolation_level="REPEATABLE READ")
+        )
         self.url = url
         """Without a password."""
         self.file = file
@@ -52,7 +56,7 @@ class Database:
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection that sees one state of the index."""
-        with _in_words(self.url), self.engine.connect() as connection:
+        with _in_words(self.url), self._readers.connect() as connection:
             yield connection
 
     @contextlib.contextmanager
@@ -104,6 +108,8 @@ def open_database(hub: Hub, url: str | None = None) -> Database:
     )
     if file is not None:
         _speak_sqlite(engine)
+    else:
+        _speak_postgresql(engine)
     database = Database(engine, shown, file)
     try:
         with _in_words(shown):
@@ -136,6 +142,16 @@ def _speak_sqlite(engine: Engine) -> None:
 
     event.listen(engine, "connect", connected)
     event.listen(engine, "begin", begun)
+
+
+def _speak_postgresql(engine: Engine) -> None:
+    """Compiling a question takes longer than any of them, which are thought dearer than they are."""
+
+    def connected(connection: DBAPIConnection, _: object) -> None:
+        connection.execute("set jit = off")
+        connection.commit()
+
+    event.listen(engine, "connect", connected)
 
 
 def _upgrade(database: Database, hub: Hub) -> None:

@@ -71,10 +71,9 @@ def feed(
         known = load_projects(connection, projects)
         if not known:
             return FeedPage(entries=(), next=None)
-        question = first_rows(
+        rows = first_rows(
             connection, activities.c.values(), list(known), conditions, activities.c.at, size + 1
         )
-        rows = connection.execute(question).all()
     following = f"{rows[size - 1].at!r}:{rows[size - 1].number}" if len(rows) > size else None
     return FeedPage(entries=tuple(_entry(row, known) for row in rows[:size]), next=following)
 

@@ -105,8 +105,7 @@ def _first(
     if not known:
         return []
     key = runs.c.created_at
-    question = first_rows(connection, _SHOWN, list(known), conditions, key, limit, limit_each=limit_each)
-    return list(connection.execute(question))
+    return first_rows(connection, _SHOWN, list(known), conditions, key, limit, limit_each=limit_each)
 
 
 def _mended(connection: Connection, numbers: Sequence[int]) -> set[int]:

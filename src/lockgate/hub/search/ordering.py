@@ -6,7 +6,7 @@ phase walks one index. The best of several values counts (of a matrix, of severa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Row,
     Select,
     and_,
     exists,
@@ -25,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.expression import FromClause
 
-from lockgate.hub.search.first import first_rows
+from lockgate.hub.search.first import first_rows, in_rounds
 from lockgate.hub.search.known import Known
 from lockgate.hub.search.tables import project_names, run_values, runs
 
@@ -91,9 +92,8 @@ def find_runs(
     first = cursor.phase if cursor is not None else 0
     for phase in range(first, 3):
         after = cursor if cursor is not None and cursor.phase == phase else None
-        question = _phase(connection, phase, projects, condition, order, after, limit - len(found))
-        if question is not None:
-            found += [Found(phase, key, number) for number, key in connection.execute(question)]
+        rows = _phase(connection, phase, projects, condition, order, after, limit - len(found))
+        found += [Found(phase, key, number) for number, key, *_ in map(tuple, rows)]
         if len(found) >= limit:
             break
     return found
@@ -118,7 +118,8 @@ def _phase(
     order: Order,
     after: Cursor | None,
     limit: int,
-) -> Select[Any] | None:
+) -> Sequence[Row[Any]]:
+    """Return number and key of the first runs of a phase."""
     if order.names and phase < 2:
         return _by_value(connection, phase, projects, condition, order, after, limit)
     if order.names:
@@ -130,7 +131,7 @@ def _phase(
         return _of_projects(connection, projects, wanted, column, limit, is_descending=order.is_descending)
     if phase == 2 and order.column in ("seconds", "cause"):
         return _absent(connection, projects, [condition, column.is_(None)], after, limit)
-    return None
+    return ()
 
 
 def _of_projects(
@@ -141,11 +142,10 @@ def _of_projects(
     limit: int,
     *,
     is_descending: bool,
-) -> Select[Any]:
+) -> Sequence[Row[Any]]:
     kept = [each for each in conditions if each is not None]
-    return first_rows(
-        connection, (runs.c.number, key), projects, kept, key, limit, is_descending=is_descending
-    )
+    columns = (runs.c.number, key) if key is runs.c.project else (runs.c.number, key, runs.c.project)
+    return first_rows(connection, columns, projects, kept, key, limit, is_descending=is_descending)
 
 
 def _by_value(
@@ -156,32 +156,42 @@ def _by_value(
     order: Order,
     after: Cursor | None,
     limit: int,
-) -> Select[Any]:
+) -> Sequence[Row[Any]]:
     """Of each name in each project its part of the index is walked from its beginning, or from the cursor."""
     mine, each = _MINE, _EACH
     key = mine.c.value if phase == 0 else mine.c.word
     wanted = [condition, *_in_phase(mine, order, phase), _after(key, mine.c.run, order, after)]
-    inner = select(mine.c.run.label("number"), key.label("key")).join(runs, runs.c.number == mine.c.run)
-    if len(projects) == len(order.names) == 1:
-        wanted += [mine.c.project == projects[0], mine.c.name == order.names[0]]
-        return _limited(inner, wanted, (key, mine.c.run), order, limit)
-    wanted += [mine.c.project == each.c.project, mine.c.name == each.c.name]
-    inner = _limited(inner, wanted, (key, mine.c.run), order, limit)
+    walked = select(mine.c.run.label("number"), key.label("key"), mine.c.project)
+    walked = walked.join(runs, runs.c.number == mine.c.run)
+
+    def ask(asked: Sequence[int], most: int, most_each: int) -> Iterable[Row[Any]]:
+        if len(asked) == len(order.names) == 1:
+            own = [*wanted, mine.c.project == asked[0], mine.c.name == order.names[0]]
+            return connection.execute(_limited(walked, own, (key, mine.c.run), order, min(most, most_each)))
+        own = [*wanted, mine.c.project == each.c.project, mine.c.name == each.c.name]
+        inner = _limited(walked, own, (key, mine.c.run), order, most_each)
+        question, by = _of_each(connection, inner, order, phase)
+        pairs = [each.c.project.in_(asked), each.c.name.in_(order.names)]
+        return connection.execute(_limited(question, pairs, by, order, most))
+
+    return in_rounds(ask, projects, limit, "key", "number", is_descending=order.is_descending)
+
+
+def _of_each(
+    connection: Connection, inner: Select[Any], order: Order, phase: int
+) -> tuple[Select[Any], tuple[ColumnElement[Any], ColumnElement[int]]]:
+    """Return the question for the rows that `inner` gives for each name in each project, and their order."""
     if connection.dialect.name == "postgresql":
         top: Any = inner.lateral("top")
-        question = select(top.c.number, top.c.key).select_from(each.join(top, true()))
-        by = (top.c.key, top.c.number)
-    else:
-        # SQLite has no `lateral`; it looks up the rows of a list that it makes for each
-        found = _FOUND
-        listed = inner.with_only_columns(mine.c.run).correlate(each)
-        is_listed = and_(
-            found.c.name == each.c.name, found.c.run.in_(listed), *_in_phase(found, order, phase)
-        )
-        by = (found.c.value if phase == 0 else found.c.word, found.c.run)
-        question = select(by[1].label("number"), by[0].label("key")).select_from(each.join(found, is_listed))
-    pairs = [each.c.project.in_(projects), each.c.name.in_(order.names)]
-    return _limited(question, pairs, by, order, limit)
+        question = select(top.c.number, top.c.key, top.c.project).select_from(_EACH.join(top, true()))
+        return question, (top.c.key, top.c.number)
+    # SQLite has no `lateral`; it looks up the rows of a list that it makes for each
+    found = _FOUND
+    listed = inner.with_only_columns(_MINE.c.run).correlate(_EACH)
+    is_listed = and_(found.c.name == _EACH.c.name, found.c.run.in_(listed), *_in_phase(found, order, phase))
+    by = (found.c.value if phase == 0 else found.c.word, found.c.run)
+    question = select(by[1].label("number"), by[0].label("key"), found.c.project)
+    return question.select_from(_EACH.join(found, is_listed)), by
 
 
 def _in_phase(mine: FromClause, order: Order, phase: int) -> list[ColumnElement[bool]]:
@@ -216,7 +226,7 @@ def _absent(
     conditions: Sequence[ColumnElement[bool] | None],
     after: Cursor | None,
     limit: int,
-) -> Select[Any]:
+) -> Sequence[Row[Any]]:
     """The runs that do not have the column, the newest first."""
     key = runs.c.created_at
     newest = Order("created", is_descending=True)

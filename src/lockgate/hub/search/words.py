@@ -13,6 +13,8 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, text
 
+from lockgate.hub.search.slices import find_in_slices, lexemes
+
 #: So many words of one text are kept, and so many of one question are asked for.
 MOST_WORDS = 20_000
 MOST_ASKED = 12
@@ -90,13 +92,13 @@ def put_words(connection: Connection, rows: Sequence[tuple[int, int, Sequence[st
     if connection.dialect.name == "sqlite":
         connection.execute(
             text("insert into document_words (rowid, words) values (:number, :words)"),
-            [{"number": number, "words": _line(project, words)} for number, project, words in rows],
+            [{"number": number, "words": " ".join(_kept(project, words))} for number, project, words in rows],
         )
     else:
         connection.execute(
-            text("insert into document_words values (:number, :project, array_to_tsvector(:words))"),
+            text("insert into document_words values (:number, array_to_tsvector(:words))"),
             [
-                {"number": number, "project": project, "words": [stored(word) for word in words]}
+                {"number": number, "words": lexemes(number, _kept(project, words))}
                 for number, project, words in rows
             ],
         )
@@ -111,7 +113,7 @@ def drop_words(connection: Connection, rows: Sequence[tuple[int, int, Sequence[s
             text(
                 "insert into document_words (document_words, rowid, words) values ('delete', :number, :words)"
             ),
-            [{"number": number, "words": _line(project, words)} for number, project, words in rows],
+            [{"number": number, "words": " ".join(_kept(project, words))} for number, project, words in rows],
         )
     else:
         connection.execute(
@@ -136,21 +138,17 @@ def find_documents(
     `projects` None: of any.
     """
     kept = [stored(word) for word in words]
-    if connection.dialect.name == "sqlite":
-        asked = " AND ".join(f'"{word}"' for word in kept) + " *"
-        if projects is not None:
-            asked += " AND (" + " OR ".join(f'"{project_word(project)}"' for project in projects) + ")"
-        question = "select rowid from document_words where document_words match :asked"
-        order, values = "rowid", {"asked": asked, "most": most}
-    else:
-        question = "select number from document_words where words @@ cast(:asked as tsquery)"
-        order, values = "number", {"asked": " & ".join(f"'{word}'" for word in kept) + ":*", "most": most}
-        if projects is not None:
-            question += " and project = any(:projects)"
-            values["projects"] = list(projects)
-    rows = connection.execute(text(f"{question} order by {order} desc limit :most"), values)
-    return [row[0] for row in rows]
+    one_of = [project_word(project) for project in projects or ()]
+    if connection.dialect.name == "postgresql":
+        return find_in_slices(connection, kept, one_of, most)
+    asked = " AND ".join(f'"{word}"' for word in kept) + " *"
+    if one_of:
+        asked += " AND (" + " OR ".join(f'"{word}"' for word in one_of) + ")"
+    question = text(
+        "select rowid from document_words where document_words match :asked order by rowid desc limit :most"
+    )
+    return list(connection.execute(question, {"asked": asked, "most": most}).scalars())
 
 
-def _line(project: int, words: Sequence[str]) -> str:
-    return " ".join([project_word(project), *(stored(word) for word in words)])
+def _kept(project: int, words: Sequence[str]) -> list[str]:
+    return [project_word(project), *(stored(word) for word in words)]

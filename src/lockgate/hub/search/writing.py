@@ -211,7 +211,9 @@ def _drop_documents(connection: Connection, project: int) -> None:
         for part in connection.execute(select(documents).where(own)).partitions(_CHUNK):
             drop_words(connection, [(row.number, project, words_in(_document(row))) for row in part])
     else:
-        connection.execute(text("delete from document_words where project = :project"), {"project": project})
+        chosen = "select number from documents where project = :project"
+        forgotten = text(f"delete from document_words where number in ({chosen})")
+        connection.execute(forgotten, {"project": project})
     connection.execute(delete(documents).where(own))
 
 

@@ -171,11 +171,11 @@ def _documents() -> None:
             "(words, content='', detail=none, prefix='2 3 4 5 6', tokenize='ascii')"
         )
     else:
+        op.execute("create table document_words (number bigint primary key, words tsvector not null)")
+        # Without a list of what is still to be sorted in: every question would read all of it
         op.execute(
-            "create table document_words"
-            " (number bigint primary key, project bigint not null, words tsvector not null)"
+            "create index document_words_by_word on document_words using gin (words) with (fastupdate = off)"
         )
-        op.execute("create index document_words_by_word on document_words using gin (words)")
 
 
 def _of_the_service() -> None:
