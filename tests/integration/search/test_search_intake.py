@@ -23,7 +23,7 @@ from lockgate.hub.search import tables
 from lockgate.hub.search.database import Database, open_database
 from lockgate.hub.search.feed import entries_of_run, feed, find_entry
 from lockgate.hub.search.intake import Intake
-from lockgate.hub.search.runs_table import list_runs
+from lockgate.hub.search.runs_table import list_columns, list_runs
 
 Begin = Callable[[str], Recorder]
 
@@ -207,15 +207,19 @@ def test_a_project_that_went_away_is_forgotten(
 ) -> None:
     recorder("one").run(measured(accuracy=1), {"depth": 1})
     two = recorder("two")
-    two.run(measured(accuracy=2), {"depth": 2})
+    two.run(measured(accuracy=2), {"depth": 2, "secret": 3})
     intake.sync()
+    assert counts(database)["names"] == 3
     shutil.rmtree(two.path)
     assert intake.sync()
     found = counts(database)
     assert (found["projects"], found["runs"], found["names"], found["run_values"]) == (1, 1, 2, 2)
+    assert {column.name for column in list_columns(database, ["one", "two"])} >= {"depth"}
+    assert "secret" not in {column.name for column in list_columns(database, ["one", "two"])}
     shutil.rmtree(hub.repository("one"))
     assert Intake(hub, database).sync()
-    assert counts(database)["projects"] == 0
+    found = counts(database)
+    assert (found["projects"], found["names"], found["project_names"]) == (0, 0, 0)
 
 
 def test_packed_refs_are_read(recorder: Begin, intake: Intake, database: Database) -> None:

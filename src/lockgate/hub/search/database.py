@@ -28,6 +28,7 @@ BUSY_TIMEOUT_MS = 60_000
 URL_VARIABLE = "LOCKGATE_DATABASE_URL"
 #: Two services that start at once upgrade one after the other: a number of PostgreSQL's advisory locks.
 _UPGRADE_LOCK = 0x10C6A7E
+_ONE_INTAKE = text(f"select pg_advisory_xact_lock({_UPGRADE_LOCK + 1})")
 
 
 class Database:
@@ -67,6 +68,18 @@ class Database:
             self.engine.connect().execution_options(is_writer=True) as connection,
             connection.begin(),
         ):
+            yield connection
+
+    @contextlib.contextmanager
+    def take_in(self) -> Iterator[Connection]:
+        """A transaction that puts projects' rows in or takes them out: there is one at a time.
+
+        SQLite has one writer anyway. On PostgreSQL two that bring the same new names, or touch the same
+        projects in another order, would wait for each other for ever.
+        """
+        with self.write() as connection:
+            if not self.is_sqlite:
+                connection.execute(_ONE_INTAKE)
             yield connection
 
     def close(self) -> None:

@@ -106,7 +106,7 @@ class Intake:
     def rebuild(self) -> None:
         """Empty the index, but for sessions and saved views, and take everything in again."""
         with self._lock:
-            with self._database.write() as connection:
+            with self._database.take_in() as connection:
                 for table in METADATA.sorted_tables:
                     if table not in KEPT:
                         connection.execute(delete(table))
@@ -141,11 +141,11 @@ class Intake:
     def _take_from(self, batch: Batch, project: str, problems: list[str]) -> bool:
         news = False
         for _ in range(_PATIENCE):
-            with self._database.write() as connection:
+            with self._database.take_in() as connection:
                 mark = mark_of(connection, project)
             ids = new_entries(batch, mark.tip)
             if ids is None:
-                with self._database.write() as connection:
+                with self._database.take_in() as connection:
                     if mark_of(connection, project) == mark:
                         drop_project(connection, mark.number)
                 news = self._has_begun_anew = True
@@ -165,7 +165,7 @@ class Intake:
             gathered = gather(batch, read, mark.snapshot, default_tip(batch) if is_last else None)
             entries = [self._unfolded(batch, entry) for entry in gathered.entries]
             looks = self._looks(batch, entries)
-            with self._database.write() as connection:
+            with self._database.take_in() as connection:
                 if mark_of(connection, project) != mark:
                     return False
                 put_entries(connection, mark.number, entries)
@@ -197,7 +197,7 @@ class Intake:
         gone = set(self._tips) - set(there)
         if self._has_looked_for_gone and not gone:
             return False
-        with self._database.write() as connection:
+        with self._database.take_in() as connection:
             known = {row.name: row.number for row in connection.execute(select(projects))}
             gone = set(known) - set(there)
             for project in gone:
@@ -209,7 +209,7 @@ class Intake:
 
     def _put_alive(self, alive: Sequence[RunRow]) -> bool:
         """Bring runs in that have not ended, and see to those that are none any more."""
-        with self._database.write() as connection:
+        with self._database.take_in() as connection:
             numbers = {row.name: row.number for row in connection.execute(select(projects))}
             kept = {
                 (row.project, row.id): (row.state, row.started_at)

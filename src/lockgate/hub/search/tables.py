@@ -70,7 +70,7 @@ runs = Table(
     ),
 )
 
-#: Names of parameters and metrics, of all projects together; a metric's is `path:key`. None is taken out.
+#: Names of parameters and metrics, of all projects together; a metric's is `path:key`.
 names = Table(
     "names",
     METADATA,

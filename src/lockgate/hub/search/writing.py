@@ -151,13 +151,15 @@ def drop_runs(connection: Connection, project: int, ids: Sequence[str]) -> None:
 
 
 def drop_project(connection: Connection, project: int) -> None:
-    """Forget all of a project, its mark too."""
+    """Forget all of a project, its mark too, and the names and looks that no other project has."""
     own = select(runs.c.number).where(runs.c.project == project)
     connection.execute(delete(run_sheets).where(run_sheets.c.run.in_(own)))
     _drop_documents(connection, project)
     for table in (run_values, project_names, runs, activities, artifacts):
         connection.execute(delete(table).where(table.c.project == project))
     connection.execute(delete(projects).where(projects.c.number == project))
+    connection.execute(delete(names).where(names.c.number.not_in(select(project_names.c.name))))
+    connection.execute(delete(pictures).where(pictures.c.md5.not_in(select(artifacts.c.md5))))
 
 
 def set_mark(connection: Connection, mark: Mark) -> None:
