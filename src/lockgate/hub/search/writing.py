@@ -31,6 +31,15 @@ from lockgate.hub.search.words import drop_words, put_words
 
 #: So many values are named in one `in (…)`.
 _CHUNK = 500
+#: The columns of `run_values` with PostgreSQL's words for their types.
+_VALUES = {
+    "run": "bigint", "name": "bigint", "place": "integer", "project": "bigint", "value": "double precision",
+    "word": "text",
+}  # fmt: skip
+_ADD = f"insert into run_values ({', '.join(_VALUES)})"
+_ADD_ROWS = f"{_ADD} values ({', '.join('?' * len(_VALUES))})"
+_LISTS = ", ".join(f"cast(:{name} as {kind}[])" for name, kind in _VALUES.items())
+_ADD_COLUMNS = text(f"{_ADD} select * from unnest({_LISTS})")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -118,13 +127,12 @@ def put_runs(connection: Connection, project: int, found: Sequence[ReadRun]) -> 
     wanted = {(value.kind, value.name) for run in found for value in run.values}
     named = _name_numbers(connection, project, wanted)
     rows = [
-        {"run": known[key], "name": named[value.kind, value.name], "place": place, "project": project,
-         "value": value.value, "word": value.word}
+        (known[key], named[value.kind, value.name], place, project, value.value, value.word)
         for key, run in by_id.items()
         for value, place in _placed(run.values)
-    ]  # fmt: skip
+    ]
     if rows:
-        connection.execute(insert(run_values), rows)
+        _add_values(connection, rows)
     sheets = [
         {"run": known[key], "sheet": pack(sheet_of(run.values))} for key, run in by_id.items() if run.values
     ]
@@ -198,6 +206,15 @@ def put_looks(connection: Connection, looks: Mapping[str, Look]) -> None:
     if looks:
         rows = [{"md5": md5, "form": look.form, "look": look.grid} for md5, look in sorted(looks.items())]
         connection.execute(_or_nothing(connection, pictures), rows)
+
+
+def _add_values(connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
+    """Values are most of what is written: they go to the database by columns, or without a look at each."""
+    if connection.dialect.name == "postgresql":
+        columns = (list(column) for column in zip(*rows, strict=True))
+        connection.execute(_ADD_COLUMNS, dict(zip(_VALUES, columns, strict=True)))
+    else:
+        connection.exec_driver_sql(_ADD_ROWS, list(rows))
 
 
 def _drop_values(connection: Connection, numbers: Sequence[int]) -> None:
