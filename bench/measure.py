@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -97,12 +97,19 @@ def paired(
         if number:
             floors.append(a)
             ours.append(b)
-    ratio = statistics.median(b / a for a, b in zip(floors, ours, strict=True))
+    return paired_times(what, floor, list(zip(floors, ours, strict=True)), bar, note)
+
+
+def paired_times(
+    what: str, floor: str, pairs: Sequence[tuple[float, float]], bar: float, note: str = ""
+) -> Row:
+    """The row of pairs of the floor's milliseconds and ours; the ratio is the median of the pairs' ratios."""
+    ratio = statistics.median(ours / floor_ms for floor_ms, ours in pairs)
     return Row(
         what,
         floor,
-        statistics.median(floors),
-        statistics.median(ours),
+        statistics.median(floor_ms for floor_ms, _ in pairs),
+        statistics.median(ours for _, ours in pairs),
         ratio,
         f"≤ {bar} ×",
         ratio <= bar,

@@ -24,9 +24,13 @@ from lockgate.hub.search.sheet import Sheet, pack
 from lockgate.hub.search.slices import lexemes
 from lockgate.hub.search.words import project_word, stored, words_of
 from measure import Row
+from mlflow_runs import beside_mlflow
 
 #: Of a hub: 20 projects, 100,000 runs of 50 metrics, 1,000,000 activities.
 PROJECTS, RUNS, METRICS, ACTIVITIES = 20, 100_000, 50, 1_000_000
+#: As many as MLflow is asked about beside.
+MLFLOW_RUNS = 10_000
+EVERY = [f"p{number}" for number in range(PROJECTS)]
 _WORDS = [
     f"{a}{b}"
     for a in ("gra", "for", "ban", "mod", "tre", "dat", "val", "nor")
@@ -43,6 +47,7 @@ def search_index(scratch: Path, quick: bool) -> list[Row]:
     """The rows of both databases; PostgreSQL's are left out, and it is said, where it is not installed."""
     size = 100 if quick else 1
     rows = _measured("SQLite", scratch, None, size)
+    rows += _beside_mlflow(scratch, quick)
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "services"))
     import postgresql_service
 
@@ -66,12 +71,29 @@ def _measured(name: str, scratch: Path, url: str | None, size: int) -> list[Row]
     return rows
 
 
+def _beside_mlflow(scratch: Path, quick: bool) -> list[Row]:
+    count = MLFLOW_RUNS // (100 if quick else 1)
+    hub, _ = create_hub(scratch / "hub-beside")
+    database = open_database(hub)
+    fill(database, count, 1_000)
+
+    def metrics_of(run: int) -> dict[str, float]:
+        return {f"m{name}": _value(run + 1, name + 1) for name in range(METRICS)}
+
+    def ask(above: float, below: float) -> list[float]:
+        page = list_runs(database, EVERY, f"m7 > {above} and m11 < {below}", "-m7")
+        return [float(row.metrics[_metric(7)]) for row in page.rows]
+
+    rows = beside_mlflow(scratch, count, metrics_of, ask, quick)
+    database.close()
+    return rows
+
+
 def questions(database: Database) -> list[tuple[str, Callable[[int], object], float]]:
     """What the pages ask for; each call gets a number, so that no two ask for the same."""
-    every = [f"p{number}" for number in range(PROJECTS)]
 
     def one(number: int) -> list[str]:
-        return [every[number % PROJECTS]]
+        return [EVERY[number % PROJECTS]]
 
     def page(number: int) -> str:
         return f"{_AT + (number * 7919 % ACTIVITIES):.1f}:{1 << 60}"
@@ -80,15 +102,15 @@ def questions(database: Database) -> list[tuple[str, Callable[[int], object], fl
         return f"m7 > {0.5 + number % 40 / 100} and m11 < {0.2 + number % 50 / 100}"
 
     return [
-        ("home, 20 projects", lambda n: home(database, every, f"member{n % 30}"), _PAGE_MS),
-        ("feed, first page, 20 projects", lambda n: feed(database, every), _PAGE_MS),
+        ("home, 20 projects", lambda n: home(database, EVERY, f"member{n % 30}"), _PAGE_MS),
+        ("feed, first page, 20 projects", lambda n: feed(database, EVERY), _PAGE_MS),
         ("feed, any page, one project", lambda n: feed(database, one(n), before=page(n)), _PAGE_MS),
-        ("feed of a member", lambda n: feed(database, every, by=f"member{n % 30}"), _PAGE_MS),
+        ("feed of a member", lambda n: feed(database, EVERY, by=f"member{n % 30}"), _PAGE_MS),
         ("runs table, first page", lambda n: list_runs(database, one(n)), _PAGE_MS),
-        ("runs table, 20 projects", lambda n: list_runs(database, every), _PAGE_MS),
+        ("runs table, 20 projects", lambda n: list_runs(database, EVERY), _PAGE_MS),
         ("runs table, two metrics, sorted by one",
          lambda n: list_runs(database, one(n), two(n), "-m7"), _ASK_MS),
-        ("the same in all 20 projects", lambda n: list_runs(database, every, two(n), "-m7"), _ASK_MS),
+        ("the same in all 20 projects", lambda n: list_runs(database, EVERY, two(n), "-m7"), _ASK_MS),
         ("runs table, two metrics, few fit",
          lambda n: list_runs(database, one(n), f"m3 > 0.999 and m4 < 0.{n % 9}1"), _ASK_MS),
         ("runs table, two metrics, none fits",
@@ -96,8 +118,8 @@ def questions(database: Database) -> list[tuple[str, Callable[[int], object], fl
         ("runs table, parameter and state",
          lambda n: list_runs(database, one(n), f"depth = {n % 16} and state = failed"), _ASK_MS),
         ("search, two words",
-         lambda n: search(database, every, f"{_WORDS[n % 32]} run{n * 37 % 5000}"), _ASK_MS),
-        ("search, a common word", lambda n: search(database, every, _WORDS[n % 32]), _ASK_MS),
+         lambda n: search(database, EVERY, f"{_WORDS[n % 32]} run{n * 37 % 5000}"), _ASK_MS),
+        ("search, a common word", lambda n: search(database, EVERY, _WORDS[n % 32]), _ASK_MS),
         ("search, in one project",
          lambda n: search(database, one(n), f"{_WORDS[n % 32]} {_WORDS[n * 5 % 32]}"), _ASK_MS),
         ("search, a word begun", lambda n: search(database, one(n), f"run{n % 90}"), _ASK_MS),
@@ -281,7 +303,7 @@ class _Loader:
             self(
                 "document_words",
                 ("number", "words"),
-                ((n + 1, " ".join(f"'{word}'" for word in lexemes(n + 1, _kept(n)))) for n in range(count)),
+                ((n + 1, lexemes(n + 1, _kept(n))) for n in range(count)),
             )
 
 

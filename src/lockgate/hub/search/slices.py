@@ -26,10 +26,10 @@ _FOUND = text(
 )
 
 
-def lexemes(number: int, words: Sequence[str]) -> list[str]:
-    """Return a document's words as they are kept."""
+def lexemes(number: int, words: Sequence[str]) -> str:
+    """Return a document's words as they are kept, written as a `tsvector`."""
     place = number // SLICE
-    return [f"{place}.{word}" for word in words]
+    return " ".join(f"'{place}.{word}'" for word in words)
 
 
 def find_in_slices(
