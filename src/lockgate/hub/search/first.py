@@ -15,6 +15,9 @@ from lockgate.hub.search.tables import projects as projects_table
 #: Rows of some projects in order, as many at most, so many at most of one project.
 Ask = Callable[[Sequence[int], int, int], Iterable[Row[Any]]]
 
+#: So many rows of each project are asked for beyond twice its part of a page: a short page is one question.
+_MORE = 10
+
 # Made once: an alias is slow to make
 _EACH = projects_table.alias("each_project")
 _TOP = {table: table.alias("top") for table in (runs, activities)}
@@ -58,7 +61,7 @@ def in_rounds(
     `number` are the columns that rows are in order of; `project` is another.
     """
     found: list[Row[Any]] = []
-    each = 2 * limit // max(1, len(projects)) + 4
+    each = 2 * limit // max(1, len(projects)) + _MORE
     while projects:
         each = min(each, limit)
         rows = list(ask(projects, limit, each))
