@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, text
 
-from lockgate.hub.search.slices import find_in_slices, lexemes
+from lockgate.hub.search.slices import find_in_slices, placed
 
 #: So many words of one text are kept, and so many of one question are asked for.
 MOST_WORDS = 20_000
@@ -85,6 +85,11 @@ def project_word(project: int) -> str:
     return f"\u00a7{project}"
 
 
+def kept_words(number: int, project: int, words: Sequence[str]) -> list[str]:
+    """Return the words of a document as the databases keep them."""
+    return placed(number, [project_word(project), *(stored(word) for word in words)])
+
+
 def put_words(connection: Connection, rows: Sequence[tuple[int, int, Sequence[str]]]) -> None:
     """Keep the words of documents, as (number, project, words)."""
     if not rows:
@@ -92,7 +97,7 @@ def put_words(connection: Connection, rows: Sequence[tuple[int, int, Sequence[st
     if connection.dialect.name == "sqlite":
         connection.execute(
             text("insert into document_words (rowid, words) values (:number, :words)"),
-            [{"number": number, "words": " ".join(_kept(project, words))} for number, project, words in rows],
+            [{"number": row[0], "words": " ".join(kept_words(*row))} for row in rows],
         )
     else:
         # All in one statement: sent one by one they take longer than everything else about a document
@@ -101,11 +106,13 @@ def put_words(connection: Connection, rows: Sequence[tuple[int, int, Sequence[st
                 "insert into document_words select number, cast(words as tsvector)"
                 " from unnest(cast(:numbers as bigint[]), cast(:words as text[])) as given (number, words)"
             ),
-            {
-                "numbers": [number for number, _, _ in rows],
-                "words": [lexemes(number, _kept(project, words)) for number, project, words in rows],
-            },
+            {"numbers": [row[0] for row in rows], "words": [tsvector(kept_words(*row)) for row in rows]},
         )
+
+
+def tsvector(kept: Sequence[str]) -> str:
+    """Return words as PostgreSQL reads them."""
+    return " ".join(f"'{word}'" for word in kept)
 
 
 def drop_words(connection: Connection, rows: Sequence[tuple[int, int, Sequence[str]]]) -> None:
@@ -117,12 +124,12 @@ def drop_words(connection: Connection, rows: Sequence[tuple[int, int, Sequence[s
             text(
                 "insert into document_words (document_words, rowid, words) values ('delete', :number, :words)"
             ),
-            [{"number": number, "words": " ".join(_kept(project, words))} for number, project, words in rows],
+            [{"number": row[0], "words": " ".join(kept_words(*row))} for row in rows],
         )
     else:
         connection.execute(
             text("delete from document_words where number = any(:numbers)"),
-            {"numbers": [number for number, _, _ in rows]},
+            {"numbers": [row[0] for row in rows]},
         )
 
 
@@ -141,18 +148,5 @@ def find_documents(
 
     `projects` None: of any.
     """
-    kept = [stored(word) for word in words]
     one_of = [project_word(project) for project in projects or ()]
-    if connection.dialect.name == "postgresql":
-        return find_in_slices(connection, kept, one_of, most)
-    asked = " AND ".join(f'"{word}"' for word in kept) + " *"
-    if one_of:
-        asked += " AND (" + " OR ".join(f'"{word}"' for word in one_of) + ")"
-    question = text(
-        "select rowid from document_words where document_words match :asked order by rowid desc limit :most"
-    )
-    return list(connection.execute(question, {"asked": asked, "most": most}).scalars())
-
-
-def _kept(project: int, words: Sequence[str]) -> list[str]:
-    return [project_word(project), *(stored(word) for word in words)]
+    return find_in_slices(connection, [stored(word) for word in words], one_of, most)

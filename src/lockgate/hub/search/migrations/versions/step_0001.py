@@ -168,7 +168,7 @@ def _documents() -> None:
     if op.get_bind().dialect.name == "sqlite":
         op.execute(
             "create virtual table document_words using fts5"
-            "(words, content='', detail=none, prefix='2 3 4 5 6', tokenize='ascii')"
+            "(words, content='', detail=none, tokenize=\"ascii tokenchars '.'\")"
         )
     else:
         op.execute("create table document_words (number bigint primary key, words tsvector not null)")
