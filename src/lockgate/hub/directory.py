@@ -13,6 +13,7 @@ import msgspec
 
 from lockgate.errors import OutsideError, UserError
 from lockgate.git.program import attempt, git
+from lockgate.hub import hook as hook_client
 
 FORMAT = 1
 
@@ -42,6 +43,10 @@ if [ ! -x "$python" ]; then
   echo "lockgate: nothing was queued: this hub's Python is gone: $python" >&2
   echo "lockgate: the hub's owner installs Lockgate again, then: lockgate hub doctor --fix --hub {hub}" >&2
   exit 1
+fi
+client={client}
+if [ -S {hub}/{socket} ] && [ -r "$client" ]; then
+  exec "$python" -I -S "$client" {hook} {hub} {project}
 fi
 exec "$python" -I -m lockgate.hub.receive {hook} {hub} {project}
 """
@@ -215,6 +220,8 @@ def hook_text(hub: Hub, project: str, hook: str) -> str:
         hub=shlex.quote(str(hub.root)),
         project=shlex.quote(project),
         hook=hook,
+        client=shlex.quote(hook_client.__file__),
+        socket=hook_client.SOCKET,
     )
 
 

@@ -16,6 +16,7 @@ import uvicorn
 
 from lockgate.errors import LockgateError
 from lockgate.hub.directory import open_hub
+from lockgate.hub.hookserver import hook_server
 from lockgate.web import logs, telemetry
 from lockgate.web.app import create_app
 from lockgate.web.control import Control
@@ -83,7 +84,8 @@ def main(arguments: list[str]) -> int:
     os.chdir("/")
     tracing = telemetry.start()
     try:
-        _worker(asked, service, tracing).run(sockets=[_listen(asked)])
+        with hook_server(hub):
+            _worker(asked, service, tracing).run(sockets=[_listen(asked)])
     finally:
         if tracing is not None:
             tracing.stop()

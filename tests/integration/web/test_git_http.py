@@ -205,8 +205,17 @@ def test_slow_clients_do_not_hold_up_others_and_a_gone_one_ends_its_program(team
 
 
 def children(pid: int) -> list[int]:
-    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(each) for each in found]
+    """Return the programs of pushes under a worker: its own, and those that its hook server has begun."""
+    found = [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    servers = [each for each in found if b"lockgate.hub.hookserver" in command(each)]
+    hooks = [child for server in servers for child in children(server)]
+    return [each for each in found if each not in servers] + hooks
+
+
+def command(pid: int) -> bytes:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
 
 
 def peak_mb(pid: int) -> float:

@@ -1,0 +1,254 @@
+"""Hooks done by the hook server: as those that git starts itself, and none is lost with the server."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pushing_team import MANIFEST, make_project
+
+from lockgate.hub import hook as client
+from lockgate.hub.directory import Hub, create_hub
+from lockgate.hub.hook import SOCKET
+from lockgate.hub.hookserver import hook_server
+from lockgate.hub.index import Index
+from lockgate.hub.rows import RunRow
+
+DEADLINE_S = 60.0
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
+    monkeypatch.setenv("LOCKGATE_LINGER_S", "0.3")
+    made = create_hub(tmp_path / "hub")[0]
+    make_project(made)
+    return made
+
+
+@pytest.fixture
+def served(hub: Hub) -> Iterator[subprocess.Popen[bytes]]:
+    with hook_server(hub) as process:
+        until(lambda: listens(hub), "the server listens")
+        yield process
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    made = tmp_path / "tree"
+    made.mkdir()
+    git(made, "init", "--quiet", "--initial-branch=main")
+    (made / "lockgate.toml").write_text(MANIFEST)
+    change(made, "1")
+    return made
+
+
+def git(folder: Path, *words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def change(tree: Path, text: str) -> str:
+    (tree / "i").write_text(f"{text}\n")
+    git(tree, "add", "--all")
+    git(tree, "commit", "--quiet", "-m", text)
+    return git(tree, "rev-parse", "HEAD")
+
+
+def push(
+    hub: Hub, tree: Path, *words: str, branch: str = "main", **env: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["git", "push", *words, str(hub.repository("p")), f"HEAD:refs/heads/{branch}"],
+        cwd=tree,
+        env=dict(os.environ) | env,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    end = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < end, f"waited in vain until {what}"
+        time.sleep(0.005)
+
+
+def listens(hub: Hub) -> bool:
+    with contextlib.chdir(hub.root), socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(SOCKET) == 0
+
+
+def children(pid: int) -> list[int]:
+    with contextlib.suppress(OSError):
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return []
+
+
+def runs(hub: Hub, state: str) -> list[RunRow]:
+    if not hub.index.exists():
+        return []
+    index = Index(hub.index, is_read_only=True)
+    rows = index.runs("p", 1000)
+    index.close()
+    return [row for row in rows if row.state == state]
+
+
+def test_the_server_is_the_hook_with_its_callers_environment(
+    hub: Hub, served: subprocess.Popen[bytes], tree: Path
+) -> None:
+    done = push(hub, tree, "-o", "wait", LOCKGATE_MEMBER="ada")
+    assert done.returncode == 0, done.stderr
+    assert "remote: run " in done.stderr
+    assert "SUCCEEDED" in done.stderr
+    assert [run.request.member for run in runs(hub, "succeeded")] == ["ada"]
+
+
+def test_a_refusal_of_the_server_refuses_the_push(
+    hub: Hub, served: subprocess.Popen[bytes], tree: Path
+) -> None:
+    (tree / "lockgate.toml").write_text("[stages.copy]\nrum = 1\n")
+    change(tree, "wrong")
+    done = push(hub, tree)
+    assert done.returncode != 0
+    assert "lockgate: nothing was queued: lockgate.toml:2" in done.stderr
+    assert "pre-receive hook declined" in done.stderr
+    assert git(hub.repository("p"), "for-each-ref", "refs/heads") == ""
+
+
+def test_without_the_server_git_does_the_hooks_itself(
+    hub: Hub, served: subprocess.Popen[bytes], tree: Path
+) -> None:
+    served.kill()
+    served.wait()
+    assert (hub.root / SOCKET).exists()
+    done = push(hub, tree, "-o", "wait")
+    assert done.returncode == 0, done.stderr
+    assert "SUCCEEDED" in done.stderr, done.stderr
+
+
+def test_a_server_that_takes_nothing_is_no_hindrance(hub: Hub, tree: Path) -> None:
+    with contextlib.chdir(hub.root), socket.socket(socket.AF_UNIX) as deaf:
+        deaf.bind(SOCKET)
+        deaf.listen()
+
+        def hang_up() -> None:
+            for _ in range(2):
+                deaf.accept()[0].close()
+
+        hanging_up = threading.Thread(target=hang_up)
+        hanging_up.start()
+        done = push(hub, tree)
+        hanging_up.join(DEADLINE_S)
+    assert done.returncode == 0, done.stderr
+    assert "remote: run " in done.stderr
+
+
+def test_the_hook_ends_with_the_push(
+    hub: Hub, served: subprocess.Popen[bytes], tree: Path, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    run = f"until [ -e {gate} ]; do sleep 0.02; done; cat i > o"
+    (tree / "lockgate.toml").write_text(MANIFEST.replace("cat i > o", run))
+    change(tree, "waits")
+    words = ["git", "push", "-o", "wait", str(hub.repository("p")), "HEAD:refs/heads/main"]
+    with subprocess.Popen(words, cwd=tree, stderr=subprocess.PIPE, start_new_session=True) as pushing:
+        until(lambda: runs(hub, "running"), "the run is under way")
+        until(lambda: len(children(served.pid)) == 1, "post-receive follows the run")
+        os.killpg(pushing.pid, signal.SIGKILL)
+    until(lambda: children(served.pid) == [], "the hook ended")
+    gate.touch()
+    until(lambda: runs(hub, "succeeded"), "the run ended")
+
+
+def test_hooks_killed_at_any_moment_lose_no_push(
+    hub: Hub, served: subprocess.Popen[bytes], tree: Path
+) -> None:
+    chance = random.Random(7)
+    is_over = threading.Event()
+
+    def kill() -> None:
+        while not is_over.wait(chance.uniform(0.0, 0.05)):
+            for child in children(served.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
+
+    killing = threading.Thread(target=kill)
+    killing.start()
+    accepted = set()
+    try:
+        for number in range(25):
+            commit = change(tree, f"number {number}")
+            if push(hub, tree, branch=f"of-{number}").returncode == 0:
+                accepted.add(commit)
+    finally:
+        is_over.set()
+        killing.join()
+    accepted.add(change(tree, "last"))
+    assert push(hub, tree).returncode == 0
+    # One whose post-receive was killed is queued by the dispatcher
+    until(lambda: accepted <= {run.request.commit for run in runs(hub, "succeeded")}, "all have run")
+    assert {run.request.commit for run in runs(hub, "succeeded")} <= accepted
+
+
+def test_a_new_server_takes_over_and_the_old_one_finishes(hub: Hub, tree: Path) -> None:
+    with hook_server(hub) as first:
+        until(lambda: listens(hub), "the first listens")
+        inode = (hub.root / SOCKET).stat().st_ino
+        with hook_server(hub) as second:
+            until(lambda: (hub.root / SOCKET).stat().st_ino != inode, "the second has taken over")
+            assert first.stdin is not None
+            first.stdin.close()
+            assert first.wait(DEADLINE_S) == 0
+            assert listens(hub)
+            assert push(hub, tree).returncode == 0
+        assert second.returncode == 0
+    assert not (hub.root / SOCKET).exists()
+    assert push(hub, tree).returncode == 0
+
+
+def test_what_is_no_request_does_not_end_the_server(
+    hub: Hub, served: subprocess.Popen[bytes], tree: Path
+) -> None:
+    with contextlib.chdir(hub.root), socket.socket(socket.AF_UNIX) as stranger:
+        stranger.connect(SOCKET)
+        stranger.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        stranger.settimeout(DEADLINE_S)
+        with contextlib.suppress(ConnectionResetError):
+            stranger.recv(100)
+    assert served.poll() is None
+    assert push(hub, tree).returncode == 0
+
+
+def test_a_hub_far_down_in_the_file_system_has_a_server_too(tmp_path: Path, tree: Path) -> None:
+    """A socket's name may have 107 bytes, see unix(7)."""
+    hub = create_hub(tmp_path / ("d" * 200) / "hub")[0]
+    make_project(hub)
+    with hook_server(hub):
+        until(lambda: listens(hub), "the server listens")
+        assert push(hub, tree).returncode == 0
+
+
+def test_the_client_imports_next_to_nothing(tmp_path: Path) -> None:
+    """It is what every push waits for twice."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-X", "importtime", client.__file__, "pre-receive", tmp_path, "p"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if "|" in line}
+    assert "_socket" in imported
+    assert imported & {"site", "socket", "enum", "re", "pathlib", "typing", "subprocess", "lockgate"} == set()
