@@ -10,7 +10,7 @@ import pytest
 
 from lockgate.hub.directory import create_hub
 from lockgate.hub.rows import Request, RunRow
-from lockgate.hub.search import slices
+from lockgate.hub.search import narrowing, slices
 from lockgate.hub.search.database import Database, open_database
 from lockgate.hub.search.document import Document
 from lockgate.hub.search.find import search
@@ -117,11 +117,17 @@ def by_loss(runs: list[Known], sign: int) -> list[Known]:
         ("loss", "", lambda runs: by_loss(runs, 1), lambda run: True),
         ("-loss", "loss > 10", lambda runs: by_loss(runs, -1),
          lambda run: isinstance(run.loss, float) and run.loss > 10),
+        ("-loss", "member = ada or loss = 7 and not loss = 8", lambda runs: by_loss(runs, -1),
+         lambda run: run.member == "ada" or run.loss == 7),
+        ("created", "loss = nan or created > 2000-01-01 or loss = 12", lambda runs: runs,
+         lambda run: run.loss in ("nan", 12)),
+        ("-created", "loss = 1000 and member = bo", lambda runs: runs, lambda run: False),
         ("loss", "loss < 105 and member = ada", lambda runs: by_loss(runs, 1),
          lambda run: isinstance(run.loss, float) and run.loss < 105 and run.member == "ada"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("limit", [5, 40, 500])
+@pytest.mark.parametrize("few", [0, narrowing.FEW])
 def test_pages_of_several_projects(
     many: Many,
     sort: str,
@@ -129,7 +135,10 @@ def test_pages_of_several_projects(
     ordered: Callable[[list[Known]], list[Known]],
     wanted: Callable[[Known], bool],
     limit: int,
+    few: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(narrowing, "FEW", few)
     for asked in (PROJECTS, PROJECTS[1:], PROJECTS[:1]):
         expected = [
             run.id for run in ordered([run for run in many.runs if wanted(run) and run.project in asked])

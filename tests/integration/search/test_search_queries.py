@@ -14,6 +14,7 @@ from lockgate.errors import UserError
 from lockgate.hub.directory import Hub
 from lockgate.hub.index import Index
 from lockgate.hub.rows import Request
+from lockgate.hub.search import narrowing
 from lockgate.hub.search.database import Database
 from lockgate.hub.search.feed import feed
 from lockgate.hub.search.home import home
@@ -71,7 +72,11 @@ Begin = Callable[[str], Recorder]
         ("loss < 1 and not (member = bo or depth = 8)", "a"),
     ],
 )
-def test_filters(filled: Filled, filter: str, expected: str) -> None:
+@pytest.mark.parametrize("few", [0, narrowing.FEW])
+def test_filters(
+    filled: Filled, filter: str, expected: str, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(narrowing, "FEW", few)
     names, database = filled.names, filled.database
     page = list_runs(database, ["flights"], filter)
     short = {run: name for name, run in names.items()}

@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, false, func, not_, or_, select, true
+from sqlalchemy import ColumnElement, and_, exists, func, not_, or_, true
 
 from lockgate.hub.search.filters import (
     And,
@@ -24,10 +24,6 @@ from lockgate.hub.search.known import Known
 from lockgate.hub.search.tables import run_values, runs
 
 Condition = ColumnElement[bool]
-
-#: A comparison that so few values fulfil is answered first, and its runs looked up; one of more is asked of
-#: each run in turn, since a page of those is soon found.
-FEW = 1_000
 
 _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "=": operator.eq,
@@ -49,23 +45,28 @@ _OWN = {
 }
 
 
-def condition_of(connection: Connection, known: Known, expression: Expression, now: float) -> Condition:
+def condition_of(known: Known, expression: Expression, now: float) -> Condition:
     """Return the condition. Raises `UserError` (`filter-invalid`) for a column that no run has."""
     if isinstance(expression, Everything):
         return true()
     if isinstance(expression, Not):
         # Without a value a comparison is unknown to SQL, and so would be its opposite
-        return not_(func.coalesce(condition_of(connection, known, expression.inner, now), False))
+        return not_(func.coalesce(condition_of(known, expression.inner, now), False))
     if isinstance(expression, And):
-        return and_(*(condition_of(connection, known, part, now) for part in expression.parts))
+        return and_(*(condition_of(known, part, now) for part in expression.parts))
     if isinstance(expression, Or):
-        return or_(*(condition_of(connection, known, part, now) for part in expression.parts))
+        return or_(*(condition_of(known, part, now) for part in expression.parts))
     value = day_of(expression.value, now) if isinstance(expression.value, Today) else expression.value
     if expression.column == "project":
         return _of_project(known, expression, value)
     if expression.column in _OWN:
-        return _of_own(expression, value)
-    return _of_value(connection, known, expression, value)
+        return of_own(expression, value)
+    return exists().where(run_values.c.run == runs.c.number, of_value(known, expression, value))
+
+
+def is_of_value(expression: Comparison) -> bool:
+    """Whether a comparison is of a parameter or a metric."""
+    return expression.column != "project" and expression.column not in _OWN
 
 
 def _of_project(known: Known, expression: Comparison, value: Word | Day) -> Condition:
@@ -80,7 +81,8 @@ def _of_project(known: Known, expression: Comparison, value: Word | Day) -> Cond
     return not_(condition) if expression.operator.startswith("!") else condition
 
 
-def _of_own(expression: Comparison, value: Word | Day) -> Condition:
+def of_own(expression: Comparison, value: Word | Day) -> Condition:
+    """Return the condition of a run's own column."""
     column, name = _OWN[expression.column], expression.column
     if isinstance(value, Day):
         return _of_moment(column, expression.operator, value)
@@ -112,18 +114,12 @@ def _of_moment(column: ColumnElement[float], sign: str, day: Day) -> Condition:
     }[sign]
 
 
-def _of_value(connection: Connection, known: Known, expression: Comparison, value: Word | Day) -> Condition:
+def of_value(known: Known, expression: Comparison, value: Word | Day) -> Condition:
+    """Return the condition of a value of a run. Raises `UserError` (`filter-invalid`)."""
     assert isinstance(value, Word)
     numbers = known.numbers_of(expression.column)
     named = run_values.c.name == numbers[0] if len(numbers) == 1 else run_values.c.name.in_(numbers)
-    fits = and_(named, _fits(expression, value))
-    those = select(run_values.c.run).where(run_values.c.project.in_(list(known.projects)), fits)
-    count = connection.execute(select(func.count()).select_from(those.limit(FEW + 1).subquery())).scalar_one()
-    if not count:
-        return false()
-    if count <= FEW:
-        return runs.c.number.in_(those)
-    return exists().where(run_values.c.run == runs.c.number, fits)
+    return and_(named, _fits(expression, value))
 
 
 def _fits(expression: Comparison, value: Word) -> Condition:

@@ -7,7 +7,7 @@ phase walks one index. The best of several values counts (of a matrix, of severa
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import (
@@ -28,6 +28,7 @@ from sqlalchemy.sql.expression import FromClause
 
 from lockgate.hub.search.first import first_rows, in_rounds
 from lockgate.hub.search.known import Known
+from lockgate.hub.search.narrowing import is_among
 from lockgate.hub.search.tables import project_names, run_values, runs
 
 #: More runs are not counted.
@@ -76,23 +77,36 @@ class Found(msgspec.Struct, frozen=True):
     number: int
 
 
+class _Asked(NamedTuple):
+    """Of which projects, and which of their runs; `is_few`: the condition names those that may fit."""
+
+    connection: Connection
+    projects: Sequence[int]
+    condition: ColumnElement[bool] | None
+    is_few: bool
+
+
 def find_runs(
     connection: Connection,
     known: Known,
     condition: ColumnElement[bool] | None,
+    few: Sequence[int] | None,
     order: Order,
     cursor: Cursor | None,
     limit: int,
 ) -> list[Found]:
-    """Return the numbers of the runs that follow the cursor, in order."""
+    """Return the numbers of the runs that follow the cursor, in order. `few`: those that may fit."""
     found: list[Found] = []
-    projects = list(known.projects)
-    if not projects:
+    if not known.projects or (few is not None and not few):
         return found
+    if few is not None:
+        among = is_among(connection, runs.c.number, few)
+        condition = among if condition is None else and_(among, condition)
+    asked = _Asked(connection, list(known.projects), condition, few is not None)
     first = cursor.phase if cursor is not None else 0
     for phase in range(first, 3):
         after = cursor if cursor is not None and cursor.phase == phase else None
-        rows = _phase(connection, phase, projects, condition, order, after, limit - len(found))
+        rows = _phase(asked, phase, order, after, limit - len(found))
         found += [Found(phase, key, number) for number, key, *_ in map(tuple, rows)]
         if len(found) >= limit:
             break
@@ -110,71 +124,66 @@ def count_runs(
     return int(count) if count <= most else None
 
 
-def _phase(
-    connection: Connection,
-    phase: int,
-    projects: Sequence[int],
-    condition: ColumnElement[bool] | None,
-    order: Order,
-    after: Cursor | None,
-    limit: int,
-) -> Sequence[Row[Any]]:
+def _phase(asked: _Asked, phase: int, order: Order, after: Cursor | None, limit: int) -> Sequence[Row[Any]]:
     """Return number and key of the first runs of a phase."""
     if order.names and phase < 2:
-        return _by_value(connection, phase, projects, condition, order, after, limit)
+        return _by_value(asked, phase, order, after, limit)
     if order.names:
         has_one = exists().where(run_values.c.run == runs.c.number, run_values.c.name.in_(order.names))
-        return _absent(connection, projects, [condition, not_(has_one)], after, limit)
+        return _absent(asked, not_(has_one), after, limit)
     column = _OWN[order.column]
     if phase == 0:
-        wanted = [condition, column.is_not(None), _after(column, runs.c.number, order, after)]
-        return _of_projects(connection, projects, wanted, column, limit, is_descending=order.is_descending)
+        return _by_own(asked, column.is_not(None), column, order, after, limit)
     if phase == 2 and order.column in ("seconds", "cause"):
-        return _absent(connection, projects, [condition, column.is_(None)], after, limit)
+        return _absent(asked, column.is_(None), after, limit)
     return ()
 
 
-def _of_projects(
-    connection: Connection,
-    projects: Sequence[int],
-    conditions: Sequence[ColumnElement[bool] | None],
+def _by_own(
+    asked: _Asked,
+    wanted: ColumnElement[bool],
     key: Column[Any],
-    limit: int,
-    *,
-    is_descending: bool,
-) -> Sequence[Row[Any]]:
-    kept = [each for each in conditions if each is not None]
-    columns = (runs.c.number, key) if key is runs.c.project else (runs.c.number, key, runs.c.project)
-    return first_rows(connection, columns, projects, kept, key, limit, is_descending=is_descending)
-
-
-def _by_value(
-    connection: Connection,
-    phase: int,
-    projects: Sequence[int],
-    condition: ColumnElement[bool] | None,
     order: Order,
     after: Cursor | None,
     limit: int,
+) -> Sequence[Row[Any]]:
+    conditions = [asked.condition, wanted, _after(key, runs.c.number, order, after)]
+    if asked.is_few:
+        gathered = select(runs.c.number, key)
+        question = _limited(gathered, conditions, (key, runs.c.number), order, limit)
+        return asked.connection.execute(question).all()
+    columns = (runs.c.number, key) if key is runs.c.project else (runs.c.number, key, runs.c.project)
+    kept = [each for each in conditions if each is not None]
+    return first_rows(
+        asked.connection, columns, asked.projects, kept, key, limit, is_descending=order.is_descending
+    )
+
+
+def _by_value(
+    asked: _Asked, phase: int, order: Order, after: Cursor | None, limit: int
 ) -> Sequence[Row[Any]]:
     """Of each name in each project its part of the index is walked from its beginning, or from the cursor."""
     mine, each = _MINE, _EACH
     key = mine.c.value if phase == 0 else mine.c.word
-    wanted = [condition, *_in_phase(mine, order, phase), _after(key, mine.c.run, order, after)]
+    by = (key, mine.c.run)
+    wanted = [asked.condition, *_in_phase(mine, order, phase), _after(key, mine.c.run, order, after)]
     walked = select(mine.c.run.label("number"), key.label("key"), mine.c.project)
     walked = walked.join(runs, runs.c.number == mine.c.run)
+    if asked.is_few:
+        gathered = _limited(walked, [*wanted, mine.c.name.in_(order.names)], by, order, limit)
+        return asked.connection.execute(gathered).all()
 
-    def ask(asked: Sequence[int], most: int, most_each: int) -> Iterable[Row[Any]]:
-        if len(asked) == len(order.names) == 1:
-            own = [*wanted, mine.c.project == asked[0], mine.c.name == order.names[0]]
-            return connection.execute(_limited(walked, own, (key, mine.c.run), order, min(most, most_each)))
+    def ask(projects: Sequence[int], most: int, most_each: int) -> Iterable[Row[Any]]:
+        if len(projects) == len(order.names) == 1:
+            own = [*wanted, mine.c.project == projects[0], mine.c.name == order.names[0]]
+            return asked.connection.execute(_limited(walked, own, by, order, min(most, most_each)))
         own = [*wanted, mine.c.project == each.c.project, mine.c.name == each.c.name]
-        inner = _limited(walked, own, (key, mine.c.run), order, most_each)
-        question, by = _of_each(connection, inner, order, phase)
-        pairs = [each.c.project.in_(asked), each.c.name.in_(order.names)]
-        return connection.execute(_limited(question, pairs, by, order, most))
+        inner = _limited(walked, own, by, order, most_each)
+        question, by_each = _of_each(asked.connection, inner, order, phase)
+        pairs = [each.c.project.in_(projects), each.c.name.in_(order.names)]
+        return asked.connection.execute(_limited(question, pairs, by_each, order, most))
 
-    return in_rounds(ask, projects, limit, "key", "number", is_descending=order.is_descending)
+    return in_rounds(ask, asked.projects, limit, "key", "number", is_descending=order.is_descending)
 
 
 def _of_each(
@@ -221,17 +230,11 @@ def _is_best(mine: FromClause, order: Order, phase: int) -> ColumnElement[bool]:
 
 
 def _absent(
-    connection: Connection,
-    projects: Sequence[int],
-    conditions: Sequence[ColumnElement[bool] | None],
-    after: Cursor | None,
-    limit: int,
+    asked: _Asked, lacks: ColumnElement[bool], after: Cursor | None, limit: int
 ) -> Sequence[Row[Any]]:
     """The runs that do not have the column, the newest first."""
-    key = runs.c.created_at
     newest = Order("created", is_descending=True)
-    wanted = [*conditions, _after(key, runs.c.number, newest, after)]
-    return _of_projects(connection, projects, wanted, key, limit, is_descending=True)
+    return _by_own(asked, lacks, runs.c.created_at, newest, after, limit)
 
 
 def _after(
