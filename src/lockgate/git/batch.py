@@ -10,7 +10,7 @@ from typing import IO
 
 from lockgate.errors import OutsideError
 from lockgate.git.contents import AS_WRITTEN, Content
-from lockgate.git.program import clean_environment
+from lockgate.git.program import QUARANTINE, clean_environment
 
 #: So many bytes of questions are under way at a time: a pipe holds more, so neither side waits for the other.
 _ASKED_BYTES = 16_000
@@ -23,8 +23,10 @@ class Batch:
     For one thread. Every method raises `OutsideError` (`git-failed`, `git-missing`).
     """
 
-    def __init__(self, repository: Path) -> None:
+    def __init__(self, repository: Path, *, is_quarantined: bool = False) -> None:
+        """`is_quarantined`: objects of a push under way are found too."""
         self.repository = repository
+        self._kept = QUARANTINE if is_quarantined else ()
         self._programs: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Batch:
@@ -96,7 +98,7 @@ class Batch:
                 self._programs[mode] = subprocess.Popen(
                     ["git", "-C", os.fspath(self.repository), "cat-file", mode],
                     stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                    env=clean_environment() | AS_WRITTEN,
+                    env=clean_environment(self._kept) | AS_WRITTEN,
                 )  # fmt: skip
             except FileNotFoundError:
                 raise OutsideError(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lockgate.git.batch import Batch
 from lockgate.git.defaultbranch import default_branch
-from lockgate.git.program import attempt
 from lockgate.project.manifest import Manifest, parse_manifest
 from lockgate.project.pipeline import MANIFEST_FILE
 
@@ -15,6 +15,11 @@ def default_manifest(repository: Path) -> Manifest | None:
 
     Raises `UserError` for one that is wrong.
     """
-    branch = default_branch(repository)
-    code, content, _ = attempt(repository, "cat-file", "blob", f"{branch}:{MANIFEST_FILE}")
-    return parse_manifest(content.decode("utf-8", "replace")) if code == 0 else None
+    with Batch(repository) as batch:
+        return default_manifest_in(batch)
+
+
+def default_manifest_in(batch: Batch) -> Manifest | None:
+    """The same by a batch under way."""
+    found = batch.read(f"{default_branch(batch.repository)}:{MANIFEST_FILE}")
+    return parse_manifest(found.content.decode("utf-8", "replace")) if found else None

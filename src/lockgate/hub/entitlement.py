@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lockgate.errors import UserError
-from lockgate.git.defaultbranch import default_branch
+from lockgate.git.defaultbranch import default_branch, has_default_branch
 from lockgate.git.program import attempt, git
 from lockgate.hub.directory import Hub
 from lockgate.hub.members.acting import MEMBER, actor_in
@@ -66,9 +66,8 @@ def entitled_updates(
 
 def _changes(repository: Path, updates: Sequence[Update]) -> list[Change]:
     default = default_branch(repository)
-    is_born = attempt(repository, "rev-parse", "--verify", "--quiet", f"{default}^{{commit}}")[0] == 0
     found = []
-    for update in default_updates(updates, default, is_born):
+    for update in default_updates(updates, default, has_default_branch(repository)):
         if update.new == ABSENT:
             found.append(Change(update))
             continue

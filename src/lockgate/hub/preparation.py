@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import msgspec
 from msgspec.structs import replace
 
 from lockgate.errors import LockgateError, OutsideError
+from lockgate.git.batch import Batch as GitBatch
 from lockgate.git.defaultbranch import default_branch
 from lockgate.git.listing import Listing
-from lockgate.hub.batch_settings import default_manifest
+from lockgate.hub.batch_settings import default_manifest_in
 from lockgate.hub.directory import Hub
 from lockgate.hub.index import Index
 from lockgate.hub.rows import Request
@@ -46,8 +45,14 @@ def prepare(
 
     Raises whatever is wrong in the project (`UserError`) or stands in the way (`OutsideError`).
     """
-    repository = hub.repository(request.project)
-    source = CommitSource(repository, request.commit, is_quarantined=is_quarantined)
+    with GitBatch(hub.repository(request.project), is_quarantined=is_quarantined) as batch:
+        return _prepare(hub, index, runtimes, request, batch, is_quarantined=is_quarantined)
+
+
+def _prepare(
+    hub: Hub, index: Index, runtimes: Runtimes, request: Request, batch: GitBatch, *, is_quarantined: bool
+) -> Prepared:
+    source = CommitSource(batch.repository, request.commit, is_quarantined=is_quarantined, batch=batch)
     loaded = load(source, request.params, request.project)
     loaded = replace(loaded, pipeline=_with_resources(loaded.pipeline, request))
 
@@ -65,7 +70,7 @@ def prepare(
         runtime=runtime,
         planner=planner,
         plan=planner.plan(request.only, request.force),
-        batch=_batch(repository, request, pipeline),
+        batch=_batch(batch, request, pipeline),
     )
 
 
@@ -116,12 +121,12 @@ def _known(
     return Known(find, previous, files_at, changes)
 
 
-def _batch(repository: Path, request: Request, pipeline: Pipeline) -> Batch:
+def _batch(git: GitBatch, request: Request, pipeline: Pipeline) -> Batch:
     """A lead's change of the batch settings reaches every member at once: the default branch decides."""
-    if request.ref == default_branch(repository):
+    if request.ref == default_branch(git.repository):
         return pipeline.batch
     try:
-        manifest = default_manifest(repository)
+        manifest = default_manifest_in(git)
     except LockgateError:
         return pipeline.batch
     return manifest.batch if manifest is not None else pipeline.batch

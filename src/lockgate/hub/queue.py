@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from lockgate.errors import OutsideError
+from lockgate.git.loose import write_object
 from lockgate.git.program import git
 from lockgate.hub.directory import Hub
 from lockgate.hub.index import Index
@@ -26,17 +27,25 @@ _CALLERS = (
 )  # fmt: skip
 
 
-def enqueue(hub: Hub, index: Index, request: Request) -> None:
-    """Queue a received run. The ref of its own keeps request and commit even if the index is lost."""
-    repository = hub.repository(request.project)
-    text = msgspec.json.encode(request)
-    tag = (
-        f"object {request.commit}\ntype commit\ntag {request.id}\n"
-        f"tagger Lockgate <hub@localhost> 0 +0000\n\n"
-    ).encode() + text + b"\n"  # fmt: skip
-    oid = git(repository, "hash-object", "-t", "tag", "-w", "--stdin", stdin=tag).decode().strip()
-    git(repository, "update-ref", QUEUE + request.id, oid)
-    index.queue_run(request.id)
+def enqueue(hub: Hub, index: Index, *requests: Request) -> None:
+    """Queue received runs of one project. The ref of its own keeps request and commit even if the index is
+    lost."""
+    if not requests:
+        return
+    repository = hub.repository(requests[0].project)
+    oids = [write_object(repository, "tag", _tag(request)) for request in requests]
+    moves = [f"update {QUEUE}{request.id} {oid}\n" for request, oid in zip(requests, oids, strict=True)]
+    git(repository, "update-ref", "--stdin", stdin="".join(moves).encode())
+    with index.transaction():
+        for request in requests:
+            index.queue_run(request.id)
+
+
+def _tag(request: Request) -> bytes:
+    head = (
+        f"object {request.commit}\ntype commit\ntag {request.id}\ntagger Lockgate <hub@localhost> 0 +0000\n\n"
+    )
+    return head.encode() + msgspec.json.encode(request) + b"\n"
 
 
 def queued_requests(repository: Path) -> list[Request]:

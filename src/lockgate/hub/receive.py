@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.errors import LockgateError, UserError
-from lockgate.git.defaultbranch import default_branch
+from lockgate.git.defaultbranch import has_default_branch
 from lockgate.git.program import attempt, git
 from lockgate.hub.directory import Hub, open_hub
 from lockgate.hub.index import Index
@@ -168,8 +168,7 @@ def queue_moved(hub: Hub, index: Index, project: str, moved: set[tuple[str, str]
     """Queue one run for each ref that moved; others like it are of pushes that did not go through."""
     newest = {(row.request.ref, row.request.commit): row for row in index.received(project)}
     queued = [row for pushed, row in newest.items() if pushed in moved]
-    for row in queued:
-        enqueue(hub, index, row.request)
+    enqueue(hub, index, *(row.request for row in queued))
     for row in index.received(project):
         if (row.request.ref, row.request.commit) in moved:
             index.drop_received(row.request.id)
@@ -246,9 +245,7 @@ def _check_backends(prepared: Prepared) -> None:
 def _adopt_first_branch(repository: Path, updates: list[Update]) -> None:
     """A clone checks out the branch that was pushed first, whatever the host's `init.defaultBranch` is."""
     branches = [u.ref for u in updates if u.ref.startswith("refs/heads/") and u.action == "run"]
-    if not branches or (repository / default_branch(repository)).exists():
-        return
-    if attempt(repository, "rev-parse", "--verify", "--quiet", "HEAD")[0] != 0:
+    if branches and not has_default_branch(repository):
         git(repository, "symbolic-ref", "HEAD", branches[0])
 
 

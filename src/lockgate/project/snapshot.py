@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from lockgate.errors import OutsideError
+from lockgate.git.batch import Batch
 from lockgate.git.contents import read_many
 from lockgate.git.listing import EXECUTABLE, FILE, LINK, Entry, Listing, blob_id, parse_ls_tree
 from lockgate.git.program import git
@@ -25,12 +26,16 @@ class Source(Protocol):
 
 
 class CommitSource:
-    """A commit in a repository, also one of a push under way (`is_quarantined`)."""
+    """A commit in a repository, also one of a push under way (`is_quarantined`); content comes by a `batch`
+    where one is given."""
 
-    def __init__(self, repository: Path, commit: str, *, is_quarantined: bool = False) -> None:
+    def __init__(
+        self, repository: Path, commit: str, *, is_quarantined: bool = False, batch: Batch | None = None
+    ) -> None:
         self._repository = repository
         self._commit = commit
         self._is_quarantined = is_quarantined
+        self._batch = batch
         self._files: Listing | None = None
 
     def files(self) -> Listing:
@@ -46,7 +51,10 @@ class CommitSource:
     def read(self, paths: Sequence[str]) -> dict[str, bytes]:
         here = [path for path in paths if path in self.files()]
         ids = [self.files()[path].id for path in here]
-        found = read_many(self._repository, ids, is_quarantined=self._is_quarantined)
+        if self._batch is not None:
+            found = self._batch.read_many(ids)
+        else:
+            found = read_many(self._repository, ids, is_quarantined=self._is_quarantined)
         return {path: content.content for path, content in zip(here, found, strict=True) if content}
 
 
