@@ -44,7 +44,8 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 def examine(hub: Hub, *, is_deep: bool = False, now: float | None = None) -> Iterator[Finding]:
-    """Yield what is found, one by one: programs, key, hooks, pipe, disk, index, dispatcher, repositories.
+    """Yield what is found, one by one: programs, key, hooks, pipe, disk, isolation, index, dispatcher,
+    repositories.
 
     `is_deep` has git check every object's connections, which takes minutes on a large hub.
     """
@@ -56,6 +57,7 @@ def examine(hub: Hub, *, is_deep: bool = False, now: float | None = None) -> Ite
     yield _wrapper(hub, fix)
     yield _pipe(hub, fix)
     yield _disk(hub)
+    yield _isolation(hub)
     for project in hub.projects():
         yield _project(hub, project, fix)
         if is_deep:
@@ -157,6 +159,32 @@ def _disk(hub: Hub) -> Finding:
     if free >= ROOM_AT_LEAST_BYTES:
         return Finding("disk", "ok", words)
     return Finding("disk", "problem", words, f"Make room: du -sh {hub.root}/*")
+
+
+def _isolation(hub: Hub) -> Finding:
+    from lockgate.hub.isolation import isolation_fault, isolation_wanted, read_job_settings  # noqa: PLC0415
+
+    what = "isolation"
+    try:
+        wanted, is_said = isolation_wanted(hub), read_job_settings(hub).isolation is not None
+    except LockgateError as error:
+        return Finding(what, "problem", error.message, error.hint)
+    if wanted == "off":
+        if is_said:
+            return Finding(what, "note", "off: jobs see the hub's key, its members' book, other projects")
+        return Finding(what, "ok", "off: the hub has no members, whoever reaches it is its owner")
+    fault = isolation_fault()
+    if fault is not None:
+        return Finding(
+            what, "problem", f"jobs see the hub's key and its members' book: {fault}",
+            'Install bubblewrap, and let it make user namespaces; or in hub.toml: [jobs] isolation = "off"',
+        )  # fmt: skip
+    if os.geteuid() == 0:
+        return Finding(
+            what, "note", "on, but root's jobs can read the disk itself",
+            "Give the hub to an account of its own.",
+        )  # fmt: skip
+    return Finding(what, "ok", "on: jobs do not see the hub's key, its members' book, other projects")
 
 
 def _project(hub: Hub, project: str, fix: str) -> Finding:

@@ -113,6 +113,7 @@ class Execution:
         if self._layout is None:
             repository = self._wiring.repository(self.request.project)
             self._layout = Layout(
+                self._wiring.hub,
                 self.prepared,
                 self._wiring.hub.run_folder(self.request.project, self.request.id) / "jobs",
                 repository,

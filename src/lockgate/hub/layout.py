@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache, partial
 from pathlib import Path
 
 from lockgate.data.store import Store
 from lockgate.git.listing import EXECUTABLE, FILE, FOLDER, LINK, Entry
 from lockgate.git.objects import Repository
+from lockgate.hub.directory import Hub
+from lockgate.hub.isolation import job_isolation
 from lockgate.hub.jobname import safe_name
 from lockgate.hub.preparation import Prepared
 from lockgate.hub.runtimes import Runtimes
@@ -25,6 +28,7 @@ class Layout:
 
     def __init__(
         self,
+        hub: Hub,
         prepared: Prepared,
         folder: Path,
         repository: Repository,
@@ -38,6 +42,8 @@ class Layout:
         self._store = store
         self._runtimes = runtimes
         self._committed_at = committed_at
+        self._isolation = cache(partial(job_isolation, hub))
+        self._inside_hub = cache(partial(runtimes.inside, hub.root, prepared.runtime.digest))
         self._numbers = {stage.name: n for n, stage in enumerate(prepared.loaded.pipeline.stages)}
 
     def folder_of(self, stage: str, attempt: int) -> Path:
@@ -55,7 +61,10 @@ class Layout:
         )
 
     def lay_out(self, name: str, attempt: int, records: Mapping[str, StageRecord]) -> Inventory:
-        """Write the job's folder and return what was placed; a job started already is left as it is."""
+        """Write the job's folder and return what was placed; a job started already is left as it is.
+
+        Raises what `job_isolation` and `runs.workspace.lay_out` raise.
+        """
         stage = self._prepared.planner.stage(name)
         folder = self.folder_of(name, attempt)
         inventory = lay_out(folder, self._script(stage), self._inputs(name, records), stage.makes)
@@ -81,7 +90,14 @@ class Layout:
             # What spark-submit falls back to where no file says otherwise (SparkSubmitArguments.scala).
             environment["MASTER"] = f"local[{max(1, stage.resources.cpus)}]"
         title = f"Stage {stage.name} of run {request.id}, project {request.project}."
-        return job_script(command, environment, title=title, from_folder=from_folder)
+        return job_script(
+            command,
+            environment,
+            title=title,
+            from_folder=from_folder,
+            isolation=self._isolation(is_here=self._prepared.backend_of(stage.name) == "local"),
+            inside_hub=self._inside_hub(),
+        )
 
     def _inputs(self, name: str, records: Mapping[str, StageRecord]) -> Iterator[Input]:
         inputs = self._prepared.planner.inputs_of(name)

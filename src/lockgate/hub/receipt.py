@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 NAMED_AT_MOST = 20
 
 
-def planned_lines(prepared: Prepared, found: RunForecast) -> tuple[str, ...]:
+def planned_lines(prepared: Prepared, found: RunForecast, lack: str | None = None) -> tuple[str, ...]:
     """Return the lines of the receipt that planning decides: backend, runtime, each stage with its reason,
-    and what all of it will take."""
+    and what all of it will take. `lack`: why jobs of this host are not isolated though they are to be."""
     from lockgate.runs.forecast import forecast_lines  # noqa: PLC0415
 
     plan = prepared.plan
@@ -37,6 +37,8 @@ def planned_lines(prepared: Prepared, found: RunForecast) -> tuple[str, ...]:
         return tuple(lines)
     lines.extend(_stage_lines(plan.stages))
     lines.extend(forecast_lines(found))
+    if lack is not None and "local" in backends:
+        lines.append(f"jobs are not isolated on this host: {lack}")
     return tuple(lines)
 
 

@@ -12,6 +12,7 @@ import pwd
 import sys
 import time
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,11 +83,12 @@ def judge_push(
     if not asked:
         return
     from lockgate.hub.forecasting import forecast  # noqa: PLC0415
+    from lockgate.hub.isolation import build_isolation, isolation_lack  # noqa: PLC0415
     from lockgate.hub.preparation import prepare  # noqa: PLC0415  (only a push that runs plans)
     from lockgate.hub.receipt import planned_lines  # noqa: PLC0415
     from lockgate.hub.runtimes import Runtimes  # noqa: PLC0415
 
-    index, runtimes = Index(hub.index), Runtimes(hub.runtimes)
+    index, runtimes = Index(hub.index), Runtimes(hub.runtimes, isolation=partial(build_isolation, hub))
     accepted: list[tuple[Request, tuple[str, ...]]] = []
     for update in asked:
         request = _request(hub, project, update, options, member)
@@ -103,10 +105,11 @@ def judge_push(
         _check_backends(prepared)
         is_ready = runtimes.ready(prepared.runtime.digest) is not None
         foreseen = forecast(index, prepared, is_ready)
+        lines = planned_lines(prepared, foreseen, isolation_lack(hub))
         if options.is_dry_run:
-            _tell(foreseen, request, planned_lines(prepared, foreseen), options)
+            _tell(foreseen, request, lines, options)
             continue
-        accepted.append((request, planned_lines(prepared, foreseen)))
+        accepted.append((request, lines))
     with index.transaction():
         now = time.time()
         for request, lines in accepted:

@@ -8,12 +8,13 @@ import json
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -38,6 +39,7 @@ from lockgate.project.runtime import (
     parse_packages,
     runtime_digest,
 )
+from lockgate.runs.isolation import NOT_ISOLATED, Isolation, isolating
 
 Read = Callable[[str], bytes | None]
 
@@ -85,10 +87,20 @@ class _Ready(msgspec.Struct, frozen=True):
 class Runtimes:
     """The runtimes of one hub, in one folder; safe for any number of processes and threads."""
 
-    def __init__(self, folder: Path, *, may_lock: bool = True) -> None:
-        """`may_lock` False: what would have to be locked first is an error instead, `runtime-unlocked`."""
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        may_lock: bool = True,
+        isolation: Callable[[], Isolation | None] = lambda: None,
+    ) -> None:
+        """`may_lock` False: what would have to be locked first is an error instead, `runtime-unlocked`.
+
+        `isolation` is asked from what packages are to be kept: their code runs while they are built.
+        """
         self.folder = folder
         self._may_lock = may_lock
+        self._isolation = isolation
         self._pythons: dict[str, tuple[str, str, int]] = {}
 
     def locked(
@@ -169,7 +181,16 @@ class Runtimes:
             if kept.exists():
                 return kept.read_text("utf-8")
             with tempfile.TemporaryDirectory(dir=kept.parent) as scratch:
-                body = _compile(Path(scratch), dict(requirements), main, minor, interpreter, extra, previous)
+                body = _compile(
+                    Path(scratch),
+                    dict(requirements),
+                    main,
+                    minor,
+                    interpreter,
+                    extra,
+                    previous,
+                    isolated=self._isolated,
+                )
             own = "".join(f"{line}\n" for name in requirements for line in _indexes(requirements[name]))
             text = header + own + body
             _write_whole(kept, text.encode())
@@ -255,6 +276,14 @@ class Runtimes:
         """Return a folder for what a runtime's programs keep between jobs, as `matplotlib/`'s fonts."""
         return self.folder / digest / "cache"
 
+    def inside(self, root: Path, digest: str) -> list[str]:
+        """Return what a runtime's programs need below a directory, as paths relative to it; those that end
+        in `/` are written to."""
+        base = Path(os.path.realpath(self.python_path(digest))).parent.parent
+        words = [_below(path, root) for path in (self.folder / digest / "venv", base)]
+        cache = _below(self.cache_path(digest), root) if self.cache_path(digest).exists() else None
+        return [*filter(None, words), *([f"{cache}/"] if cache else [])]
+
     def log_path(self, digest: str) -> Path:
         """Return where the full log of a runtime's building is."""
         return self.folder / f"{digest}.log"
@@ -306,9 +335,24 @@ class Runtimes:
 
     def _run(self, arguments: list[str], digest: str) -> None:
         log = self.log_path(digest)
-        code, _, said = uv.attempt(arguments, self.folder / digest, log)
+        code, _, said = uv.attempt(arguments, self.folder / digest, log, self._isolated)
         if code != 0:
             raise uv.failure(said, "building the runtime", f"The full log: {log}", "runtime-build-failed")
+
+    def _isolated(self, words: Sequence[str]) -> list[str]:
+        """Return the command that runs another where what packages may not see is hidden; it writes to the
+        folder it runs in."""
+        isolation = self._isolation()
+        if isolation is None:
+            return list(words)
+        needed = [_below(Path(path), Path(isolation.hub)) for path in (sys.prefix, sys.base_prefix)]
+        text = isolating(
+            isolation,
+            f"{shlex.join(words)}; exit $?",
+            readable=[f'"$hub"/{shlex.quote(path)}' for path in dict.fromkeys(needed) if path],
+            writable=['"$folder"'],
+        )
+        return ["/bin/sh", "-c", f"{text}isolate\nexit {NOT_ISOLATED}"]
 
     def _warm_fonts(self, digest: str) -> None:
         """Fix the ids in SVGs; let matplotlib list the fonts now, so that the first job need not wait.
@@ -319,13 +363,11 @@ class Runtimes:
         cache.mkdir(parents=True, exist_ok=True)
         # Else the ids in every SVG are random (matplotlib, backend_svg.py, _make_id)
         (cache / "matplotlibrc").write_text("svg.hashsalt: lockgate\n", "utf-8")
+        words = [os.fspath(self.python_path(digest)), "-c", "import matplotlib.font_manager"]
         subprocess.run(
-            [
-                "/bin/sh",
-                "-c",
-                '"$0" -c "import matplotlib.font_manager" &',
-                os.fspath(self.python_path(digest)),
-            ],
+            # A shell stays with it: what is isolated ends with its parent
+            ["/bin/sh", "-c", '{ "$@"; :; } &', "sh", *self._isolated(words)],
+            cwd=self.folder / digest,
             env=uv.environment() | {"MPLCONFIGDIR": os.fspath(cache), "MPLBACKEND": "Agg"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -342,6 +384,8 @@ def _compile(
     interpreter: Path,
     extra: tuple[str, ...],
     previous: str | None,
+    *,
+    isolated: Callable[[Sequence[str]], list[str]],
 ) -> str:
     sources = [main] if main else []
     _write_files(scratch, requirements)
@@ -353,6 +397,7 @@ def _compile(
     code, _, said = uv.attempt(
         [*_COMPILE, "--python-version", python, "--python", os.fspath(interpreter), "-o", output, *sources],
         scratch,
+        isolated=isolated,
     )
     if code != 0:
         raise _unresolvable(said, requirements)
@@ -411,6 +456,12 @@ def _changed_at(path: str) -> int:
         return Path(path).stat().st_mtime_ns
     except OSError:
         return -1
+
+
+def _below(path: Path, root: Path) -> str | None:
+    real = os.path.realpath(root) + "/"
+    found = os.path.realpath(path)
+    return found.removeprefix(real) if found.startswith(real) else None
 
 
 def _write_files(folder: Path, files: Mapping[str, bytes]) -> None:

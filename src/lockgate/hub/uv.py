@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -13,8 +13,11 @@ import uv
 
 from lockgate.errors import LockgateError, OutsideError, UserError
 
-#: Variables of a shell, notebook server or hook around the hub that would lead uv or a build astray.
-_ASTRAY = ("CONDA_", "PYTHON", "GIT_", "__PYVENV", "VIRTUAL_ENV", "SOURCE_DATE_EPOCH", "UV_PROJECT")
+#: Variables of a shell, notebook server or hook around the hub that would lead uv or a build astray, and
+#: the hub's own, among them how to reach its database.
+_ASTRAY = (
+    "CONDA_", "PYTHON", "GIT_", "__PYVENV", "VIRTUAL_ENV", "SOURCE_DATE_EPOCH", "UV_PROJECT", "LOCKGATE_"
+)  # fmt: skip
 _ASTRAY_EXACTLY = ("UV_PYTHON", "UV_SYSTEM_PYTHON", "UV_REQUIRE_HASHES", "UV_CONSTRAINT", "UV_OVERRIDE")
 
 _DISK = ("No space left on device", "os error 28", "Disk quota exceeded", "os error 122")
@@ -47,9 +50,17 @@ def environment() -> dict[str, str]:
     return kept | {"NO_COLOR": "1", "UV_NO_PROGRESS": "1", "LC_ALL": "C.UTF-8"}
 
 
-def attempt(arguments: Sequence[str], folder: Path, log: Path | None = None) -> tuple[int, str, str]:
-    """Run uv in `folder`: return exit code, output, and what it said (also appended to `log`)."""
-    command = [program(), *arguments]
+def attempt(
+    arguments: Sequence[str],
+    folder: Path,
+    log: Path | None = None,
+    isolated: Callable[[Sequence[str]], list[str]] = list,
+) -> tuple[int, str, str]:
+    """Run uv in `folder`: return exit code, output, and what it said (also appended to `log`).
+
+    `isolated` makes of the command one that keeps packages that are built from what they may not see.
+    """
+    command = isolated([program(), *arguments])
     if log is None:
         done = subprocess.run(
             command, cwd=folder, env=environment(), capture_output=True, stdin=subprocess.DEVNULL, check=False

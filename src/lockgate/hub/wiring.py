@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import msgspec
 
@@ -13,6 +14,7 @@ from lockgate.data.store import Store
 from lockgate.git.objects import Repository
 from lockgate.hub.directory import Hub
 from lockgate.hub.index import Index
+from lockgate.hub.isolation import build_isolation
 from lockgate.hub.runtimes import Runtimes
 from lockgate.project.described import is_described
 
@@ -23,7 +25,7 @@ class Wiring:
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
         self.index = Index(hub.index)
-        self.runtimes = Runtimes(hub.runtimes)
+        self.runtimes = Runtimes(hub.runtimes, isolation=partial(build_isolation, hub))
         self.store = Store(hub.store)
         self.key: Key = load_key(hub.key)
         self._repositories: dict[str, Repository] = {}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
+
+from lockgate.runs.isolation import Isolation, isolating
 
 #: Exit code of a `job.sh` that found the job already started: EX_TEMPFAIL of sysexits.h.
 ALREADY_STARTED = 75
@@ -16,6 +18,9 @@ SETTINGS = "environment"
 APPLICATION_LINE = "export MASTER='local["
 
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
+
+#: In a job's folder, what an isolated command may write to, where it is there.
+_WRITABLE = ("workspace", "tmp", "spark")
 
 _THREADS = (
     "OMP_NUM_THREADS",
@@ -48,7 +53,7 @@ trap : HUP INT TERM
 unset CDPATH ENV BASH_ENV GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE PYTHONPATH PYTHONHOME PYTHONSTARTUP
 {exports}
 [ ! -r ./{settings} ] || . ./{settings}
-(cd ./workspace && {how} {command}) </dev/null >output.log 2>&1
+{isolate}({first}cd ./workspace && {how} {command}) </dev/null >output.log 2>&1
 code=$?
 {{ echo $code && times; }} >exit
 exit $code
@@ -66,6 +71,8 @@ def job_script(
     *,
     title: str = "A job of Lockgate.",
     from_folder: Mapping[str, str] | None = None,
+    isolation: Isolation | None = None,
+    inside_hub: Sequence[str] = (),
 ) -> str:
     """Return `job.sh`: runs `command` in `workspace/` as `sh -c` would, once, and records how it ended.
 
@@ -73,6 +80,10 @@ def job_script(
     `output.log`, and last `exit`: the exit code, then two lines of the builtin `times`. A backend may put
     shell settings of its own into the file `environment`, read after the variables here. Variables of
     `from_folder` are paths below the job's folder, which the script knows wherever it is mounted.
+
+    With `isolation` the command alone is isolated, and what is around it is not: so its folder cannot be
+    written to but for the workspace, `tmp` and Spark's. It sees no more of the hub than `inside_hub`, paths
+    below the hub's directory, of which those that end in `/` may be written to.
 
     Raises `ValueError` for a NUL, or a name that no shell variable can have.
     """
@@ -86,13 +97,30 @@ def job_script(
         raise ValueError("a command cannot hold a NUL")
     exports = [f"export {name}={quoted(value)}" for name, value in environment.items()]
     exports += [f'export {name}="$PWD"/{quoted(path)}' for name, path in inside.items()]
+    has_own_shell = any(own in command for own in _OWN_SHELL)
     return _SCRIPT.format(
         title=" ".join(title.split()),
         already_started=ALREADY_STARTED,
         settings=SETTINGS,
         exports="\n".join(exports) or ":",
-        how="exec /bin/sh -c" if any(own in command for own in _OWN_SHELL) else "unset folder && eval",
+        isolate=_isolate(command, isolation, inside_hub, has_own_shell) if isolation is not None else "",
+        first="isolate; unset -f isolate; unset hub bwrap path; " if isolation is not None else "",
+        how="exec /bin/sh -c" if has_own_shell else "unset folder && eval",
         command=quoted(command),
+    )
+
+
+def _isolate(command: str, isolation: Isolation, inside_hub: Sequence[str], has_own_shell: bool) -> str:
+    words = [(f'"$hub"/{quoted(path)}', path.endswith("/")) for path in inside_hub]
+    return isolating(
+        isolation,
+        # The first process of its own is one that cannot be ended by what the command does to itself
+        f"(cd ./workspace && {'exec /bin/sh -c' if has_own_shell else 'eval'} {quoted(command)}); exit $?",
+        readable=[*(word for word, is_writable in words if not is_writable), '"$folder"'],
+        writable=[
+            *(word for word, is_writable in words if is_writable),
+            *(f'"$folder"/{name}' for name in _WRITABLE),
+        ],
     )
 
 

@@ -15,6 +15,7 @@ import pytest
 from lockgate.backends.contract import Backend, Ended, Started
 from lockgate.errors import OutsideError
 from lockgate.project.pipeline import Resources
+from lockgate.runs.isolation import Isolation
 from lockgate.runs.job import ExitRecord, Job
 from lockgate.runs.jobscript import base_environment, job_script
 from lockgate.runs.workspace import Input, lay_out
@@ -48,6 +49,8 @@ class BackendBench:
     """The table `[batch.NAME]` of every job."""
     refused_options: dict[str, object] | None = None
     """Options with which any job is refused; None: there are none."""
+    isolation: Isolation | None = None
+    """From what every job is kept."""
     folder_names: tuple[str, ...] = (
         "a b",
         "ä ö → 木",
@@ -114,7 +117,8 @@ class BackendBench:
         environment, inside = base_environment(
             run="01RUN", stage=stage, cpus=resources.cpus, source_date_epoch=1_000_000_000
         )
-        lay_out(folder, job_script(command, environment, from_folder=inside), inputs)
+        script = job_script(command, environment, from_folder=inside, isolation=self.isolation)
+        lay_out(folder, script, inputs)
         return Job("01RUN", stage, os.fspath(folder), resources, self.options if options is None else options)
 
     def until(self, backend: Backend, is_done: Callable[[News], bool], news: News | None = None) -> News:
