@@ -1,4 +1,5 @@
-"""What a push over HTTP costs beside the same push over ssh; and whether a crowd of pushes loses one.
+"""What a push over HTTP costs beside the same push over ssh, whether a crowd of pushes loses one, and whether
+gigabytes are held in memory.
 
 Run: python bench/service.py [rounds]
 Starts an sshd and the hub's service on loopback (tests/services). Every push asks for a run.
@@ -7,6 +8,8 @@ Starts an sshd and the hub's service on loopback (tests/services). Every push as
 from __future__ import annotations
 
 import os
+import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,6 +23,7 @@ from ssh_server import SSHD, Server
 from web_site import Site
 
 from measure import Row, absolute, environment, paired, sh
+from processes import cpu_s, peak, peaks
 
 _TOML = """\
 [stages.copy]
@@ -27,7 +31,11 @@ run = "cat in > out"
 needs = ["in"]
 makes = ["out"]
 """
-_CROWD = 10
+#: Members who push as fast as they can, and pushes that come at one moment.
+_CROWD, _BURST = 10, 50
+_FILE_BYTES = 80_000_000
+#: What the service may take more while gigabytes pass through it.
+_GROWTH_MB = 40
 
 
 def service(scratch: Path, is_quick: bool, rounds: int = 15) -> list[Row]:
@@ -38,7 +46,12 @@ def service(scratch: Path, is_quick: bool, rounds: int = 15) -> list[Row]:
     token = site.member("ada", "lead", project="one")
     site.start()
     try:
-        rows = [_crowd(scratch, site, token, 2 if is_quick else 10)]
+        each = 2 if is_quick else 10
+        rows = [
+            _crowd(scratch, site, token, _BURST, 1),
+            _crowd(scratch, site, token, _CROWD, each),
+            *_large(scratch, site, token, 3 if is_quick else 25),
+        ]
         if SSHD is None:
             print("NOT MEASURED: a push over ssh: sshd is not installed", file=sys.stderr)
             return rows
@@ -71,11 +84,11 @@ def _push(scratch: Path, site: Site, token: str, server: Server, rounds: int) ->
     )
 
 
-def _pusher(tree: Path, url: str, env: dict[str, str]) -> Callable[[], object]:
-    """A push of a commit made before; it goes to a branch of its own."""
+def _pusher(tree: Path, url: str, env: dict[str, str], count: int = 100) -> Callable[[], object]:
+    """A push of the next of so many commits made before; they go to a branch of their own."""
     sh(f"git clone -q -o hub {url} {tree}", tree.parent, env)
     sh(f"git checkout -q -b {tree.name}", tree, env)
-    sh("for n in $(seq 100); do git commit -q --allow-empty -m $n; done", tree, env)
+    sh(f"for n in $(seq {count}); do git commit -q --allow-empty -m $n; done", tree, env)
     commits = iter(sh("git rev-list --reverse hub/main..HEAD", tree, env).split())
 
     def push() -> object:
@@ -85,12 +98,12 @@ def _pusher(tree: Path, url: str, env: dict[str, str]) -> Callable[[], object]:
     return push
 
 
-def _crowd(scratch: Path, site: Site, token: str, each: int) -> Row:
-    """Several members push as fast as they can; every push that git called accepted has its run."""
+def _crowd(scratch: Path, site: Site, token: str, members: int, each: int) -> Row:
+    """Members push all at once; every push that git called accepted has its run."""
     env = environment(scratch)
     url = site.git_url("one", "ada", token)
-    trees = [scratch / f"member-{number}" for number in range(_CROWD)]
-    pushes = [_pusher(tree, url, env) for tree in trees]
+    trees = [scratch / f"member-{number}-of-{members}" for number in range(members)]
+    pushes = [_pusher(tree, url, env, each) for tree in trees]
     before = len(site.runs("one"))
     reader, writer = os.pipe()
     children = []
@@ -102,17 +115,67 @@ def _crowd(scratch: Path, site: Site, token: str, each: int) -> Row:
                 push()
             os._exit(0)
         children.append(child)
+    server_s, clients_s = cpu_s(site.pid), _clients_s()
     began = time.monotonic()
-    os.write(writer, b"g" * _CROWD)
+    os.write(writer, b"g" * members)
     codes = [os.waitpid(child, 0)[1] for child in children]
     took_s = time.monotonic() - began
-    count = _CROWD * each
-    there = len(site.runs("one")) - before
-    lost = "none lost" if there == count and not any(codes) else f"ONLY {there} RUNS OF {count} PUSHES"
-    what = f"{count} pushes over HTTP by {_CROWD} members at once, each"
-    return absolute(
-        what, took_s * 1000 / count, 20, f"{count / took_s:.1f} a second, git's clients beside; {lost}"
+    count = members * each
+    server_ms, clients_ms = (
+        (now - then) * 1000 / count for now, then in ((cpu_s(site.pid), server_s), (_clients_s(), clients_s))
     )
+    there = len(site.runs("one")) - before
+    is_whole = there == count and not any(codes)
+    lost = "none lost" if is_whole else f"ONLY {there} RUNS OF {count} PUSHES"
+    note = (
+        f"{lost}; {count / took_s:.1f} a second, git's clients beside; processor time of each:"
+        f" {server_ms:.0f} ms here, {clients_ms:.0f} ms its client"
+    )
+    if each == 1:
+        what = f"{count} pushes over HTTP at one moment, until all are queued"
+        return Row(what, "—", None, took_s * 1000, None, "none lost", is_whole, note)
+    what = f"{count} pushes over HTTP by {members} members at once, each"
+    return absolute(what, took_s * 1000 / count, 20, note)
+
+
+def _clients_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _large(scratch: Path, site: Site, token: str, files: int) -> list[Row]:
+    """One push of so many files that do not compress, and a clone of them."""
+    env = environment(scratch)
+    url, tree = site.git_url("one", "ada", token), scratch / "large"
+    sh(f"git clone -q -o hub {url} {tree}", scratch, env)
+    sh(
+        "git config core.compression 0; git config core.bigFileThreshold 1m; git checkout -q -b large",
+        tree,
+        env,
+    )
+    for number in range(files):
+        with (tree / f"{number}.bin").open("wb") as file:
+            for _ in range(_FILE_BYTES // 1_000_000):
+                file.write(os.urandom(1_000_000))
+    sh("git add .; git commit -q -m large", tree, env)
+    size = f"{files * _FILE_BYTES / 1e9:.1f} GB"
+    rows = []
+    for what, words, folder in (
+        (f"a push of {size} over HTTP", ["git", "push", "-q", "hub", "large"], tree),
+        (f"a clone of {size}", ["git", "clone", "-q", "--bare", "-b", "large", url, "copy.git"], scratch),
+    ):
+        before, began = peak(site.pid), time.monotonic()
+        with peaks(site.pid) as found:
+            subprocess.run(words, cwd=folder, env=env, capture_output=True, check=True)
+        took_ms, growth_mb = (time.monotonic() - began) * 1000, peak(site.pid) - before
+        found.pop("lockgate.web.worker", None)
+        others = ", ".join(f"{name} {mb:.0f} MB" for name, mb in sorted(found.items()) if mb >= 1)
+        note = f"the service grew by {growth_mb:.0f} MB to {peak(site.pid):.0f} MB; at most: {others}"
+        is_met = growth_mb <= _GROWTH_MB
+        rows.append(Row(what, "—", None, took_ms, None, f"≤ {_GROWTH_MB} MB more", is_met, note))
+    for folder in (tree, scratch / "copy.git"):
+        shutil.rmtree(folder)
+    return rows
 
 
 def main() -> int:

@@ -28,6 +28,7 @@ _SETTINGS = {
     "uploadpack.allowFilter": "true",
     "transfer.hideRefs": "refs/lockgate/queue",
     "core.logAllRefUpdates": "true",
+    "core.bigFileThreshold": "32m",
 }
 
 #: What a hub that is being made holds before `hub.json`, which is written last.

@@ -206,10 +206,17 @@ def test_slow_clients_do_not_hold_up_others_and_a_gone_one_ends_its_program(team
 
 def children(pid: int) -> list[int]:
     """Return the programs of pushes under a worker: its own, and those that its hook server has begun."""
-    found = [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    servers = [each for each in found if b"lockgate.hub.hookserver" in command(each)]
+    servers = hook_servers(pid)
     hooks = [child for server in servers for child in children(server)]
-    return [each for each in found if each not in servers] + hooks
+    return [each for each in below(pid) if each not in servers] + hooks
+
+
+def hook_servers(pid: int) -> list[int]:
+    return [each for each in below(pid) if b"lockgate.hub.hookserver" in command(each)]
+
+
+def below(pid: int) -> list[int]:
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def command(pid: int) -> bytes:
@@ -238,6 +245,7 @@ def test_a_large_push_is_not_held_in_memory(tmp_path: Path) -> None:
         site.git(tree, "commit", "--quiet", "-m", "Large")
         site.git(tree, "-c", "core.compression=0", "push", "-o", "skip", site.git_url(), "main:large")
         assert peak_mb(site.pid) - before < 40
+        assert [peak_mb(each) < 60 for each in hook_servers(site.pid)] == [True]
         site.git(tmp_path, "clone", "--quiet", "--branch", "large", site.git_url(), "again")
         assert peak_mb(site.pid) - before < 40
 
