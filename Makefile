@@ -10,7 +10,7 @@ JOBS ?= 2
 BATCH_TESTS ?= tests
 ARGS ?=
 
-.PHONY: help setup demo test test-batch test-kubernetes check test-unit bench docs golden format lock clean
+.PHONY: help setup demo test test-batch test-kubernetes test-container check test-unit bench docs golden format lock clean
 .DEFAULT_GOAL := help
 
 help:         ## print this list
@@ -24,7 +24,7 @@ setup: .venv/.setup ## make .venv with everything, as locked (needs git and Pyth
 demo: setup   ## the flights project on real data, in ./demo: push, pull, change, push again
 	@sh examples/demo.sh
 
-test: setup   ## every test but those of the two targets below
+test: setup   ## every test but those of the three targets below
 	$(PYTEST) tests -n $(JOBS) $(ARGS)
 
 test-batch: setup ## the tests on real Spark and HTCondor; installs both (Debian, as root)
@@ -34,12 +34,15 @@ test-batch: setup ## the tests on real Spark and HTCondor; installs both (Debian
 test-kubernetes: setup ## the tests on a real Kubernetes node; builds one from Debian's sources (as root)
 	$(PYTEST) tests -m kubernetes
 
+test-container: setup ## the image of deploy/, built and run by podman on a base of Debian's packages (as root)
+	$(PYTEST) tests/integration/deploy -m container $(ARGS)
+
 check: setup  ## what a change must pass before review: format, lint, types, contracts, quick tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(PYTEST) $(QUICK) -n $$((2 * $(JOBS))) $(UNUSED) -m "not slow and not batch and not kubernetes" --hypothesis-profile=quick
+	$(PYTEST) $(QUICK) -n $$((2 * $(JOBS))) $(UNUSED) -m "not slow and not batch and not kubernetes and not container" --hypothesis-profile=quick
 
 test-unit: setup ## the unit tests only
 	$(PYTEST) tests/unit

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import shutil
 import subprocess
@@ -133,18 +132,19 @@ def running(*words: str, accounting: bool = False) -> Iterator[Slurm]:
 def _started(place: Path, words: Sequence[str], tries: int = 3) -> Path:
     """Start one in a folder below `place`. A port that was free when it was chosen may be taken by another
     test's service before Slurm comes to it: then others are chosen."""
-    for number in itertools.count():
+    number = 0
+    while True:
         folder = place / str(number)
         folder.mkdir(mode=0o755)
         try:
             _script("start", str(folder), *words)
         except AssertionError as error:
             _script("stop", str(folder))
-            if "Address already in use" not in str(error) or number == tries - 1:
+            number += 1
+            if "Address already in use" not in str(error) or number == tries:
                 raise
         else:
             return folder
-    raise AssertionError("no end of numbers")
 
 
 def _script(*words: str) -> None:

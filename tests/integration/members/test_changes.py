@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 from pathlib import Path
 
 import msgspec
@@ -68,6 +70,8 @@ def test_every_change_is_told_where_it_matters(hub: Hub, book: MemberBook) -> No
         "before": {"role": "member", "parties": ["it"]},
         "after": {"role": "viewer", "parties": ["it"]},
     }
+    own = pwd.getpwuid(os.geteuid()).pw_name
+    assert [entry.evidence.get("account") for entry in entries[1:]] == [own, None, None, *[own] * 4]
     assert secret not in str(entries)
     assert "digest" not in str(entries)
 

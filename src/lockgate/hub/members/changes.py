@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -157,6 +159,7 @@ def _record_rights(
         evidence |= {"before": old} if old is not None else {}
         evidence |= {"after": new} if new is not None else {}
         evidence |= {"changed": fields} if fields else {}
+        evidence |= _account(actor)
         title = f"{actor.name} {_words(member.name, old, new, fields)}"
         record(book.hub, project, kind=kind, by=actor.name, title=title, evidence=evidence)
 
@@ -164,8 +167,23 @@ def _record_rights(
 def _record_about(book: MemberBook, actor: Actor, name: str, title: str, about: Mapping[str, object]) -> None:
     member = book.require(name)
     for project in projects_of(book.hub, member):
-        evidence = {"member": name, "changed": ["tokens"], **about}
+        evidence = {"member": name, "changed": ["tokens"], **about, **_account(actor)}
         record(book.hub, project, kind="member.changed", by=actor.name, title=title, evidence=evidence)
+
+
+def _account(actor: Actor) -> dict[str, str]:
+    """Return which account of the host acted as the owner; a member acts under a name of their own.
+
+    Of whom `sudo` made the hub's account, the account before: sudo(8), SUDO_USER.
+    """
+    if not actor.is_owner:
+        return {}
+    user = os.geteuid()
+    try:
+        account = pwd.getpwuid(user).pw_name
+    except KeyError:
+        account = str(user)
+    return {"account": os.environ.get("SUDO_USER") or account}
 
 
 def _rights(member: Member, project: str) -> dict[str, object]:
