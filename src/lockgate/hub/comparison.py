@@ -23,8 +23,8 @@ def compare_runs(hub: Hub, project: str, left: str, right: str) -> Comparison:
     """
     runtimes = Runtimes(hub.runtimes)
     repository = hub.repository(project)
-    one = _side(repository, show_run(hub, project, left), runtimes)
-    other = _side(repository, show_run(hub, project, right), runtimes)
+    one = side_of(repository, show_run(hub, project, left), runtimes)
+    other = side_of(repository, show_run(hub, project, right), runtimes)
     return compare(one, other, code_changes(repository, one.commit, other.commit))
 
 
@@ -38,7 +38,8 @@ def code_changes(repository: Path, left: str, right: str) -> list[CodeChange]:
     return [change for change in changes if change.path != LOCK_FILE]
 
 
-def _side(repository: Path, view: RunView, runtimes: Runtimes) -> Side:
+def side_of(repository: Path, view: RunView, runtimes: Runtimes) -> Side:
+    """Return what is compared of a run."""
     states = {job.stage: job.state for job in view.stages}
     # A stage that failed has, in the lock file, the record of an earlier run
     records = {stage: record for stage, record in view.records.items() if states[stage] in _WENT_WELL}

@@ -9,6 +9,7 @@ import msgspec
 
 from lockgate.project.pipeline import Scalar
 from lockgate.runs.record import Artifact, StageRecord
+from lockgate.runs.side_by_side import Row, made_rows, parameters_of, rows_of
 
 Verdict = Literal["same", "differs", "only-left", "only-right"]
 _T = TypeVar("_T")
@@ -28,6 +29,15 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     """Stage → state."""
     metrics: Mapping[str, float | str] = {}
     packages: Mapping[str, str] = {}
+
+    @property
+    def parameters(self) -> dict[str, float | int | str]:
+        """What its stages took and what it was asked with."""
+        return parameters_of(self.records, self.params)
+
+    @property
+    def artifacts(self) -> list[Artifact]:
+        return [artifact for record in self.records.values() for artifact in record.artifacts]
 
     @property
     def runtime(self) -> str | None:
@@ -123,7 +133,7 @@ def compare(left: Side, right: Side, code: Iterable[CodeChange] = ()) -> Compari
 
     Of `code`, what either run's stages make is left out: it is compared as artifacts.
     """
-    made = {artifact.path for side in (left, right) for artifact in _artifacts(side.records)}
+    made = {artifact.path for side in (left, right) for artifact in side.artifacts}
     return Comparison(
         left=left.run,
         right=right.run,
@@ -144,7 +154,7 @@ def compare(left: Side, right: Side, code: Iterable[CodeChange] = ()) -> Compari
             for stage, one, other in _pairs(left.states, right.states)
             if one != other
         ),
-        metrics=tuple(_metric(name, one, other) for name, one, other in _pairs(left.metrics, right.metrics)),
+        metrics=tuple(_metric(row) for row in _by_name(rows_of([left.metrics, right.metrics]))),
         artifacts=tuple(_artifact_rows(left, right)),
         code=tuple(
             change for change in sorted(code, key=lambda c: c.path) if not _is_under(change.path, made)
@@ -176,30 +186,24 @@ def _parameters(left: Side, right: Side) -> Iterator[ParameterDifference]:
             yield ParameterDifference(name, asked, also)
 
 
-def _metric(name: str, left: float | str | None, right: float | str | None) -> MetricRow:
-    if isinstance(left, str | None) or isinstance(right, str | None):
-        return MetricRow(name, left, right)
-    difference = right - left
-    return MetricRow(name, left, right, difference, difference / abs(left) if left else None)
+def _by_name(rows: Iterable[Row]) -> list[Row]:
+    return sorted(rows, key=lambda row: row.name)
 
 
-def _artifacts(records: Mapping[str, StageRecord]) -> Iterator[Artifact]:
-    for record in records.values():
-        yield from record.artifacts
+def _metric(row: Row) -> MetricRow:
+    left, right = row.cells
+    return MetricRow(row.name, left.value, right.value, right.difference, right.relative)
 
 
 def _artifact_rows(left: Side, right: Side) -> Iterator[ArtifactRow]:
-    ours = {artifact.path: artifact for artifact in _artifacts(left.records)}
-    theirs = {artifact.path: artifact for artifact in _artifacts(right.records)}
-    for path, one, other in _pairs(ours, theirs):
-        verdict: Verdict
+    made = made_rows([left.artifacts, right.artifacts])
+    for row in sorted(made, key=lambda row: row.path):
+        one, other = row.artifacts
+        verdict: Verdict = "same" if row.is_same else "differs"
         if one is None or other is None:
             verdict = "only-right" if one is None else "only-left"
-        else:
-            is_same = (one.md5, one.size_bytes) == (other.md5, other.size_bytes)
-            verdict = "same" if is_same else "differs"
         yield ArtifactRow(
-            path,
+            row.path,
             verdict,
             one.size_bytes if one else None,
             other.size_bytes if other else None,

@@ -67,18 +67,16 @@ class TableDifference(msgspec.Struct, frozen=True, kw_only=True):
         return not (columns or self.only_left_count or self.only_right_count or self.changed_count)
 
 
-class _Table(msgspec.Struct, frozen=True):
+class Table(msgspec.Struct, frozen=True):
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
 
-def table_difference(left: bytes, right: bytes) -> TableDifference:
-    """Compare two tables as CSV, TSV or JSON lines, each found out by itself.
+def table_difference(one: Table, other: Table) -> TableDifference:
+    """Compare two tables.
 
     Rows are matched by the first column that both have and in which no value occurs twice, else by number.
-    Raises ValueError in words for what is no such table, or is too large.
     """
-    one, other = _read(left), _read(right)
     shared = [column for column in one.columns if column in other.columns]
     key = next((column for column in shared if _is_key(one, column) and _is_key(other, column)), None)
     ours, theirs = _by_key(one, key), _by_key(other, key)
@@ -103,8 +101,8 @@ def table_difference(left: bytes, right: bytes) -> TableDifference:
 
 
 def _changes(
-    one: _Table,
-    other: _Table,
+    one: Table,
+    other: Table,
     shared: Sequence[str],
     ours: dict[str, tuple[str, ...]],
     theirs: dict[str, tuple[str, ...]],
@@ -132,20 +130,24 @@ def _minus(left: str, right: str) -> float | None:
     return difference if abs(difference) < 1e308 else None
 
 
-def _is_key(table: _Table, column: str) -> bool:
+def _is_key(table: Table, column: str) -> bool:
     at = table.columns.index(column)
     values = [row[at] for row in table.rows]
     return len(set(values)) == len(values) and all(values)
 
 
-def _by_key(table: _Table, key: str | None) -> dict[str, tuple[str, ...]]:
+def _by_key(table: Table, key: str | None) -> dict[str, tuple[str, ...]]:
     if key is None:
         return {str(number): row for number, row in enumerate(table.rows, start=1)}
     at = table.columns.index(key)
     return {row[at]: row for row in table.rows}
 
 
-def _read(content: bytes) -> _Table:
+def read_table(content: bytes) -> Table:
+    """Return a table of CSV, TSV or JSON lines, which is found out from the content.
+
+    Raises ValueError in words for what is no such table, or is too large.
+    """
     if len(content) > MOST_BYTES:
         raise ValueError(f"it is larger than {MOST_BYTES:,} bytes")
     try:
@@ -165,11 +167,11 @@ def _read(content: bytes) -> _Table:
         raise ValueError(f"it is no table: {error}") from None
     rows = [row for row in rows if row]
     if not rows:
-        return _Table((), ())
-    return _table(_unique(rows[0]), rows[1:])
+        return Table((), ())
+    return make_table(rows[0], rows[1:])
 
 
-def _read_lines(text: str) -> _Table:
+def _read_lines(text: str) -> Table:
     found: list[dict[str, object]] = []
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
@@ -182,7 +184,7 @@ def _read_lines(text: str) -> _Table:
             raise ValueError(f"line {number} is no JSON object")
         found.append(row)
     columns = list(dict.fromkeys(name for row in found for name in row))
-    return _table(columns, [[_word(row.get(name)) for name in columns] for row in found])
+    return make_table(columns, [[_word(row.get(name)) for name in columns] for row in found])
 
 
 def _word(value: object) -> str:
@@ -202,11 +204,12 @@ def _unique(columns: Sequence[str]) -> list[str]:
     return named
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> _Table:
+def make_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Return a table whose columns have each a name of their own. Raises ValueError for one too large."""
     if len(rows) > MOST_ROWS:
         raise ValueError(f"it has more than {MOST_ROWS:,} rows")
     width = len(columns)
     widest = max((len(row) for row in rows), default=width)
     named = _unique([*columns, *([""] * (widest - width))])
     full = tuple(tuple(row) + ("",) * (widest - len(row)) for row in rows)
-    return _Table(tuple(named), full)
+    return Table(tuple(named), full)

@@ -1,4 +1,5 @@
-"""The page of one file that a run made: a figure, a table, text; its bytes, never with our pages' rights."""
+"""The page of one file that a run made: a figure, a table, a notebook, text; its bytes, never with our pages'
+rights."""
 
 from __future__ import annotations
 
@@ -9,9 +10,13 @@ from litestar.datastructures import State
 from litestar.response import File as FileResponse
 
 from lockgate.hub.artifact_content import File, find_file, read_file
+from lockgate.hub.parquet import read_parquet
+from lockgate.hub.parquet_reader import Question
 from lockgate.hub.queries import show_run
 from lockgate.web.artifact_answer import answer_with
 from lockgate.web.pages import tabular
+from lockgate.web.pages.notebook_answer import notebook_answer
+from lockgate.web.pages.notebook_cells import MOST_BYTES
 from lockgate.web.render import render
 from lockgate.web.service import Service
 from lockgate.web.visitor import Visitor
@@ -30,6 +35,7 @@ def show(
     file: str,
     raw: bool = False,
     save: bool = False,
+    cells: bool = False,
     start: int = 0,
     sort: str = "",
 ) -> Response[bytes] | FileResponse:
@@ -39,11 +45,10 @@ def show(
     found = find_file(service.hub, project, view.artifacts, file.removeprefix("/"))
     if raw or save:
         return answer_with(request, service, project, found, is_download=save)
-    table = None
-    if found.kind == "table":
-        content = read_file(service.hub, project, found, tabular.READ_BYTES)
-        parsed = tabular.parse(content, found.path)
-        table = tabular.page(parsed, start, _ROWS, sort) if parsed else None
+    form = _form(found)
+    if cells and form == "notebook":
+        return notebook_answer(found.path, read_file(service.hub, project, found, MOST_BYTES + 1))
+    table, problem = _table(service, project, found, start, sort) if found.kind == "table" else (None, "")
     return render(
         request,
         "artifact.html",
@@ -57,9 +62,33 @@ def show(
         table=table,
         rows=_ROWS,
         sort=sort,
-        form=_form(found),
-        text=_text(service, project, found) if table is None and _form(found) == "text" else None,
+        form=form,
+        problem=problem,
+        text=_text(service, project, found) if table is None and form == "text" else None,
     )
+
+
+def _table(
+    service: Service, project: str, file: File, start: int, sort: str
+) -> tuple[tabular.TablePage | None, str]:
+    """A page of a table, or the problem with it in words; neither where the file is to be shown as text."""
+    if file.path.lower().endswith(".parquet"):
+        at, is_descending = tabular.parse_sort(sort)
+        told = read_parquet(service.hub, project, file, Question(start, _ROWS, at, is_descending))
+        if told.problem:
+            return None, told.problem
+        return tabular.TablePage(
+            header=told.header,
+            rows=told.rows,
+            numeric=told.numeric,
+            total=told.total,
+            start=max(0, min(start, told.total - 1)),
+            sort=at if told.is_sorted else None,
+            is_descending=is_descending,
+        ), ""
+    content = read_file(service.hub, project, file, tabular.READ_BYTES)
+    parsed = tabular.parse(content, file.path)
+    return (tabular.page(parsed, start, _ROWS, sort) if parsed else None), ""
 
 
 def _form(file: File) -> str:
@@ -68,6 +97,8 @@ def _form(file: File) -> str:
         return "figure"
     if kind == "text/html":
         return "page"
+    if file.path.endswith(".ipynb"):
+        return "notebook"
     return "text"
 
 

@@ -12,7 +12,7 @@ from litestar.datastructures import State
 from lockgate.errors import UserError
 from lockgate.git.objects import EMPTY_TREE
 from lockgate.git.program import attempt
-from lockgate.web.pages.compare import diff_of
+from lockgate.web.pages.changes import diff_of
 from lockgate.web.render import render
 from lockgate.web.service import Service
 from lockgate.web.visitor import Visitor

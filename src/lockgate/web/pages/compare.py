@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -9,22 +11,35 @@ from litestar import Request, Response, get
 from litestar.datastructures import State
 
 from lockgate.errors import LockgateError, UserError
-from lockgate.git.program import attempt
 from lockgate.hub.artifact_content import File, files_of, read_file
+from lockgate.hub.comparison import side_of
+from lockgate.hub.parquet import read_parquet
+from lockgate.hub.parquet_reader import Question
 from lockgate.hub.queries import RunView, list_runs, show_run
 from lockgate.hub.runtimes import Runtimes
 from lockgate.project.pipeline import LOCK_FILE
 from lockgate.runs.record import Artifact
-from lockgate.runs.table_difference import MOST_BYTES, TableDifference, table_difference
-from lockgate.web.pages import diffs
-from lockgate.web.pages.side_by_side import made_rows, parameters_of, rows_of
+from lockgate.runs.side_by_side import made_rows, rows_of
+from lockgate.runs.table_difference import (
+    MOST_BYTES,
+    MOST_ROWS,
+    Table,
+    TableDifference,
+    make_table,
+    read_table,
+    table_difference,
+)
+from lockgate.web.pages import diffs, notebook_cells
+from lockgate.web.pages.changes import diff_of
+from lockgate.web.pages.notebook_cells import read_notebook
+from lockgate.web.pages.notebook_diff import notebook_diff
 from lockgate.web.render import render
 from lockgate.web.service import Service
 from lockgate.web.visitor import Visitor
 
 MOST = 6
 _OFFERED = 50
-_DIFF_BYTES = 2_000_000
+_NOTEBOOKS_AT_MOST = 20
 
 
 class FigureRow(msgspec.Struct, frozen=True):
@@ -70,28 +85,23 @@ def show(
             chosen={v.line.id for v in views},
         )
     runtimes = Runtimes(service.hub.runtimes)
-    packages = rows_of([_packages(runtimes, view) for view in views])
-    made = made_rows([view.artifacts for view in views])
     repository = service.hub.repository(project)
+    sides = [side_of(repository, view, runtimes) for view in views]
     return render(
         request,
         "compare.html",
         project=project,
         tab="runs",
         views=views,
-        parameters=rows_of([parameters_of(view) for view in views]),
-        metrics=rows_of([view.metrics for view in views]),
-        packages=[row for row in packages if not row.is_same],
+        parameters=rows_of([side.parameters for side in sides]),
+        metrics=rows_of([side.metrics for side in sides]),
+        packages=[row for row in rows_of([side.packages for side in sides]) if not row.is_same],
         figures=_figures(service, project, views),
         tables=_tables(service, project, views),
-        artifacts=made,
+        notebooks=_notebooks(service, project, views),
+        artifacts=made_rows([side.artifacts for side in sides]),
         code=[(at, _code(repository, views[0], view)) for at, view in enumerate(views) if at],
     )
-
-
-def _packages(runtimes: Runtimes, view: RunView) -> dict[str, float | int | str]:
-    digest = next((record.runtime for record in view.records.values()), None)
-    return dict(runtimes.packages(digest)) if digest else {}
 
 
 def _figures(service: Service, project: str, views: list[RunView]) -> list[FigureRow]:
@@ -116,20 +126,43 @@ def _figures(service: Service, project: str, views: list[RunView]) -> list[Figur
 
 
 def _tables(service: Service, project: str, views: list[RunView]) -> list[TableRow]:
-    rows: list[TableRow] = []
-    firsts = {artifact.path: artifact for artifact in views[0].artifacts if artifact.kind == "table"}
+    return [_table_row(service, project, *pair) for pair in _changed(views, "table")]
+
+
+def _changed(views: list[RunView], kind: str) -> Iterator[tuple[Artifact, Artifact, int]]:
+    """Yield each file of a kind that another run made otherwise than the first, and which run that is."""
+    firsts = {artifact.path: artifact for artifact in views[0].artifacts if artifact.kind == kind}
     for at, view in enumerate(views[1:], start=1):
         for artifact in view.artifacts:
             first = firsts.get(artifact.path)
-            if first is None or first.md5 == artifact.md5 or artifact.md5.endswith(".dir"):
-                continue
-            rows.append(_table_row(service, project, first, artifact, at))
-    return rows
+            if first is not None and first.md5 != artifact.md5 and not artifact.md5.endswith(".dir"):
+                yield first, artifact, at
+
+
+def _notebooks(
+    service: Service, project: str, views: list[RunView]
+) -> list[tuple[int, diffs.FileDiff | None, str]]:
+    """What differs in notebooks, by cells: with which run, the changes or None, and why there are none."""
+    found: list[tuple[int, diffs.FileDiff | None, str]] = []
+    for first, artifact, at in islice(_changed(views, "notebook"), _NOTEBOOKS_AT_MOST):
+        if not artifact.path.endswith(".ipynb"):
+            continue
+        try:
+            old, new = (
+                read_notebook(_content(service, project, made, notebook_cells.MOST_BYTES + 1))
+                for made in (first, artifact)
+            )
+            found.append((at, notebook_diff(artifact.path, "changed", old, new), ""))
+        except LockgateError as error:
+            found.append((at, None, f"{artifact.path}: {error.message}"))
+        except ValueError as error:
+            found.append((at, None, f"{artifact.path}: {error}"))
+    return found
 
 
 def _table_row(service: Service, project: str, first: Artifact, artifact: Artifact, at: int) -> TableRow:
     try:
-        one, other = (_content(service, project, table) for table in (first, artifact))
+        one, other = (_table(service, project, table) for table in (first, artifact))
         return TableRow(artifact.path, at, table_difference(one, other))
     except LockgateError as error:
         return TableRow(artifact.path, at, None, error.message)
@@ -137,9 +170,20 @@ def _table_row(service: Service, project: str, first: Artifact, artifact: Artifa
         return TableRow(artifact.path, at, None, str(error))
 
 
-def _content(service: Service, project: str, artifact: Artifact) -> bytes:
+def _table(service: Service, project: str, artifact: Artifact) -> Table:
+    """Raises ValueError in words for what cannot be compared."""
+    if not artifact.path.lower().endswith(".parquet"):
+        return read_table(_content(service, project, artifact, MOST_BYTES + 1))
+    file = next(files_of(service.hub, project, artifact))
+    told = read_parquet(service.hub, project, file, Question(0, MOST_ROWS + 1))
+    if told.problem:
+        raise ValueError(told.problem)
+    return make_table(told.header, told.rows)
+
+
+def _content(service: Service, project: str, artifact: Artifact, limit_bytes: int) -> bytes:
     file = next(files_of(service.hub, project, artifact), None)
-    return read_file(service.hub, project, file, MOST_BYTES + 1) if file else b""
+    return read_file(service.hub, project, file, limit_bytes) if file else b""
 
 
 def _code(repository: Path, one: RunView, other: RunView) -> list[diffs.FileDiff]:
@@ -149,21 +193,6 @@ def _code(repository: Path, one: RunView, other: RunView) -> list[diffs.FileDiff
     made = {artifact.path for view in (one, other) for artifact in view.artifacts}
     left_out = [f":(exclude,literal){path}" for path in (LOCK_FILE, *sorted(made)[:500])]
     return diff_of(repository, one.line.commit, other.line.commit, *left_out)
-
-
-def diff_of(repository: Path, one: str, other: str, *left_out: str) -> list[diffs.FileDiff]:
-    """Return what changed between two commits or trees, as files."""
-    options = (
-        "--no-color",
-        "--no-ext-diff",
-        "--no-textconv",
-        "--find-renames",
-        "--src-prefix=a/",
-        "--dst-prefix=b/",
-    )
-    paths = ("--", ".", *left_out) if left_out else ("--",)
-    code, output, _ = attempt(repository, "diff-tree", "-p", *options, one, other, *paths)
-    return diffs.parse(output[:_DIFF_BYTES]) if code == 0 else []
 
 
 handlers = [show]

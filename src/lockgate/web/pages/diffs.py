@@ -25,6 +25,8 @@ class FileDiff(msgspec.Struct, frozen=True):
     added: int
     removed: int
     is_cut: bool = False
+    old: str = ""
+    """Its path before, where that is known."""
 
 
 def parse(output: bytes) -> list[FileDiff]:
@@ -57,6 +59,8 @@ def _file(part: str, limit: int) -> FileDiff:
             status = "added"
         elif line.startswith("deleted file"):
             status = "deleted"
+        elif line.startswith("rename from "):
+            old = _unquoted(line.removeprefix("rename from "))
         elif line.startswith("rename to "):
             status, new = "renamed", _unquoted(line.removeprefix("rename to "))
         elif line.startswith("Binary files"):
@@ -64,7 +68,7 @@ def _file(part: str, limit: int) -> FileDiff:
     if lines and lines[-1].text == "":
         lines.pop()
     path = new or old or _unquoted(head[len(head) // 2 + 1 :])[2:]
-    return FileDiff(path, status, tuple(lines[:limit]), added, removed, is_cut=len(lines) > limit)
+    return FileDiff(path, status, tuple(lines[:limit]), added, removed, is_cut=len(lines) > limit, old=old)
 
 
 def _unquoted(name: str) -> str:

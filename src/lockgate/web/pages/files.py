@@ -17,6 +17,7 @@ from lockgate.git.defaultbranch import default_branch
 from lockgate.git.program import attempt
 from lockgate.web.pages.branches import branches_of
 from lockgate.web.pages.commit import Commit, read_commit
+from lockgate.web.pages.notebook_answer import notebook_answer
 from lockgate.web.render import render
 from lockgate.web.security import SANDBOX
 from lockgate.web.service import Service
@@ -51,8 +52,9 @@ def show(
     path: str,
     at: str = "",
     raw: bool = False,
+    cells: bool = False,
 ) -> Response[bytes]:
-    return _show(request, service, visitor, project, path.strip("/"), at, is_raw=raw)
+    return _show(request, service, visitor, project, path.strip("/"), at, is_raw=raw, is_cells=cells)
 
 
 def _show(
@@ -64,6 +66,7 @@ def _show(
     at: str,
     *,
     is_raw: bool,
+    is_cells: bool = False,
 ) -> Response[bytes]:
     visitor.require("read", project)
     repository = service.hub.repository(project)
@@ -83,6 +86,8 @@ def _show(
     content = blob.content if blob is not None and is_file else b""
     if is_raw and is_file:
         return _raw(path, content)
+    if is_cells and is_file and path.endswith(".ipynb"):
+        return notebook_answer(path, content)
     return render(
         request,
         "files.html" if not is_file else "file.html",
@@ -97,6 +102,7 @@ def _show(
         else [],
         items=[] if is_file else _items(repository, commit.id, path),
         size=len(content),
+        is_notebook=path.endswith(".ipynb"),
         is_image=(mimetypes.guess_type(path)[0] or "").startswith("image/"),
         text=None if b"\0" in content[:8000] else content[:_TEXT_BYTES].decode("utf-8", "replace"),
         is_cut=len(content) > _TEXT_BYTES,

@@ -57,11 +57,17 @@ def _delimiter(text: str) -> str:
     return max(",;\t", key=first.count)
 
 
+def parse_sort(sort: str) -> tuple[int | None, bool]:
+    """Return which column `sort` names and whether downwards; None: none that could be."""
+    column = sort.removeprefix("-")
+    is_number = column.isascii() and column.isdecimal() and len(column) < 4
+    return int(column) if is_number else None, sort.startswith("-")
+
+
 def page(table: Table, start: int = 0, count: int = 50, sort: str = "") -> TablePage:
     """Return `count` rows from `start` on. `sort`: a column's number, from 0; `-` before it: downwards."""
-    is_descending = sort.startswith("-")
-    column = sort.removeprefix("-")
-    at = int(column) if column.isdecimal() and len(column) < 4 and int(column) < len(table.header) else None
+    at, is_descending = parse_sort(sort)
+    at = at if at is not None and at < len(table.header) else None
     numeric = tuple(_is_numeric(table.rows[:200], number) for number in range(len(table.header)))
     rows: Sequence[tuple[str, ...]] = table.rows
     if at is not None:

@@ -1,4 +1,4 @@
-"""Two or more runs side by side: what differs of parameters, metrics and artifacts. Pure."""
+"""Two or more runs side by side, value by value and path by path. Values only."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from lockgate.hub.queries import RunView
-from lockgate.runs.record import Artifact
+from lockgate.runs.record import Artifact, StageRecord
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -36,14 +35,16 @@ class MadeRow(msgspec.Struct, frozen=True):
 
     @property
     def is_same(self) -> bool:
-        digests = {artifact.md5 if artifact else None for artifact in self.artifacts}
-        return len(digests) == 1
+        made = {(artifact.md5, artifact.size_bytes) if artifact else None for artifact in self.artifacts}
+        return len(made) == 1
 
 
-def parameters_of(view: RunView) -> dict[str, float | int | str]:
+def parameters_of(
+    records: Mapping[str, StageRecord], asked: Mapping[str, str]
+) -> dict[str, float | int | str]:
     """Return what a run's stages took and what it was asked with; one name's several values joined."""
     found: dict[str, list[float | int | str]] = {}
-    for record in view.records.values():
+    for record in records.values():
         for name, value in record.params.items():
             values = found.setdefault(name, [])
             if value not in values:
@@ -52,7 +53,7 @@ def parameters_of(view: RunView) -> dict[str, float | int | str]:
         name: values[0] if len(values) == 1 else ", ".join(str(value) for value in values)
         for name, values in found.items()
     }
-    return {**view.params, **joined}
+    return {**asked, **joined}
 
 
 def rows_of(sides: Sequence[Mapping[str, float | int | str]]) -> tuple[Row, ...]:

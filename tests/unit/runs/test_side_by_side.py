@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lockgate.runs.record import Artifact
-from lockgate.web.pages.side_by_side import made_rows, rows_of
+from lockgate.runs.side_by_side import made_rows, rows_of
 
 
 def test_numbers_are_told_with_their_difference_to_the_first_run() -> None:
