@@ -65,6 +65,7 @@ class RootGroup(LazyGroup):
         "fetch": ("lockgate.cli.fetch", "Put a run's artifacts into the work tree."),
         "log": ("lockgate.cli.log", "Read the activity chain: who did what, when."),
         "why": ("lockgate.cli.why", "Tell what a file was made from, up to the sources."),
+        "verify": ("lockgate.cli.verify", "Make a run again from nothing, and compare."),
         "rollback": ("lockgate.cli.rollback", "Go back to the state of a run, as a new commit."),
         "backends": ("lockgate.cli.backends", "List the batch systems a run may go to, or check one."),
         "login": ("lockgate.cli.login", "Log in to a hub's service, for lockgate and git."),

@@ -15,6 +15,7 @@ from lockgate.runs.runid import short
 if TYPE_CHECKING:
     from lockgate.hub.queries import RunView
     from lockgate.hub.rows import JobRow
+    from lockgate.verify.report import Verification
 
 
 @click.command("show")
@@ -54,6 +55,11 @@ def _print(view: RunView) -> None:
         rows.append(("result", "nothing changed"))
     if line.cause:
         rows.append(("cause", line.cause))
+    for found in view.verifications[:3]:
+        other = found.run if found.by_run == line.id else found.by_run
+        rows.append(
+            ("verifies" if other == found.run else "verified", f"{short(other)}: {_verdict_words(found)}")
+        )
     table(rows)
     if view.stages:
         echo()
@@ -75,6 +81,13 @@ def _print(view: RunView) -> None:
 
 def _number(value: float | str) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _verdict_words(found: Verification) -> str:
+    from lockgate.verify.report import in_words  # noqa: PLC0415
+
+    causes = "".join(f"; {cause.stage}: likely cause: {cause.words}" for cause in found.causes)
+    return in_words(found.verdict, found.words) + causes
 
 
 def _stage(job: JobRow) -> tuple[str, str, str, str, str]:

@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import getpass
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from lockgate.errors import OutsideError
 from lockgate.hub.address import HttpHub, LocalHub
 from lockgate.hub.backend_list import Offered
 from lockgate.hub.cancel import Cancelled, cancel_run
 from lockgate.hub.examination import Finding
+from lockgate.hub.follow import Kind, Progress, follow
 from lockgate.hub.http_client import HttpClient
+from lockgate.hub.index import Index
 from lockgate.hub.logs import Piece, read_logs
 from lockgate.hub.queries import RunLine, RunView, list_runs, show_run
 from lockgate.runs.comparison import Comparison
+from lockgate.runs.run import FINAL_RUN_STATES
+
+if TYPE_CHECKING:
+    from lockgate.hub.sending import Receipt
+    from lockgate.hub.verification import Asked
+    from lockgate.verify.report import Verification
 
 Place = LocalHub | HttpHub
+
+#: How often a hub behind its service is asked how a verification comes on.
+_FIRST_NAP_S, _LONGEST_NAP_S = 0.1, 2.0
+_TOLD: Mapping[str, Kind] = {
+    "running": "running",
+    "succeeded": "done",
+    "failed": "failed",
+    "cached": "cached",
+}
 
 
 class _Page(msgspec.Struct, frozen=True):
@@ -55,6 +76,62 @@ def ask_cancel(place: Place, run: str, by: str | None) -> Cancelled:
     if isinstance(place, LocalHub):
         return cancel_run(place.hub, place.project, run, by)
     return _client(place).post([*_project(place), "runs", run, "cancel"], Cancelled)
+
+
+def ask_verification(
+    place: Place, run: str, asked: Asked, by: str | None, show: Callable[[Receipt | Progress], None]
+) -> Verification:
+    """Verify a run and return what was found; `show` is told what happens meanwhile.
+
+    Raises what `start_verification` raises, and `OutsideError` (`verification-lost`).
+    """
+    if isinstance(place, LocalHub):
+        return _verify_here(place, run, asked, by, show)
+    from lockgate.hub.verification import Started  # noqa: PLC0415
+    from lockgate.verify.report import Verification  # noqa: PLC0415
+
+    client = _client(place)
+    started = client.post([*_project(place), "runs", run, "verify"], Started, asked)
+    words, told, nap = [*_project(place), "runs", started.run], set[tuple[str, str]](), _FIRST_NAP_S
+    while True:
+        view = client.get(words, RunView)
+        for job in view.stages:
+            if (job.stage, job.state) not in told and job.state in _TOLD:
+                told.add((job.stage, job.state))
+                kind = _TOLD[job.state]
+                show(Progress(kind, started.run, job.stage, job.cause or job.reason, total=len(view.stages)))
+        if view.line.state in FINAL_RUN_STATES:
+            break
+        time.sleep(nap)
+        nap = min(nap * 1.5, _LONGEST_NAP_S)
+    found = client.get([*_project(place), "runs", started.run, "verifications"], list[Verification])
+    return _only(found, started.run)
+
+
+def _verify_here(
+    place: LocalHub, run: str, asked: Asked, by: str | None, show: Callable[[Receipt | Progress], None]
+) -> Verification:
+    from lockgate.hub.verification import start_verification, verifications_of  # noqa: PLC0415
+
+    hub, project = place.hub, place.project
+    started = start_verification(hub, project, run, asked, by or getpass.getuser())
+    index = Index(hub.index)
+    try:
+        for progress in follow(hub, index, [started.run]):
+            show(progress)
+    finally:
+        index.close()
+    return _only(verifications_of(hub, project, started.run), started.run)
+
+
+def _only(found: Sequence[Verification], run: str) -> Verification:
+    if not found:
+        raise OutsideError(
+            f"run {run[-8:]} ended without a verdict",
+            f"Look at what happened: lockgate show {run[-8:]}",
+            code="verification-lost",
+        )
+    return found[0]
 
 
 def ask_comparison(place: Place, left: str, right: str) -> Comparison:

@@ -20,6 +20,7 @@ from lockgate.errors import LockgateError, OutsideError
 from lockgate.git.program import attempt
 from lockgate.hub.directory import Hub, make_wake
 from lockgate.hub.execution import START_KEPT_S, Execution
+from lockgate.hub.proving import Proving, prove_apart
 from lockgate.hub.queue import enqueue
 from lockgate.hub.rows import RunRow
 from lockgate.hub.wake import open_wake, wake_up
@@ -132,6 +133,7 @@ class Dispatcher:
         self._finished: list[Execution] = []
         """Runs that are over but for the removal of their workspaces."""
         self._built: queue.SimpleQueue[tuple[str, LockgateError | None]] = queue.SimpleQueue()
+        self._compared: queue.SimpleQueue[tuple[str, Proving]] = queue.SimpleQueue()
         self._threads: set[threading.Thread] = set()
 
     def loop(self, linger: float) -> None:
@@ -168,6 +170,7 @@ class Dispatcher:
         """Do all that can be done now; return whether anything is under way."""
         while True:
             moved = self._finish_preparations()
+            moved = self._compare() or moved
             moved = self._poll() or moved
             self._tell_starts()
             moved = self._fill() or moved
@@ -248,7 +251,7 @@ class Dispatcher:
         if not execution.needs_preparation:
             return
         execution.needs_preparation = False
-        run, runtime, runtimes = execution.request.id, execution.prepared.runtime, self._wiring.runtimes
+        run, runtime, runtimes = execution.request.id, execution.prepared.runtime, execution.runtimes
 
         def build() -> None:
             failure: LockgateError | None = None
@@ -280,6 +283,34 @@ class Dispatcher:
                     self._active[run].finish_preparation(failure)
         self._threads = {thread for thread in self._threads if thread.is_alive()}
         return moved
+
+    def _compare(self) -> bool:
+        """Compare what verifications made again beside the loop, and take what was found."""
+        for execution in self._active.values():
+            if execution.needs_comparison:
+                execution.needs_comparison = False
+                self._start_comparison(execution)
+        moved = False
+        while True:
+            try:
+                run, found = self._compared.get_nowait()
+            except queue.Empty:
+                return moved
+            moved = True
+            if run in self._active:
+                with self._guarded(run):
+                    self._active[run].finish_comparison(found)
+
+    def _start_comparison(self, execution: Execution) -> None:
+        hub, request = self._wiring.hub, execution.request
+
+        def compare() -> None:
+            self._compared.put((request.id, prove_apart(hub, request)))
+            wake_up(hub)
+
+        thread = threading.Thread(target=compare, name=f"comparison-{request.id}", daemon=True)
+        self._threads.add(thread)
+        thread.start()
 
     def _poll(self) -> bool:
         moved = False

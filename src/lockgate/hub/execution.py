@@ -7,18 +7,24 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import msgspec
+
 from lockgate.activity import chain
 from lockgate.activity.entry import Activity
 from lockgate.backends.contract import Backend, Ended, Started
 from lockgate.errors import LockgateError
+from lockgate.git.objects import Repository
 from lockgate.hub.instant import iso
 from lockgate.hub.intake import take_in
 from lockgate.hub.layout import Layout
 from lockgate.hub.preparation import Prepared, prepare
+from lockgate.hub.proving import Proving, Trial, runtimes_of, scope_of
 from lockgate.hub.push import describe
 from lockgate.hub.recording import (
+    VERIFICATION,
     Outcomes,
     append_activity,
+    append_verification,
     email_of,
     is_recorded,
     let_go,
@@ -27,8 +33,9 @@ from lockgate.hub.recording import (
 from lockgate.hub.remarks import remarks
 from lockgate.hub.rows import RunRow
 from lockgate.hub.wiring import Wiring
-from lockgate.runs.advance import advance, effects_due
+from lockgate.runs.advance import advance, effects_due, outcome_of
 from lockgate.runs.job import ExitRecord, Job
+from lockgate.runs.plan import TRIAL
 from lockgate.runs.record import Artifact, StageRecord
 from lockgate.runs.run import (
     AT_BACKEND,
@@ -39,6 +46,7 @@ from lockgate.runs.run import (
     Decision,
     Effect,
     Event,
+    Extended,
     JobCollected,
     JobEnded,
     JobFailed,
@@ -58,6 +66,7 @@ from lockgate.runs.run import (
 )
 from lockgate.runs.runid import short
 from lockgate.runs.workspace import Inventory, clean, inventory
+from lockgate.verify.report import Verification
 
 #: So long a job runs before its start is worth a word.
 START_KEPT_S = 0.03
@@ -74,9 +83,14 @@ class Execution:
         """By backend, the stages to be laid out and handed to it as it has room."""
         self.needs_preparation = False
         """The runtime is to be built, then `finish_preparation` called."""
+        self.needs_comparison = False
+        """What was made again is to be compared, then `finish_comparison` called."""
         self.retry_at: float | None = None
         """When an effect that failed for an outside reason is due again."""
+        self.runtimes = runtimes_of(wiring, self.request)
         self._wiring = wiring
+        self._scope = scope_of(self.request)
+        self._proved: Verification | None = None
         self._sequence = -1
         self._prepared: Prepared | None = None
         self._layout: Layout | None = None
@@ -118,7 +132,7 @@ class Execution:
                 self._wiring.hub.run_folder(self.request.project, self.request.id) / "jobs",
                 repository,
                 self._wiring.store,
-                self._wiring.runtimes,
+                self.runtimes,
                 repository.read_commit(self.request.commit).committed_at,
             )
         return self._layout
@@ -291,7 +305,7 @@ class Execution:
         """Find the artifacts of settled stages again, by their fingerprints."""
         for stage, job in self.run.jobs.items():
             if job.state in ("succeeded", "cached") and job.fingerprint is not None:
-                record = self._wiring.index.find_result(self.request.project, job.fingerprint)
+                record = self._find(job.fingerprint)
                 if record is not None:
                     self._records[stage] = record
         self._reasons = {job.stage: job.reason for job in self._wiring.index.jobs(self.request.id)}
@@ -300,7 +314,7 @@ class Execution:
         index, now = self._wiring.index, time.time()
         before, moved = self.run, dict[str, None]()
         with index.transaction():
-            index.add_results(self.request.project, self._new_records)
+            index.add_results(self._scope, self._new_records)
             for event in events:
                 after, effects = advance(self.run, event)
                 if after is self.run and not effects:
@@ -382,6 +396,9 @@ class Execution:
             case CancelJobs(stages):
                 return self._cancel_jobs(stages)
             case Record(outcome):
+                if self.request.proof is not None and self._proved is None:
+                    self.needs_comparison = True
+                    return ()
                 return (self._record(outcome),)
         return ()
 
@@ -411,10 +428,7 @@ class Execution:
             prepared = self.prepared
         except LockgateError as error:
             return (PreparationFailed(f"{error.message} ({error.hint})"),)
-        if (
-            self._wiring.runtimes.ready(prepared.runtime.digest) is None
-            and not prepared.plan.is_nothing_to_do
-        ):
+        if self.runtimes.ready(prepared.runtime.digest) is None and not prepared.plan.is_nothing_to_do:
             self.needs_preparation = True
             return ()
         return (self._plan(),)
@@ -424,10 +438,8 @@ class Execution:
         fingerprint = planner.fingerprint_of(stage, self._records)
         if fingerprint is None:
             return (JobFailed(stage, "what an upstream stage made is gone from the hub"),)
-        is_forced = bool({stage, planner.stage(stage).group} & set(self.request.force))
-        record = None
-        if not is_forced:
-            record = self._wiring.index.find_result(self.request.project, fingerprint)
+        is_forced = stage in self.prepared.forced
+        record = None if is_forced else self._find(fingerprint)
         if record is not None:
             self._records[stage] = record
             reason = f"cached from run {short(record.run)}"
@@ -436,6 +448,16 @@ class Execution:
         self._reasons[stage] = reason
         self._wiring.index.set_reason(self.request.id, stage, reason)
         return (Resolved(Decision(stage, fingerprint, record.run if record else None)),)
+
+    def _find(self, fingerprint: str) -> StageRecord | None:
+        """Return what is known under a fingerprint; a verification knows what it made itself, and what the
+        verified run did."""
+        found = self._wiring.index.find_result(self._scope, fingerprint)
+        earlier = self.prepared.replayed
+        if found is None and earlier is not None:
+            known = (record for record in earlier.records.values() if record.fingerprint == fingerprint)
+            found = next(known, None)
+        return found
 
     def _collect(self, stage: str, exit_record: ExitRecord) -> Event:
         folder = self.folder_of(stage)
@@ -479,10 +501,40 @@ class Execution:
         repository = self._wiring.repository(self.request.project)
         outcomes = self._outcomes(outcome)
         written = write_results(repository, self._wiring.key, outcomes)
+        if self._proved is not None:
+            self._tell_proof(repository, written.result_commit)
         if not (self._was_recording and is_recorded(repository.path, self.request.id)):
             append_activity(repository, self._wiring.key, outcomes, written)
         let_go(repository, self.request)
         return Recorded(written.result_commit, written.has_moved_branch)
+
+    def _tell_proof(self, repository: Repository, result: str) -> None:
+        assert self._proved is not None
+        proved = msgspec.structs.replace(self._proved, result_again=result, at=iso(self._ended_at))
+        if not (self._was_recording and is_recorded(repository.path, self.request.id, VERIFICATION)):
+            append_verification(repository, self._wiring.key, proved, self.request.member, self._ended_at)
+        self._wiring.index.add_verification(self.request.project, proved)
+
+    def finish_comparison(self, found: Proving) -> None:
+        """Go on with the trials that were asked for, or record what was found."""
+        self.needs_comparison = False
+        outcome = outcome_of(self.run)
+        if found.trials and outcome == "succeeded":
+            decisions = [
+                Decision(f"{trial.stage}{TRIAL}{trial.name}", self._trial_fingerprint(trial))
+                for trial in found.trials
+            ]
+            reasons = {f"{trial.stage}{TRIAL}{trial.name}": trial.words for trial in found.trials}
+            self._reasons |= reasons
+            self._wiring.index.add_jobs(self.request.id, reasons.items(), len(self.run.jobs))
+            self.take([Extended(tuple(decisions))])
+        else:
+            self._proved = found.verification
+            self._due.append(Record(outcome))
+            self.take([])
+
+    def _trial_fingerprint(self, trial: Trial) -> str:
+        return f"{self.run.jobs[trial.stage].fingerprint}{TRIAL}{trial.name}"
 
     def _outcomes(self, outcome: Outcome) -> Outcomes:
         prepared = self._prepared
@@ -497,7 +549,11 @@ class Execution:
             outcome=outcome,
             ended_at=self._ended_at,
             started_at=self.started_at,
-            records={stage: self._records[stage] for stage in self.run.jobs if stage in self._records},
+            records={
+                stage: self._records[stage]
+                for stage in self.run.jobs
+                if stage in self._records and stage not in self.run.trials
+            },
             partial=self._partial,
             exits=self._exits,
             logs=logs,

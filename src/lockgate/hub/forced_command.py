@@ -44,6 +44,12 @@ _FORMS = {
     "log": _Form("read", (0, 1), flags=frozenset({"--verify"}), valued=frozenset({"-n"})),
     "backends": _Form("read", (0, 0)),
     "backends check": _Form("run", (1, 1), valued=frozenset({"--timeout"})),
+    "verify": _Form(
+        "run",
+        (0, 1),
+        flags=frozenset({"--fresh", "--no-cause"}),
+        valued=frozenset({"--on", "--stage", "--by"}),
+    ),
     "cancel": _Form("cancel", (1, 1), valued=frozenset({"--by"})),
 }
 
@@ -135,7 +141,7 @@ def _question(words: Sequence[str], member: str) -> Question:
             raise _refused()
     if not form.free[0] <= free <= form.free[1]:
         raise _refused()
-    if verb == "cancel":
+    if "--by" in form.valued:
         kept = _in_name_of(kept, member)
     return Question(tuple(kept), form.action, hub, project)
 

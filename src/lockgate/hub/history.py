@@ -240,8 +240,10 @@ def result_of(found: Iterable[Entry], text: str) -> tuple[str, str]:
         run, evidence = entry.activity.run, entry.activity.evidence
         if run is None or entry.activity.kind != "run.finished":
             continue
+        request = evidence.get("request")
+        if text == "latest" and isinstance(request, dict) and request.get("proof"):
+            continue
         if text == "latest" or (len(ending) >= SHORTEST and run.endswith(ending)):
-            request = evidence.get("request")
             snapshot = request.get("commit") if isinstance(request, dict) else None
             result = evidence.get("result")
             if isinstance(snapshot, str) and isinstance(result, str):

@@ -21,6 +21,7 @@ from lockgate.hub.tables import FORMAT, SCHEMA, UPGRADES
 from lockgate.runs.cost import Cost, cost_of, names_of, remember
 from lockgate.runs.record import StageRecord
 from lockgate.runs.run import Event, JobStatus
+from lockgate.verify.report import Verification
 
 BUSY_TIMEOUT_S = 60.0
 
@@ -29,6 +30,7 @@ _events = msgspec.msgpack.Decoder(Event)
 _requests = msgspec.msgpack.Decoder(Request)
 _records = msgspec.msgpack.Decoder(StageRecord)
 _lines = msgspec.msgpack.Decoder(tuple[str, ...])
+_verifications = msgspec.msgpack.Decoder(Verification)
 _costs = msgspec.msgpack.Decoder(tuple[Cost, ...])
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -215,9 +217,9 @@ class Index:
 
     # Jobs and events
 
-    def add_jobs(self, run: str, jobs: Iterable[tuple[str, str]]) -> None:
-        """Add the planned jobs, as (stage, reason), in order."""
-        rows = [(run, stage, position, reason) for position, (stage, reason) in enumerate(jobs)]
+    def add_jobs(self, run: str, jobs: Iterable[tuple[str, str]], first: int = 0) -> None:
+        """Add planned jobs, as (stage, reason), in order; `first`: how many stand before them."""
+        rows = [(run, stage, position, reason) for position, (stage, reason) in enumerate(jobs, first)]
         with self._in_words():
             self._sql.executemany(
                 "insert or replace into jobs (run, stage, position, state, reason)"
@@ -342,8 +344,28 @@ class Index:
 
     def names_content(self, project: str, md5: str) -> bool:
         """Return whether a stage of the project ever made this; msgpack keeps text as it is."""
-        question = "select 1 from results where project = ? and instr(record, ?) > 0 limit 1"
+        mine = "(project = ?1 or substr(project, 1, length(?1) + 1) = ?1 || '/')"
+        question = f"select 1 from results where {mine} and instr(record, ?2) > 0 limit 1"
         return self._one(question, (project, md5.encode())) is not None
+
+    # Verifications
+
+    def add_verification(self, project: str, found: Verification) -> None:
+        """Keep what a verification found; told twice, it counts once."""
+        self._do(
+            "insert or replace into verifications values (?, ?, ?, ?)",
+            (project, found.run, found.by_run, _encode(found)),
+        )
+
+    def verifications(self, project: str, run: str) -> list[Verification]:
+        """Return the verifications of a run, newest first; of one that is itself one, what it found."""
+        with self._in_words():
+            rows = self._sql.execute(
+                "select report from verifications where project = ?1 and (run = ?2 or by_run = ?2)"
+                " order by by_run desc",
+                (project, run),
+            ).fetchall()
+            return [_verifications.decode(row[0]) for row in rows]
 
     def results(self, project: str) -> Iterator[StageRecord]:
         """Yield every result of a project."""
@@ -415,7 +437,8 @@ class Index:
                 self._sql.execute(statement)
             self._sql.execute(f"pragma user_version = {FORMAT}")
         while form in UPGRADES:
-            self._sql.execute(UPGRADES[form])
+            for statement in UPGRADES[form].split(";"):
+                self._sql.execute(statement)
             form += 1
             self._sql.execute(f"pragma user_version = {form}")
         self._sql.execute("commit")

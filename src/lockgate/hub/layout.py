@@ -45,11 +45,16 @@ class Layout:
         self._isolation = cache(partial(job_isolation, hub))
         self._inside_hub = cache(partial(runtimes.inside, hub.root, prepared.runtime.digest))
         self._numbers = {stage.name: n for n, stage in enumerate(prepared.loaded.pipeline.stages)}
+        earlier = prepared.replayed
+        self._played = {stage: record.run for stage, record in earlier.records.items()} if earlier else {}
+        """Stage → the run that its job takes itself to be part of."""
 
     def folder_of(self, stage: str, attempt: int) -> Path:
-        return self._folder / safe_name(self._numbers[stage], stage, attempt)
+        number = self._numbers[self._prepared.planner.stage(stage).name]
+        return self._folder / safe_name(number, stage, attempt)
 
     def job_of(self, name: str, attempt: int) -> Job:
+        """Return the job of a stage, or of a trial of it."""
         stage = self._prepared.planner.stage(name)
         backend = self._prepared.backend_of(name)
         return Job(
@@ -79,7 +84,7 @@ class Layout:
         if command is None:
             command = notebook_command(stage.notebook or "", stage.makes, stage.params)
         environment, from_folder = base_environment(
-            run=request.id,
+            run=self._played.get(stage.name, request.id),
             stage=stage.name,
             cpus=stage.resources.cpus,
             source_date_epoch=self._committed_at,

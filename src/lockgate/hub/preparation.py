@@ -12,6 +12,7 @@ from lockgate.git.listing import Listing
 from lockgate.hub.batch_settings import default_manifest_in
 from lockgate.hub.directory import Hub
 from lockgate.hub.index import Index
+from lockgate.hub.replay import Replayed, RuntimeSource, replayed
 from lockgate.hub.rows import Request
 from lockgate.hub.runtimes import Locked, Runtimes
 from lockgate.project.pipeline import Batch, Pipeline
@@ -32,6 +33,10 @@ class Prepared(msgspec.Struct, frozen=True):
     plan: Plan
     batch: Batch
     """As the default branch has it, whatever branch was pushed."""
+    replayed: Replayed | None = None
+    """The run that this one verifies; None: it verifies none."""
+    forced: frozenset[str] = frozenset()
+    """The stages that run whatever is known."""
 
     def backend_of(self, stage: str) -> str:
         """Return the backend a stage goes to: as asked at the push, as the stage says, else the batch's."""
@@ -61,6 +66,8 @@ def _prepare(
 
     pipeline = loaded.pipeline
     has_notebooks = any(stage.notebook is not None for stage in pipeline.stages)
+    if request.proof is not None:
+        return _prepare_proof(hub, index, runtimes, request, batch, source, loaded)
     runtime = runtimes.locked(loaded.files, pipeline.runtime, read, has_notebooks)
     known = _known(hub, index, runtimes, request, loaded, runtime)
     planner = Planner(pipeline, loaded.inputs, runtime.digest, known)
@@ -71,6 +78,41 @@ def _prepare(
         planner=planner,
         plan=planner.plan(request.only, request.force),
         batch=_batch(batch, request, pipeline),
+        forced=planner.names(request.force),
+    )
+
+
+def _prepare_proof(
+    hub: Hub,
+    index: Index,
+    runtimes: Runtimes,
+    request: Request,
+    batch: GitBatch,
+    source: CommitSource,
+    loaded: Loaded,
+) -> Prepared:
+    """Prepare a verification: nothing is known but what the verified run recorded of stages left out."""
+    assert request.proof is not None
+    pipeline = loaded.pipeline
+    has_notebooks = any(stage.notebook is not None for stage in pipeline.stages)
+    earlier = replayed(hub, index, request.project, request.proof.run)
+    kept = RuntimeSource(batch.repository, source, earlier.result)
+    runtime = runtimes.locked(kept.files(), pipeline.runtime, kept.read, has_notebooks)
+    recorded = {record.fingerprint: record for record in earlier.records.values()}
+    # Under the recorded digest, fingerprints are those of then, whatever the hub's Python is now
+    digest = next(iter(earlier.records.values())).runtime
+    planner = Planner(pipeline, loaded.inputs, digest, Known(recorded.get, lambda _: None))
+    asked = request.proof.stages or tuple(earlier.records)
+    forced = planner.names(asked)
+    return Prepared(
+        request=request,
+        loaded=loaded,
+        runtime=runtime,
+        planner=planner,
+        plan=planner.plan(asked, asked),
+        batch=_batch(batch, request, pipeline),
+        replayed=earlier,
+        forced=forced,
     )
 
 

@@ -10,10 +10,12 @@ import msgspec
 
 from lockgate.errors import UserError
 from lockgate.project.quantities import parse_duration, parse_size
-from lockgate.runs.runid import is_run_id
+from lockgate.runs.runid import is_run_id, short
 
 ABSENT = "0" * 40
 SNAPSHOTS = "refs/lockgate/snapshots/"
+#: With the other's id, what stands for a branch in a run that verifies another. There is no such ref.
+VERIFICATIONS = "refs/lockgate/verifications/"
 _SNAPSHOT = re.compile(rf"{SNAPSHOTS}[A-Za-z0-9._@+-]+/([0-9A-Z]+)")
 
 OPTIONS = (
@@ -171,6 +173,8 @@ def _judge(old: str, new: str, ref: str) -> Update:
 
 def describe(ref: str) -> str:
     """Return a ref as a person calls it."""
+    if ref.startswith(VERIFICATIONS):
+        return f"verification of {short(ref.removeprefix(VERIFICATIONS))}"
     if ref.startswith(SNAPSHOTS):
         return "your work tree"
     return ref.removeprefix("refs/heads/")

@@ -19,6 +19,7 @@ from lockgate.project.snapshot import CommitSource
 from lockgate.runs.lockfile import read_lock
 from lockgate.runs.record import Artifact, StageRecord
 from lockgate.runs.runid import LENGTH
+from lockgate.verify.report import Verification
 
 #: A metrics file larger than this is a table, not metrics.
 METRICS_LIMIT_BYTES = 1_000_000
@@ -51,6 +52,8 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
     """`path:key` → value, of every metrics artifact."""
     result_commit: str | None
     has_moved_branch: bool
+    verifications: tuple[Verification, ...] = ()
+    """What verifications of it found, newest first; of a verification, what it found."""
 
     @property
     def artifacts(self) -> list[Artifact]:
@@ -99,6 +102,7 @@ def show_run(hub: Hub, project: str, text: str) -> RunView:
         metrics=read_metrics(repository, mine),
         result_commit=row.result_commit,
         has_moved_branch=row.has_moved_branch,
+        verifications=tuple(index.verifications(project, row.request.id)),
     )
 
 

@@ -25,8 +25,10 @@ from lockgate.runs.lockfile import read_lock, write_lock
 from lockgate.runs.record import Artifact, StageRecord
 from lockgate.runs.run import Outcome, Run
 from lockgate.runs.runid import short
+from lockgate.verify.report import Verification, in_words
 
 FAILURES = "lockgate.failed"
+VERIFICATION = "verification"
 
 #: So much of a log's end goes into the chain; the whole lies in the run's folder on the hub.
 LOG_LIMIT_BYTES = 64_000
@@ -133,12 +135,33 @@ def let_go(repository: Repository, request: Request) -> None:
         refs.delete(repository, request.ref, request.commit)
 
 
-def is_recorded(repository: Path, run: str, limit: int = 1000) -> bool:
-    """Return whether the chain's newest entries already tell how this run ended."""
-    return any(
-        activity.run == run and activity.kind == "run.finished"
-        for _, activity in chain.read(repository, limit)
+def append_verification(
+    repository: Repository, key: Key, found: Verification, member: str, ended_at: float
+) -> str:
+    """Append `verification`, which keeps both results."""
+    verdict = in_words(found.verdict, found.words)
+    activity = Activity(
+        kind=VERIFICATION,
+        at=iso(ended_at),
+        by=member,
+        title=f"Run {short(found.run)} was verified: {' '.join(verdict.split())[:200]}",
+        commit=found.result_again,
+        run=found.by_run,
+        evidence=msgspec.to_builtins(found),
     )
+    return chain.append(
+        repository,
+        activity,
+        key,
+        keep=[found.result_again, *([found.result_recorded] if found.result_recorded else [])],
+        at_epoch_s=max(0, int(ended_at)),
+        author_email=email_of(member),
+    )
+
+
+def is_recorded(repository: Path, run: str, kind: str = "run.finished", limit: int = 1000) -> bool:
+    """Return whether the chain's newest entries already tell how this run ended, or what it verified."""
+    return any(activity.run == run and activity.kind == kind for _, activity in chain.read(repository, limit))
 
 
 def email_of(member: str) -> str:
@@ -254,7 +277,9 @@ def _evidence(outcomes: Outcomes, written: Written) -> dict[str, object]:
         }
         for stage, job in run.jobs.items()
     ]
-    records = [record for record in outcomes.records.values() if record.run == request.id]
+    # What a verification makes is no result of the project
+    own = outcomes.records.values() if request.proof is None else ()
+    records = [record for record in own if record.run == request.id]
     evidence: dict[str, object] = {
         "request": request,
         "outcome": outcomes.outcome,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from lockgate.activity.chain import FILE_NAME, entry_ids, parse
+from lockgate.activity.chain import FILE_NAME, entry_ids, parse, read
 from lockgate.activity.entry import Activity
 from lockgate.errors import OutsideError, UserError
 from lockgate.git.contents import read_many
@@ -19,12 +19,14 @@ from lockgate.hub.directory import Hub
 from lockgate.hub.dispatcher import DispatcherLock
 from lockgate.hub.index import Index
 from lockgate.hub.queue import QUEUE, ensure_dispatcher
+from lockgate.hub.recording import VERIFICATION
 from lockgate.hub.rows import JobRow, Request, RunRow
 from lockgate.runs.cost import Cost
 from lockgate.runs.job import ExitRecord
 from lockgate.runs.record import StageRecord
 from lockgate.runs.run import Outcome
 from lockgate.runs.runid import is_run_id, made_at
+from lockgate.verify.report import Verification
 
 #: A run's id tells when it was asked for, unless the clock that made it was off by more than this.
 _CLOCK_TRUST_S = 86_400.0
@@ -112,6 +114,10 @@ def _build(hub: Hub) -> tuple[Reindexed, bool]:
 
 def _restore_ended(hub: Hub, index: Index, problems: list[str]) -> tuple[int, int]:
     runs = results = 0
+    for project in hub.projects():
+        with index.transaction():
+            for found in _verifications(hub.repository(project), problems):
+                index.add_verification(project, found)
     streams = [ended_runs(hub.repository(project), project, problems) for project in hub.projects()]
     with index.transaction():
         for restored in heapq.merge(*streams, key=lambda each: each.row.created_at):
@@ -139,6 +145,19 @@ def ended_runs(repository: Path, project: str, problems: list[str]) -> Iterator[
                 yield restore(activity, project)
         except ValueError as error:
             problems.append(f"{project}: entry {oid}: {error}")
+
+
+def _verifications(repository: Path, problems: list[str]) -> Iterator[Verification]:
+    """Yield what the chain's verifications found."""
+    try:
+        for oid, activity in read(repository):
+            if activity.kind == VERIFICATION:
+                try:
+                    yield msgspec.convert(activity.evidence, Verification)
+                except msgspec.ValidationError as error:
+                    problems.append(f"{repository.stem}: entry {oid}: {error}")
+    except OutsideError:
+        return  # told of where runs are looked for
 
 
 def restore(activity: Activity, project: str) -> Restored:

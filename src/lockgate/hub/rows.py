@@ -12,6 +12,19 @@ RowState = Literal[
 ]
 
 
+class Proof(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What a run that verifies another is to do; the stages are those of the request."""
+
+    run: str
+    """The run that is verified."""
+    is_fresh: bool = False
+    """Build the runtime anew, with empty caches, for this run alone."""
+    stages: tuple[str, ...] = ()
+    """Run these alone, on what the verified run's stages above them made; none: everything anew."""
+    seeks_cause: bool = True
+    """Where something differs, run its stage again with one thing changed at a time."""
+
+
 class Request(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What was asked of a run when it was pushed; with the commit, all it takes to run it."""
 
@@ -28,6 +41,8 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """With `walltime_s` and `cpus`: what the stages asked for get in this run, whatever the project says."""
     walltime_s: int | None = None
     cpus: int | None = None
+    proof: Proof | None = None
+    """Given: this run verifies another, and what it makes replaces nothing."""
 
 
 class RunRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -92,13 +92,16 @@ class Runtimes:
         folder: Path,
         *,
         may_lock: bool = True,
+        is_fresh: bool = False,
         isolation: Callable[[], Isolation | None] = lambda: None,
     ) -> None:
         """`may_lock` False: what would have to be locked first is an error instead, `runtime-unlocked`.
 
+        `is_fresh`: nothing is taken from uv's cache of packages.
         `isolation` is asked from what packages are to be kept: their code runs while they are built.
         """
         self.folder = folder
+        self._is_fresh = is_fresh
         self._may_lock = may_lock
         self._isolation = isolation
         self._pythons: dict[str, tuple[str, str, int]] = {}
@@ -323,7 +326,13 @@ class Runtimes:
                 name = "pylock.toml" if is_pylock(lock_text) else "requirements.lock"
                 (place / name).write_text(lock_text, "utf-8")
                 self._run(
-                    [*_SYNC, "--python", os.fspath(self.python_path(digest)), name],
+                    [
+                        *_SYNC,
+                        *(["--no-cache"] if self._is_fresh else []),
+                        "--python",
+                        os.fspath(self.python_path(digest)),
+                        name,
+                    ],
                     digest,
                 )
             packages = parse_packages(lock_text) if kind != "none" else {}

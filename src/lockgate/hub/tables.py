@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-FORMAT = 2
+FORMAT = 3
 
 _COSTS = """
 create table costs (
@@ -11,6 +11,17 @@ create table costs (
   recent blob not null,
   primary key (project, name)
 ) without rowid;
+"""
+
+_VERIFICATIONS = """
+create table verifications (
+  project text not null,
+  run text not null,
+  by_run text not null,
+  report blob not null,
+  primary key (project, by_run)
+) without rowid;
+create index verifications_by_run on verifications (project, run);
 """
 
 SCHEMA = (
@@ -66,7 +77,8 @@ create table results (
 create index results_by_stage on results (project, stage, number);
 """
     + _COSTS
+    + _VERIFICATIONS
 )
 
 #: The form of an older index → what brings it to the next one.
-UPGRADES = {1: _COSTS}
+UPGRADES = {1: _COSTS, 2: _VERIFICATIONS}

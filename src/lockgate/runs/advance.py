@@ -23,6 +23,7 @@ from lockgate.runs.run import (
     Decision,
     Effect,
     Event,
+    Extended,
     Graph,
     JobCollected,
     JobEnded,
@@ -66,7 +67,7 @@ def effects_due(run: Run) -> tuple[Effect, ...]:
     if run.state == "preparing":
         return (Prepare(),)
     if run.state == "recording":
-        return (Record(_outcome(run)),)
+        return (Record(outcome_of(run)),)
     due: list[Effect] = [Resolve(stage) for stage, job in run.jobs.items() if job.state == "resolving"]
     if run.cancelled_by is not None:
         at_backend = tuple(stage for stage, job in run.jobs.items() if job.state in AT_BACKEND)
@@ -74,7 +75,8 @@ def effects_due(run: Run) -> tuple[Effect, ...]:
     return tuple(due)
 
 
-def _outcome(run: Run) -> Outcome:
+def outcome_of(run: Run) -> Outcome:
+    """Return how a run ends, or has ended, whose jobs are all settled."""
     if run.cancelled_by is not None:
         return "cancelled"
     return "failed" if run.has_failed else "succeeded"
@@ -191,12 +193,24 @@ def _(event: CancelRequested, run: Run) -> Step:
 
 
 @_advance.register
+def _(event: Extended, run: Run) -> Step:
+    names = [decision.stage for decision in event.decisions if decision.stage not in run.jobs]
+    if run.state != "recording" or run.cancelled_by is not None or not names:
+        return run, ()
+    none = dict.fromkeys(names, ())
+    graph = Graph({**run.graph.upstream, **none}, {**run.graph.dependents, **none})
+    run = replace(run, state="running", graph=graph, trials=run.trials.union(names))
+    run = _with_jobs(run, {name: JobStatus() for name in names}, settled=-len(names))
+    return _decide(run, [decision for decision in event.decisions if decision.stage in none])
+
+
+@_advance.register
 def _(event: Recorded, run: Run) -> Step:
     if run.state != "recording":
         return run, ()
     return replace(
         run,
-        state=_outcome(run),
+        state=outcome_of(run),
         result_commit=event.result_commit,
         has_moved_branch=event.has_moved_branch,
     ), ()
@@ -256,12 +270,13 @@ def _settle_badly(run: Run, stage: str, cause: str) -> Step:
             if below not in changed and job.state not in SETTLED_JOB_STATES:
                 changed[below] = replace(job, state="blocked", cause=f"{stage} failed")
                 pending.append(below)
-    run = replace(run, has_failed=True, cause=run.cause or f"{stage}: {cause}")
+    if stage not in run.trials:
+        run = replace(run, has_failed=True, cause=run.cause or f"{stage}: {cause}")
     return _finish(_with_jobs(run, changed, settled=len(changed)))
 
 
 def _finish(run: Run) -> Step:
     if run.unsettled == 0 and run.state == "running":
         run = replace(run, state="recording")
-        return run, (Record(_outcome(run)),)
+        return run, (Record(outcome_of(run)),)
     return run, ()

@@ -24,6 +24,10 @@ Find = Callable[[str], StageRecord | None]
 Flat = Mapping[str, Scalar]
 
 
+#: Between a stage's name and what is tried with it, in the name of a trial.
+TRIAL = "~"
+
+
 class Known(msgspec.Struct, frozen=True):
     """What earlier runs left, as planning sees it."""
 
@@ -87,6 +91,7 @@ class Planner:
         return Plan(planned, {name: self.upstream[name] for name in order})
 
     def inputs_of(self, name: str) -> StageInputs:
+        name = self.stage(name).name
         if name not in self._inputs_of:
             self._inputs_of[name] = (
                 self._whole_inputs_of(name) if self._stages[name].needs is None else self.inputs.of(name, ())
@@ -94,14 +99,20 @@ class Planner:
         return self._inputs_of[name]
 
     def stage(self, name: str) -> Stage:
-        return self._stages[name]
+        """Return the stage of this name, or the one that a trial of it runs again."""
+        found = self._stages.get(name)
+        return found if found is not None else self._stages[name.rpartition(TRIAL)[0]]
+
+    def names(self, asked: Collection[str]) -> frozenset[str]:
+        """Return the stages meant by names of stages and groups. Raises `UserError` (`stage-unknown`)."""
+        return frozenset(self._named(asked))
 
     def fingerprint_of(self, name: str, records: Mapping[str, StageRecord]) -> str | None:
         """Return the fingerprint of a stage, given its upstream stages' records; None: one is missing."""
         needs = self.needs_of(name, records)
         if needs is None:
             return None
-        stage = self._stages[name]
+        stage = self.stage(name)
         return fingerprint(
             command=command_of(stage),
             runtime=self._runtime,

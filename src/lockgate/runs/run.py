@@ -58,6 +58,8 @@ class Run(msgspec.Struct, frozen=True):
     has_moved_branch: bool = False
     moved: tuple[str, ...] = ()
     """The stages whose job the newest event changed."""
+    trials: frozenset[str] = frozenset()
+    """Jobs that were added to find out something; how they end does not decide how the run does."""
 
 
 # Events: what happened. Each carries all it needs, so that a run can be replayed from them.
@@ -121,6 +123,12 @@ class CancelRequested(msgspec.Struct, frozen=True, tag=True):
     by: str
 
 
+class Extended(msgspec.Struct, frozen=True, tag=True):
+    """All jobs have settled, and what they left asks for these further ones. None waits for another."""
+
+    decisions: tuple[Decision, ...]
+
+
 class Recorded(msgspec.Struct, frozen=True, tag=True):
     result_commit: str | None
     has_moved_branch: bool
@@ -128,7 +136,7 @@ class Recorded(msgspec.Struct, frozen=True, tag=True):
 
 Event = (
     PrepareStarted | Planned | PreparationFailed | Resolved | JobRefused | JobStarted | JobEnded
-    | JobCollected | JobFailed | CancelRequested | Recorded
+    | JobCollected | JobFailed | CancelRequested | Extended | Recorded
 )  # fmt: skip
 
 

@@ -35,6 +35,7 @@ from lockgate.runs.run import (
     Recorded,
     Resolved,
 )
+from lockgate.verify.report import Verification
 
 AT = 1_770_000_000.5
 
@@ -302,12 +303,16 @@ def test_an_index_of_the_first_format_is_brought_to_this_one(path: Path, is_read
     fill(path)
     with sqlite3.connect(path) as sql:
         sql.execute("drop table costs")
+        sql.execute("drop table verifications")
         sql.execute("pragma user_version = 1")
     sql.close()
     Index(path, is_read_only=is_read_only).close()
     index = Index(path)
     index.add_costs("p", [Cost("s", "R")])
     assert index.costs("p", ["s"]) == {"s": (Cost("s", "R"),)}
+    found = Verification(run="R", by_run="V", verdict="identical")
+    index.add_verification("p", found)
+    assert index.verifications("p", "R") == [found]
     index.close()
 
 

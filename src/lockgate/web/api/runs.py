@@ -13,9 +13,11 @@ from lockgate.hub.own_push import Moved, commit_of, start_run
 from lockgate.hub.push import Options
 from lockgate.hub.queries import RunView, find_run, show_run
 from lockgate.hub.rows import Request
+from lockgate.hub.verification import Asked, Started, start_verification, verifications_of
 from lockgate.runs.comparison import Comparison
 from lockgate.runs.record import StageRecord
 from lockgate.runs.trace import Step, find, trace
+from lockgate.verify.report import Verification
 from lockgate.web.service import Service
 from lockgate.web.visitor import Visitor
 
@@ -67,6 +69,21 @@ def cancel(service: Service, visitor: Visitor, project: str, run: str) -> Cancel
     """Ask for a run's end."""
     visitor.require("cancel", project)
     return cancel_run(service.hub, project, run, visitor.name)
+
+
+@post("/projects/{project:str}/runs/{run:str}/verify", sync_to_thread=True)
+def verify(service: Service, visitor: Visitor, project: str, run: str, data: Asked | None = None) -> Started:
+    """Make a run again from nothing, to be compared; its results replace nothing."""
+    visitor.require("run", project)
+    service.hub.require_project(project)
+    return start_verification(service.hub, project, run, data or Asked(), visitor.name)
+
+
+@get("/projects/{project:str}/runs/{run:str}/verifications", sync_to_thread=True)
+def verifications(service: Service, visitor: Visitor, project: str, run: str) -> list[Verification]:
+    """What verifications of a run found, newest first; of a verification, what it found."""
+    visitor.require("read", project)
+    return verifications_of(service.hub, project, run)
 
 
 @post("/projects/{project:str}/runs/{run:str}/again", sync_to_thread=True)
@@ -135,4 +152,4 @@ def _checked(params: dict[str, str]) -> dict[str, str]:
     return params
 
 
-handlers = [start, show, cancel, again, compare, why]
+handlers = [start, show, cancel, again, verify, verifications, compare, why]

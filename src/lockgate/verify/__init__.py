@@ -1,0 +1,1 @@
+"""Proof: a run made again, what it made compared by kind, and why it differs."""
