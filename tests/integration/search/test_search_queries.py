@@ -291,10 +291,10 @@ def test_views(database: Database, intake: Intake) -> None:
     view = View(
         name="Best", project="p", owner="ada", filter="accuracy > 0.9", sort="-accuracy", columns=("depth",)
     )
-    save_view(database, view)
-    save_view(database, View(name="Best", project="p", owner="bo"))
+    assert not save_view(database, view)
+    assert not save_view(database, View(name="Best", project="p", owner="bo"))
     newer = View(name="Best", project="p", owner="ada", filter="depth = 8")
-    save_view(database, newer)
+    assert save_view(database, newer)
     assert [each.owner for each in list_views(database, "p")] == ["ada", "bo"]
     assert list_views(database, "p")[0] == newer
     intake.rebuild()

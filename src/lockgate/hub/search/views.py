@@ -25,8 +25,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     columns: tuple[str, ...] | None = None
 
 
-def save_view(database: Database, view: View) -> None:
-    """Save a view; the owner's earlier one of that name is replaced.
+def save_view(database: Database, view: View) -> bool:
+    """Save a view; return whether it replaces an earlier one of its owner of that name.
 
     Raises `UserError` (`view-invalid`, `filter-invalid`).
     """
@@ -38,7 +38,7 @@ def save_view(database: Database, view: View) -> None:
     parse(view.filter)
     own = _of(view.project, view.owner)
     with database.write() as connection:
-        connection.execute(delete(views).where(*own, views.c.name == name))
+        replaced = connection.execute(delete(views).where(*own, views.c.name == name)).rowcount > 0
         if len(connection.execute(select(views.c.name).where(*own)).all()) >= MOST:
             raise UserError(
                 f"you have {MOST} views of this project already", "Delete one first.", code="view-invalid"
@@ -48,6 +48,7 @@ def save_view(database: Database, view: View) -> None:
             "columns": msgspec.json.encode(view.columns).decode(),
         }
         connection.execute(insert(views).values(**row))
+    return replaced
 
 
 def list_views(database: Database, project: str) -> tuple[View, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from urllib.parse import urlencode
 
@@ -24,6 +25,10 @@ from lockgate.web.visitor import Visitor
 _PAGE = 50
 #: So many columns of values are shown where nobody chose.
 _COLUMNS = 8
+DONE = {
+    "saved": "The view was saved. It stands under Views, for everybody in the project.",
+    "replaced": "The view was saved; it replaces the one of yours that had this name.",
+}
 _NOTHING = RunsPage(rows=(), columns=(), next=None, total=0)
 
 
@@ -40,7 +45,7 @@ class Question(msgspec.Struct, frozen=True):
         pairs = [("filter", asked["filter"])] if asked["filter"] else []
         pairs += [("sort", asked["sort"])] if asked["sort"] != "-created" else []
         pairs += [("column", name) for name in asked["columns"]]
-        pairs += [(name, asked[name]) for name in ("before", "chart") if asked.get(name)]
+        pairs += [(name, asked[name]) for name in ("before", "chart", "done") if asked.get(name)]
         return urlencode(pairs)
 
     def sorted_by(self, column: str) -> str:
@@ -63,6 +68,7 @@ def show(
     filter: str = "",
     sort: str = "-created",
     before: str = "",
+    done: str = "",
 ) -> Response[bytes]:
     """A page of the table, or what is wrong with the filter."""
     visitor.require("read", project)
@@ -86,6 +92,7 @@ def show(
         project=project,
         tab="runs",
         question=question,
+        done=DONE.get(done, ""),
         problem=problem,
         page=page,
         columns=columns,
@@ -160,8 +167,8 @@ async def save(
         sort=form.one("sort") or "-created",
         columns=columns or None,
     )
-    save_view(service.database, view)
-    query = Question(view.filter, view.sort, columns).query()
+    replaced = await asyncio.to_thread(save_view, service.database, view)
+    query = Question(view.filter, view.sort, columns).query(done="replaced" if replaced else "saved")
     return Redirect(service.url(f"/p/{project}/runs?{query}"), status_code=303)
 
 
