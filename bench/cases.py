@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from measure import LOCKGATE, Row, absolute, environment, paired, program, sh, timed
+from pages import first_page
 from pipelines import fan
 from search import search_index
 from service import service
@@ -287,5 +288,6 @@ CASES: dict[str, Callable[[Path, bool], list[Row]]] = {
     "activity": activity,
     "slurm": slurm,
     "service": service,
+    "pages": first_page,
     "search": search_index,
 }
