@@ -58,15 +58,10 @@ class Engine:
         if done.returncode != 0:
             pytest.skip(f"{_LACKING} (debootstrap: {done.stdout.strip().splitlines()[-1]})")
         (root / "usr/bin/python").symlink_to("python3")
-        archive = subprocess.Popen(["tar", "-C", root, "-c", "."], stdout=subprocess.PIPE)
-        subprocess.run(
-            ["podman", "import", "-", name],
-            env=self.env,
-            stdin=archive.stdout,
-            capture_output=True,
-            check=True,
-        )
-        assert archive.wait() == 0
+        with subprocess.Popen(["tar", "-C", root, "-c", "."], stdout=subprocess.PIPE) as archive:
+            words = ["podman", "import", "-", name]
+            subprocess.run(words, env=self.env, stdin=archive.stdout, capture_output=True, check=True)
+        assert archive.returncode == 0
         shutil.rmtree(root)
 
     def build(self, context: Path, file: Path, tag: str, timeout_s: float) -> None:
