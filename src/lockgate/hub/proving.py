@@ -23,6 +23,9 @@ from lockgate.hub.replay import Replayed, replayed
 from lockgate.hub.rows import JobRow, Request, RunRow
 from lockgate.hub.runtimes import Runtimes
 from lockgate.hub.wiring import Wiring
+from lockgate.project.manifest import parse_manifest
+from lockgate.project.pipeline import MANIFEST_FILE, Allowance
+from lockgate.project.snapshot import CommitSource
 from lockgate.runs.plan import TRIAL
 from lockgate.runs.record import StageRecord
 from lockgate.verify.artifacts import compare_artifacts
@@ -100,12 +103,13 @@ def prove(hub: Hub, project: str, run: str) -> Proving:
     earlier = replayed(hub, index, project, row.request.proof.run)
     jobs = {job.stage: job for job in index.jobs(run)}
     again = {record.stage: record for record in index.results(scope_of(row.request))}
+    allowed = _allowed(hub.repository(project), row.request.commit)
     stages = [stage for stage in earlier.records if stage in again]
     artifacts = tuple(
         proof
         for stage in stages
         for proof in compare_artifacts(
-            earlier.records[stage], again[stage], lambda artifact: bytes_of(hub, project, artifact)
+            earlier.records[stage], again[stage], lambda artifact: bytes_of(hub, project, artifact), allowed
         )
     )
     return Proving(_verification(row, earlier, jobs, again, artifacts))
@@ -134,6 +138,12 @@ def _verification(
         commit=row.request.commit,
         result_recorded=earlier.result,
     )
+
+
+def _allowed(repository: Path, commit: str) -> tuple[Allowance, ...]:
+    """What the snapshot's own `[verify]` allows."""
+    content = CommitSource(repository, commit).read([MANIFEST_FILE]).get(MANIFEST_FILE)
+    return parse_manifest(content.decode("utf-8", "replace")).verify if content is not None else ()
 
 
 def _failure(row: RunRow, jobs: Mapping[str, JobRow]) -> str:

@@ -15,14 +15,15 @@ from lockgate.errors import UserError
 from lockgate.project.described import mistake
 from lockgate.project.lines import error_at
 from lockgate.project.paths import PathError, clean_path
-from lockgate.project.pipeline import MANIFEST_FILE, Batch, Data, Runtime, Scalar
+from lockgate.project.pipeline import MANIFEST_FILE, Allowance, Batch, Data, Runtime, Scalar
 from lockgate.project.quantities import parse_duration, parse_size
 
-TOP_KEYS = ("project", "runtime", "data", "batch", "params", "stages")
+TOP_KEYS = ("project", "runtime", "data", "batch", "params", "stages", "verify")
 PROJECT_KEYS = ("name",)
 RUNTIME_KEYS = ("python", "requirements")
 DATA_KEYS = ("git_limit", "result_limit", "remote")
 BATCH_KEYS = ("backend",)
+VERIFY_KEYS = ("tolerance", "key", "columns", "ignore")
 STAGE_KEYS = (
     "run",
     "notebook",
@@ -91,6 +92,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     batch: Batch = Batch()
     params: dict[str, Scalar] = {}
     stages: tuple[StageDeclaration, ...] = ()
+    verify: tuple[Allowance, ...] = ()
     has_placeholders: bool = True
     """Whether `{name}` in a stage stands for a parameter; a `dvc.yaml` has its own `${name}`."""
 
@@ -127,6 +129,9 @@ def parse_manifest(text: str, file: str = MANIFEST_FILE) -> Manifest:
         params=reader.scalars(document, ("params",)),
         stages=tuple(
             _read_stage(reader, name, table) for name, table in reader.tables(document, ("stages",))
+        ),
+        verify=tuple(
+            _read_allowance(reader, name, table) for name, table in reader.tables(document, ("verify",))
         ),
     )
 
@@ -260,6 +265,20 @@ class _Reader:
                 )
         return tuple(value)
 
+    def words(self, parent: Mapping[str, object], path: Path) -> tuple[str, ...]:
+        """Take one text, or a list of them."""
+        value = parent[path[-1]]
+        found = [value] if isinstance(value, str) else value
+        if not isinstance(found, list) or not all(isinstance(word, str) and word for word in found):
+            raise self.wrong(path, value, "text, or a list of texts")
+        return tuple(found)
+
+    def tolerance(self, value: object, path: Path) -> float:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not 0 <= cast("float", value) < 1e308:
+            raise self.wrong(path, value, "a tolerance", "Write a number from 0 on, as 1e-6.")
+        return float(cast("float", value))
+
     def scalar(self, value: object, path: Path) -> Scalar:
         """Take what a parameter may be; what JSON and 64 bits cannot say would spoil a fingerprint."""
         if isinstance(value, bool | str):
@@ -361,6 +380,22 @@ def _read_batch(reader: _Reader, document: Mapping[str, object]) -> Batch:
     reader.known({key: None for key in table if key not in options}, ("batch",), BATCH_KEYS, "[batch]: ")
     backend = reader.name(table, ("batch", "backend")) if "backend" in table else "local"
     return Batch(backend=backend, options=options)
+
+
+def _read_allowance(reader: _Reader, pattern: str, table: dict[str, object]) -> Allowance:
+    path = ("verify", pattern)
+    reader.known(table, path, VERIFY_KEYS, f"[verify]: {pattern}: ")
+    columns = {
+        name: reader.tolerance(value, (*path, "columns", name))
+        for name, value in reader.table(table, (*path, "columns")).items()
+    }
+    return Allowance(
+        pattern=pattern,
+        tolerance=reader.tolerance(table.get("tolerance", 0.0), (*path, "tolerance")),
+        key=reader.words(table, (*path, "key")) if "key" in table else (),
+        columns=columns,
+        ignore=reader.words(table, (*path, "ignore")) if "ignore" in table else (),
+    )
 
 
 def _read_stage(reader: _Reader, name: str, table: dict[str, object]) -> StageDeclaration:

@@ -71,6 +71,21 @@ class Batch(msgspec.Struct, frozen=True, omit_defaults=True):
     """Backend name → its table `[batch.NAME]`, passed through to the backend."""
 
 
+class Allowance(msgspec.Struct, frozen=True, omit_defaults=True):
+    """In what an artifact that is made again may differ and still agree."""
+
+    pattern: str
+    """The paths it is about, as a glob."""
+    tolerance: float = 0.0
+    """For numbers: |a - b| ≤ tolerance · max(1, |a|, |b|). For pictures: the share of pixels."""
+    key: tuple[str, ...] = ()
+    """Columns that tell a table's rows apart."""
+    columns: dict[str, float] = {}
+    """Tolerances of single columns, or of keys of that name in a document."""
+    ignore: tuple[str, ...] = ()
+    """Columns, keys, tags of cells, members of archives, or words of lines that do not count."""
+
+
 class Pipeline(msgspec.Struct, frozen=True, omit_defaults=True):
     """A project's declared graph, checked in itself: no circle, no path made twice, no unknown key."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
+from lockgate.project.pipeline import Allowance
 from lockgate.runs.record import Artifact, StageRecord
-from lockgate.verify.compare import compare
+from lockgate.verify.compare import allowance, compare
 from lockgate.verify.report import ArtifactProof, Compared, worst
 
 #: What is larger is compared by its bytes alone.
@@ -27,12 +28,18 @@ class Content(msgspec.Struct, frozen=True):
 Open = Callable[[Artifact], Iterable[Content]]
 
 
-def compare_artifacts(recorded: StageRecord, again: StageRecord, open_: Open) -> Iterator[ArtifactProof]:
-    """Yield the verdict on each artifact of a stage."""
+def compare_artifacts(
+    recorded: StageRecord, again: StageRecord, open_: Open, allowed: Sequence[Allowance] = ()
+) -> Iterator[ArtifactProof]:
+    """Yield the verdict on each artifact of a stage; `allowed`: what the project's `[verify]` says."""
     made = {artifact.path: artifact for artifact in again.artifacts}
     for artifact in recorded.artifacts:
         other = made.get(artifact.path)
-        found = Compared("differs", "it was not made") if other is None else _compare(artifact, other, open_)
+        found = (
+            Compared("differs", "it was not made")
+            if other is None
+            else _compare(artifact, other, open_, allowed)
+        )
         yield ArtifactProof(
             stage=recorded.stage,
             path=artifact.path,
@@ -44,7 +51,7 @@ def compare_artifacts(recorded: StageRecord, again: StageRecord, open_: Open) ->
         )
 
 
-def _compare(left: Artifact, right: Artifact, open_: Open) -> Compared:
+def _compare(left: Artifact, right: Artifact, open_: Open, allowed: Sequence[Allowance]) -> Compared:
     if left.md5 == right.md5:
         return Compared("identical")
     if left.md5.endswith(".dir") != right.md5.endswith(".dir"):
@@ -52,17 +59,19 @@ def _compare(left: Artifact, right: Artifact, open_: Open) -> Compared:
     ours = {content.path: content for content in open_(left)}
     theirs = {content.path: content for content in open_(right)}
     if left.md5.endswith(".dir"):
-        return _compare_folders(ours, theirs, left)
-    return _compare_files(ours[""], theirs[""], left.path, left)
+        return _compare_folders(ours, theirs, left, allowed)
+    return _compare_files(ours[""], theirs[""], left.path, left, allowed)
 
 
-def _compare_folders(ours: dict[str, Content], theirs: dict[str, Content], about: Artifact) -> Compared:
+def _compare_folders(
+    ours: dict[str, Content], theirs: dict[str, Content], about: Artifact, allowed: Sequence[Allowance]
+) -> Compared:
     gone, new = sorted(ours.keys() - theirs.keys()), sorted(theirs.keys() - ours.keys())
     told = [f"{gone[0]} was not made"] if gone else []
     told += [f"{new[0]} is new"] if new else []
     count, verdicts = len(gone) + len(new), []
     for path in sorted(ours.keys() & theirs.keys()):
-        found = _compare_files(ours[path], theirs[path], f"{about.path}/{path}", about)
+        found = _compare_files(ours[path], theirs[path], f"{about.path}/{path}", about, allowed)
         verdicts.append(found.verdict)
         if found.verdict == "differs":
             count += 1
@@ -72,10 +81,12 @@ def _compare_folders(ours: dict[str, Content], theirs: dict[str, Content], about
     return Compared(worst(verdicts))
 
 
-def _compare_files(left: Content, right: Content, path: str, about: Artifact) -> Compared:
+def _compare_files(
+    left: Content, right: Content, path: str, about: Artifact, allowed: Sequence[Allowance]
+) -> Compared:
     if left.digest == right.digest and left.size_bytes == right.size_bytes:
         return Compared("identical")
     one, other = left.read(), right.read()
     if max(len(one), len(other)) > MOST_BYTES:
         return Compared("differs", f"its bytes; it is too large to be compared as {about.kind}")
-    return compare(one, other, path, about.kind)
+    return compare(one, other, path, about.kind, allowance(path, allowed))
