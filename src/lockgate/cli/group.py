@@ -67,6 +67,7 @@ class RootGroup(LazyGroup):
         "why": ("lockgate.cli.why", "Tell what a file was made from, up to the sources."),
         "verify": ("lockgate.cli.verify", "Make a run again from nothing, and compare."),
         "rollback": ("lockgate.cli.rollback", "Go back to the state of a run, as a new commit."),
+        "data": ("lockgate.cli.data", "Keep large data beside git, as DVC does."),
         "backends": ("lockgate.cli.backends", "List the batch systems a run may go to, or check one."),
         "login": ("lockgate.cli.login", "Log in to a hub's service, for lockgate and git."),
         "logout": ("lockgate.cli.logout", "Leave a hub's service."),

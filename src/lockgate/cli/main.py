@@ -33,6 +33,13 @@ def main() -> int:
 
 
 def _run(arguments: list[str]) -> int:
+    if arguments[:1] == ["data"]:
+        from lockgate.cli.data_quick import quick  # noqa: PLC0415
+
+        code = quick(arguments[1:])
+        if code is not None:
+            sys.stdout.flush()
+            return code
     from click.exceptions import Abort, ClickException, Exit  # noqa: PLC0415  (not for --version)
 
     from lockgate.cli.group import cli  # noqa: PLC0415

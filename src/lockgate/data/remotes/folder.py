@@ -36,7 +36,7 @@ class FolderRemote:
         found: set[str] = set()
         for prefix, some in wanted.items():
             try:
-                names = os.listdir(self._folder / "files" / "md5" / prefix)  # noqa: PTH208
+                names = os.listdir(self._folder / "files" / "md5" / prefix)
             except FileNotFoundError:
                 continue
             except OSError as error:

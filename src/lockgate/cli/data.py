@@ -1,0 +1,34 @@
+"""`lockgate data`: large files and folders, which git names and a store keeps."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import click
+
+from lockgate.cli.group import LazyGroup
+
+
+class DataGroup(LazyGroup):
+    table: ClassVar[dict[str, tuple[str, str]]] = {
+        "add": ("lockgate.cli.data_add", "Put files or folders into the store; a pointer stays in git."),
+        "get": ("lockgate.cli.data_get", "Bring the data that the pointers stand for."),
+        "status": ("lockgate.cli.data_status", "Say how the data here differs from its pointers."),
+        "list": ("lockgate.cli.data_list", "List the data of this project."),
+        "show": ("lockgate.cli.data_show", "Show one dataset, and its versions."),
+        "diff": ("lockgate.cli.data_diff", "Say which files differ between two versions."),
+        "verify": ("lockgate.cli.data_verify", "Read every byte again, and name what is damaged."),
+        "gc": ("lockgate.cli.data_gc", "Remove what nothing needs any more."),
+    }
+
+
+@click.group("data", cls=DataGroup)
+def command() -> None:
+    """Large data beside git, in DVC's formats: the bytes lie in a store, a small pointer in git.
+
+    \b
+    Example:
+      lockgate data add data/raw
+      git add data/raw.dvc data/.gitignore && git commit -m "Raw data"
+      git checkout v1 && lockgate data get
+    """

@@ -1,0 +1,50 @@
+"""`lockgate data get`: the data that pointers stand for."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from lockgate.cli.data_report import got_lines, inside, write
+from lockgate.cli.options import json_option
+from lockgate.cli.output import print_json
+
+
+@click.command("get")
+@click.argument("paths", nargs=-1, metavar="[PATH…]")
+@click.option("--rev", metavar="REV", help="The data of another commit; the pointers here stay as they are.")
+@click.option("-f", "--force", "is_forced", is_flag=True, help="Overwrite edited files too.")
+@json_option
+def command(paths: tuple[str, ...], rev: str | None, is_forced: bool, is_json: bool) -> None:
+    """Bring the data here to what its pointers say. Only files that differ are touched.
+
+    A file whose bytes are nowhere else is not overwritten without --force. Files of no version stay.
+
+    \b
+    Example:
+      git checkout v1 && lockgate data get
+      lockgate data get data/raw --rev v1
+    """
+    from lockgate.data.chosen import choose  # noqa: PLC0415
+    from lockgate.data.clone import open_clone  # noqa: PLC0415
+    from lockgate.data.get import get  # noqa: PLC0415
+    from lockgate.data.pointed import find_outputs  # noqa: PLC0415
+
+    clone = open_clone(os.curdir)
+    if rev is None:
+        outputs = find_outputs(clone)
+    else:
+        from lockgate.data.versions import outputs_at  # noqa: PLC0415
+
+        outputs = outputs_at(clone, rev)
+    got = get(clone, choose(outputs, inside(clone, paths)), is_forced=is_forced)
+    if not is_json:
+        write(got_lines(got))
+        return
+    print_json(
+        [
+            {"path": each.output.path, "placed": each.placed, "removed": each.removed, "kept": each.kept}
+            for each in got
+        ]
+    )

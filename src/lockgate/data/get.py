@@ -1,0 +1,281 @@
+"""`lockgate data get`: the data that pointers stand for, into the work tree; only what differs is touched."""
+
+from __future__ import annotations
+
+import os
+
+from lockgate.data.clone import Clone
+from lockgate.data.linking import digest_of, place
+from lockgate.data.pointed import Pointed
+from lockgate.data.state import Known, State, now_ns
+from lockgate.data.store_listing import listing, missing
+from lockgate.data.survey import Survey, digest_of_survey, survey
+from lockgate.errors import LockgateError, OutsideError, UserError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lockgate.data.source import Source
+
+_NAMED_AT_MOST = 5
+
+
+class Got:
+    """What became of one output. Paths are those within it; a single file's is empty."""
+
+    __slots__ = ("kept", "output", "placed", "removed")
+
+    def __init__(self, output: Pointed) -> None:
+        self.output = output
+        self.placed: list[str] = []
+        self.removed: list[str] = []
+        self.kept: list[str] = []
+        """Files that are in no version: they stay."""
+
+
+def get(
+    clone: Clone, outputs: Sequence[Pointed], sources: Sequence[Source] = (), is_forced: bool = False
+) -> list[Got]:
+    """Bring the work tree's data to what the pointers say.
+
+    A file whose bytes are nowhere else is not overwritten unless `is_forced`. An output is done as a whole or
+    not begun; the others are done, then the first failure is raised: `UserError` `data-edited`,
+    `path-blocked`, `data-legacy`, `listing-damaged`; `OutsideError` `data-missing`, `file-unwritable`.
+    """
+    state = State(clone.git_dir)
+    done: list[Got] = []
+    failure: LockgateError | None = None
+    try:
+        for output in outputs:
+            if output.is_cached and output.md5 is not None:
+                try:
+                    done.append(_get(clone, state, output, sources, is_forced))
+                except LockgateError as error:
+                    failure = failure or error
+    finally:
+        state.save()
+    if failure is not None:
+        raise failure
+    return done
+
+
+def _get(clone: Clone, state: State, output: Pointed, sources: Sequence[Source], is_forced: bool) -> Got:
+    got = Got(output)
+    if output.is_legacy:
+        raise UserError(
+            f"{output.file} is a pointer of DVC 2, whose objects lie elsewhere",
+            f"Bring the data with `dvc checkout`, then: lockgate data add {output.path}",
+            code="data-legacy",
+        )
+    _check_way(clone, output.path)
+    known = state.get(output.path)
+    found = survey(clone, output.path, known, digest_of)
+    if found is not None and known is not None and found.digests is known.digests:
+        if known.md5 == output.md5:
+            return got
+        here = known.md5
+    else:
+        here = digest_of_survey(found) if found is not None else ""
+    if found is not None and here == output.md5:
+        state.put(output.path, Known(output.text, here, found.tree, found.digests), found.looked_at_ns)
+        return got
+    since_ns = found.looked_at_ns if found is not None else now_ns()
+    wanted = _wanted(clone, output, sources)
+    _change(clone, output, found, wanted, sources, is_forced, got)
+    _note(clone, state, output, found, wanted, since_ns)
+    return got
+
+
+def _wanted(clone: Clone, output: Pointed, sources: Sequence[Source]) -> dict[str, str]:
+    md5 = output.md5 or ""
+    if not output.is_folder:
+        return {"": md5}
+    if not clone.has(md5):
+        for source in sources:
+            source.bring(clone, [md5])
+    files = listing(clone, md5)
+    if files is None:
+        if clone.has(md5):
+            raise UserError(
+                f"the listing of {output.path} in the store is damaged",
+                "`lockgate data verify` says more. Remove it, and get it from a remote.",
+                code="listing-damaged",
+            )
+        raise _missing(output, [output.path])
+    return files
+
+
+def _change(
+    clone: Clone,
+    output: Pointed,
+    found: Survey | None,
+    wanted: dict[str, str],
+    sources: Sequence[Source],
+    is_forced: bool,
+    got: Got,
+) -> None:
+    there = found.files() if found is not None else {}
+    to_place = {path: md5 for path, md5 in wanted.items() if there.get(path) != md5}
+    surplus = [path for path in there if path not in wanted]
+    objects = set(to_place.values())
+    absent = missing(clone, objects)
+    if absent:
+        for source in sources:
+            source.bring(clone, sorted(absent))
+            absent = missing(clone, absent)
+            if not absent:
+                break
+    if absent:
+        names = [
+            f"{output.path}/{path}" if path else output.path
+            for path, md5 in to_place.items()
+            if md5 in absent
+        ]
+        raise _missing(output, sorted(names))
+    at_stake = {there[path] for path in (*to_place, *surplus) if path in there}
+    safe = at_stake - missing(clone, at_stake)
+    edited = sorted(path for path in to_place if path in there and there[path] not in safe)
+    if edited and not is_forced:
+        raise _edited(output, edited)
+    for path in to_place:
+        _check_inside(path)
+    got.kept = sorted(path for path in surplus if there[path] not in safe)
+    got.removed = sorted(path for path in surplus if there[path] in safe)
+    got.placed = sorted(to_place)
+    try:
+        _apply(clone, output, found, to_place, got)
+    except OSError as error:
+        raise OutsideError(
+            f"{error.filename or output.path} cannot be written: {error.strerror or error}",
+            "Look at the disk (df -h) and the rights there, then say it again: it goes on from here.",
+            code="file-unwritable",
+            is_transient=True,
+        ) from None
+
+
+def _apply(clone: Clone, output: Pointed, found: Survey | None, to_place: dict[str, str], got: Got) -> None:
+    top = f"{clone.root}/{output.path}"
+    seen = _seen(found) if found is not None else {}
+    for path in got.removed:
+        file = f"{top}/{path}" if path else top
+        _check_untouched(output, path, file, seen)
+        os.unlink(file)
+    _remove_empty(top, got.removed)
+    if output.is_folder:
+        _folder(top, output)
+    made: set[str] = set()
+    for path, md5 in to_place.items():
+        file = f"{top}/{path}" if path else top
+        folder = os.path.dirname(file)
+        if folder not in made:
+            _folder(folder, output)
+            made.add(folder)
+        if path in seen:
+            _check_untouched(output, path, file, seen)
+        try:
+            place(clone, md5, file, output.is_executable)
+        except IsADirectoryError:
+            raise _blocked(output, file) from None
+
+
+def _seen(found: Survey) -> dict[str, tuple[int, int, int]]:
+    seen: dict[str, tuple[int, int, int]] = {}
+    for folder, (names, stats) in found.tree.items():
+        numbers = iter(stats)
+        seen.update(
+            zip([folder + name for name in names], zip(numbers, numbers, numbers, strict=True), strict=True)
+        )
+    return seen
+
+
+def _check_untouched(output: Pointed, path: str, file: str, seen: dict[str, tuple[int, int, int]]) -> None:
+    try:
+        about = os.stat(file)
+    except FileNotFoundError:
+        return
+    if (about.st_ino, about.st_size, about.st_mtime_ns) != seen[path]:
+        raise _edited(output, [path])
+
+
+def _folder(folder: str, output: Pointed) -> None:
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise _blocked(output, folder) from None
+
+
+def _remove_empty(top: str, removed: list[str]) -> None:
+    for path in sorted({os.path.dirname(path) for path in removed}, key=len, reverse=True):
+        folder = path
+        while folder:
+            try:
+                os.rmdir(f"{top}/{folder}")
+            except OSError:
+                break
+            folder = os.path.dirname(folder)
+
+
+def _note(
+    clone: Clone, state: State, output: Pointed, found: Survey | None, wanted: dict[str, str], since_ns: int
+) -> None:
+    """Note what lies there now. What was placed is not read: who changes it leaves a younger time."""
+    before = Known("", "", found.tree, found.digests) if found is not None else None
+    top = f"{clone.root}/{output.path}"
+
+    def read(path: str, seen: tuple[int, int, int]) -> str:
+        return wanted.get(path[len(top) + 1 :]) or digest_of(path, seen)
+
+    now = survey(clone, output.path, before, read)
+    if now is not None:
+        known = Known(output.text, digest_of_survey(now), now.tree, now.digests)
+        state.put(output.path, known, since_ns)
+
+
+def _check_way(clone: Clone, path: str) -> None:
+    """Nothing is written through a link that leads out of the work tree."""
+    above = os.path.dirname(f"{clone.root}/{path}")
+    real = os.path.realpath(above)
+    if real != clone.root and not real.startswith(clone.root + "/"):
+        raise UserError(
+            f"{path} lies behind a link that leads out of the work tree",
+            "Replace the link by a plain folder; nothing is written outside.",
+            code="path-outside",
+        )
+
+
+def _check_inside(path: str) -> None:
+    parts = path.split("/")
+    if path and ("" in parts or "." in parts or ".." in parts or ".git" in parts or "\0" in path):
+        raise UserError(
+            f"a listing names {path!r}, which is no place inside the folder",
+            "Somebody made this listing by hand: do not trust it.",
+            code="path-unsafe",
+        )
+
+
+def _missing(output: Pointed, names: list[str]) -> OutsideError:
+    more = f" and {len(names) - _NAMED_AT_MOST} more" if len(names) > _NAMED_AT_MOST else ""
+    return OutsideError(
+        f"the bytes of {', '.join(names[:_NAMED_AT_MOST])}{more} are not in this clone's store",
+        f"Whoever added {output.path} has them; a remote is named in .dvc/config.",
+        code="data-missing",
+    )
+
+
+def _edited(output: Pointed, paths: list[str]) -> UserError:
+    names = [f"{output.path}/{path}" if path else output.path for path in paths]
+    more = f" and {len(names) - _NAMED_AT_MOST} more" if len(names) > _NAMED_AT_MOST else ""
+    return UserError(
+        f"{', '.join(names[:_NAMED_AT_MOST])}{more} would be overwritten, and the bytes are nowhere else",
+        f"Keep them: lockgate data add {output.path}; or lose them: lockgate data get --force {output.path}",
+        code="data-edited",
+    )
+
+
+def _blocked(output: Pointed, path: str) -> UserError:
+    return UserError(
+        f"{output.path} cannot be placed: something else stands at {path}",
+        "Move it away and try again.",
+        code="path-blocked",
+    )

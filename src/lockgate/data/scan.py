@@ -1,0 +1,137 @@
+"""Looking at a folder of data: which files it has, and what the file system says of each."""
+
+from __future__ import annotations
+
+import os
+
+from lockgate.errors import UserError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    #: Says of a path relative to the data (`/` at the end for a folder) whether `.dvcignore` leaves it out.
+    Ignoring = Callable[[str], bool]
+
+#: A folder within the data (`""`, `"sub/"`) → its files' names, and for each three numbers: inode, size in
+#: bytes, time of change in ns. In the order the file system tells them, which stays while nothing changes.
+#: A single file is the folder `""` with the name `""`.
+Tree = dict[str, tuple[list[str], list[int]]]
+
+#: What DVC passes over everywhere (dvc, `ignore.py`); a file `.git` too.
+_NOT_DATA = frozenset({".git", ".hg", ".dvc"})
+
+
+def scan(top: str, is_ignored: Ignoring | None = None) -> Tree | None:
+    """Return what lies at `top`, a file or a folder; None: nothing does.
+
+    A link to a file counts as the file, as it does to DVC. Raises `UserError`: `data-link` (a link to a
+    folder, or to nothing), `data-special` (a socket, a device), `data-name` (no UTF-8), `data-unreadable`.
+    """
+    try:
+        about = os.stat(top)
+    except FileNotFoundError:
+        if os.path.islink(top):
+            raise _link(top, "leads to nothing") from None
+        return None
+    if os.path.isfile(top):
+        return {"": ([""], [about.st_ino, about.st_size, about.st_mtime_ns])}
+    if not os.path.isdir(top):
+        raise _special(top)
+    if os.path.islink(top):
+        raise _link(top, "leads to a folder")
+    tree: Tree = {}
+    waiting = [""]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            tree[folder] = _folder(top, folder, waiting, is_ignored)
+        except PermissionError as error:
+            raise unreadable(error.filename or f"{top}/{folder}") from None
+    return tree
+
+
+def _folder(
+    top: str, folder: str, waiting: list[str], is_ignored: Ignoring | None
+) -> tuple[list[str], list[int]]:
+    names: list[str] = []
+    stats: list[int] = []
+    with os.scandir(f"{top}/{folder}" if folder else top) as entries:
+        for entry in entries:
+            name = entry.name
+            is_file = entry.is_file(follow_symlinks=False)
+            is_folder = not is_file and entry.is_dir(follow_symlinks=False)
+            if is_ignored is not None and is_ignored(f"{folder}{name}/" if is_folder else folder + name):
+                continue
+            if is_folder:
+                if name in _NOT_DATA:
+                    continue
+                if not name.isascii():
+                    _check_name(top, folder, name)
+                waiting.append(f"{folder}{name}/")
+                continue
+            if not is_file:
+                _check_kind(entry)
+            about = entry.stat(follow_symlinks=not is_file)
+            names.append(name)
+            stats += (about.st_ino, about.st_size, about.st_mtime_ns)
+    for name in names:
+        if not name.isascii():
+            _check_name(top, folder, name)
+    if ".git" in names:
+        at = names.index(".git")
+        del names[at], stats[3 * at : 3 * at + 3]
+    return names, stats
+
+
+def total_bytes(tree: Tree) -> int:
+    return sum(sum(stats[1::3]) for _, stats in tree.values())
+
+
+def count(tree: Tree) -> int:
+    return sum(len(names) for names, _ in tree.values())
+
+
+def _check_kind(entry: os.DirEntry[str]) -> None:
+    if not entry.is_symlink():
+        raise _special(entry.path)
+    if entry.is_dir():
+        raise _link(entry.path, "leads to a folder")
+    if not entry.is_file():
+        raise _link(entry.path, "leads to nothing that could be kept")
+
+
+def _check_name(top: str, folder: str, name: str) -> None:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        shown = f"{top}/{folder}{name}".encode("utf-8", "backslashreplace").decode()
+        raise UserError(
+            f"{shown}: a name that is not UTF-8 has no place in DVC's listings",
+            "Give the file another name (`convmv` does it for many).",
+            code="data-name",
+        ) from None
+
+
+def unreadable(path: str) -> UserError:
+    return UserError(
+        f"{path} cannot be read",
+        "Make it readable (chmod u+r), or name it in `.dvcignore`.",
+        code="data-unreadable",
+    )
+
+
+def _link(path: str, why: str) -> UserError:
+    return UserError(
+        f"{path} is a link that {why}; what it leads to would be left out",
+        "Replace the link by what it leads to, or name it in `.dvcignore`.",
+        code="data-link",
+    )
+
+
+def _special(path: str) -> UserError:
+    return UserError(
+        f"{path} is neither a file nor a folder",
+        "Take it away, or name it in `.dvcignore`.",
+        code="data-special",
+    )

@@ -1,0 +1,116 @@
+"""What this clone knows of its data: which digest a file had when it had this inode, size and time of change.
+
+One file in the git folder, which nobody needs: without it, files are read again. A file that is as young as
+the look at it is not trusted, since it may change once more within the same tick of the clock (git's
+Documentation/technical/racy-git).
+"""
+
+from __future__ import annotations
+
+import binascii
+import marshal
+import os
+import time
+
+from lockgate.data.scan import Tree
+
+_MAGIC = b"lockgate data state 1\n"
+#: File systems that count whole seconds (or two, as FAT) show times that end in nine zeros.
+_COARSE_NS = 1_000_000_000
+_UNTRUSTED_NS = -1
+
+
+class Known:
+    """What is known of one output: its tree, and a digest for each file of it in the same order."""
+
+    __slots__ = ("digests", "md5", "pointer", "tree")
+
+    def __init__(self, pointer: str, md5: str, tree: Tree, digests: dict[str, list[str]]):
+        self.pointer = pointer
+        """The text of the `.dvc` file that was valid when the files were placed or added."""
+        self.md5 = md5
+        """What these files amount to."""
+        self.tree = tree
+        self.digests = digests
+
+
+class State:
+    """All outputs of a clone, by path; each is unpacked when it is asked for."""
+
+    def __init__(self, git_dir: str) -> None:
+        self._path = f"{git_dir}/lockgate/data-state"
+        self._packed: dict[str, tuple[str, str, list[tuple[str, str, bytes, bytes]]]] = {}
+        self._is_changed = False
+        try:
+            with open(self._path, "rb") as file:
+                content = file.read()
+            head = len(_MAGIC) + 4
+            if content[: len(_MAGIC)] == _MAGIC and binascii.crc32(content[head:]) == int.from_bytes(
+                content[len(_MAGIC) : head], "big"
+            ):
+                self._packed = marshal.loads(content[head:])
+        except (OSError, ValueError, EOFError, TypeError):
+            self._packed = {}
+
+    def paths(self) -> list[str]:
+        return list(self._packed)
+
+    def get(self, path: str) -> Known | None:
+        packed = self._packed.get(path)
+        if packed is None:
+            return None
+        pointer, md5, folders = packed
+        tree: Tree = {}
+        digests = {}
+        for folder, names, stats, raw in folders:
+            listed = names.split("\0") if raw else []
+            tree[folder] = (listed, memoryview(stats).cast("q").tolist())
+            text = raw.hex()
+            digests[folder] = [text[at : at + 32] for at in range(0, len(text), 32)]
+        return Known(pointer, md5, tree, digests)
+
+    def put(self, path: str, known: Known, looked_at_ns: int) -> None:
+        """Note what is known; `looked_at_ns` is the clock (`now_ns`) before the files were last looked at."""
+        from array import array  # noqa: PLC0415  (not where nothing changed)
+
+        folders = []
+        for folder, (names, stats) in known.tree.items():
+            kept = array("q", stats)
+            for at in range(2, len(kept), 3):
+                if not is_settled(kept[at], looked_at_ns):
+                    kept[at] = _UNTRUSTED_NS
+            raw = bytes.fromhex("".join(known.digests[folder]))
+            folders.append((folder, "\0".join(names), kept.tobytes(), raw))
+        self._packed[path] = (known.pointer, known.md5, folders)
+        self._is_changed = True
+
+    def forget(self, path: str) -> None:
+        self._is_changed |= self._packed.pop(path, None) is not None
+
+    def save(self) -> None:
+        """Write it, whole or not at all. That it cannot be written is no failure: only time is lost."""
+        if not self._is_changed:
+            return
+        body = marshal.dumps(self._packed, 4)
+        temporary = f"{self._path}.{os.getpid()}"
+        try:
+            os.makedirs(os.path.dirname(self._path), exist_ok=True)
+            with open(temporary, "wb") as file:
+                file.write(_MAGIC + binascii.crc32(body).to_bytes(4, "big") + body)
+            os.replace(temporary, self._path)
+        except OSError:
+            if os.path.exists(temporary):
+                os.unlink(temporary)
+
+
+def now_ns() -> int:
+    """Return the clock that a file system stamps its files with, in ns."""
+    if hasattr(time, "CLOCK_REALTIME_COARSE"):
+        return time.clock_gettime_ns(time.CLOCK_REALTIME_COARSE)
+    return time.time_ns() - _COARSE_NS // 50
+
+
+def is_settled(changed_ns: int, looked_at_ns: int) -> bool:
+    """Return whether a change after the look would show in the file's time."""
+    coarse = 2 * _COARSE_NS if changed_ns % _COARSE_NS == 0 else 0
+    return changed_ns + coarse < looked_at_ns

@@ -1,0 +1,32 @@
+"""Asking the store: the files of a folder, and which of many objects are there."""
+
+from __future__ import annotations
+
+import os
+
+from lockgate.data.clone import Clone
+from lockgate.data.listing import files_of
+
+_FEW = 64
+
+
+def listing(clone: Clone, md5: str) -> dict[str, str] | None:
+    """Return path → md5 of a folder in the store; None: its listing is not there, or is damaged."""
+    try:
+        with open(clone.object_path(md5), "rb") as file:
+            return files_of(file.read())
+    except (FileNotFoundError, PermissionError, ValueError):
+        return None
+
+
+def missing(clone: Clone, md5s: set[str]) -> set[str]:
+    """Return which objects the store does not have; of many, by looking at each of its folders once."""
+    if len(md5s) < _FEW:
+        return {md5 for md5 in md5s if not clone.has(md5)}
+    there: set[str] = set()
+    for start in {md5[:2] for md5 in md5s}:
+        try:
+            there.update([start + name for name in os.listdir(f"{clone.store}/files/md5/{start}")])
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+    return md5s - there

@@ -1,0 +1,139 @@
+"""What the files of an output are right now: known digests where nothing changed, else by reading."""
+
+from __future__ import annotations
+
+import os
+
+from lockgate.data.clone import Clone
+from lockgate.data.linking import ChangedError, still_changing
+from lockgate.data.listing import listing_of
+from lockgate.data.scan import scan
+from lockgate.data.state import Known, now_ns
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lockgate.data.scan import Ignoring, Tree
+
+    #: Reads a file, given what was seen of it (inode, size, time), and returns its md5.
+    Reader = Callable[[str, tuple[int, int, int]], str]
+
+#: Files from this size on are read by several threads: below it, Python's own work counts for more.
+_LARGE_BYTES = 1 << 20
+
+
+class Survey:
+    """The files of one output, each with its digest."""
+
+    __slots__ = ("digests", "looked_at_ns", "read_count", "tree")
+
+    def __init__(self, tree: Tree, digests: dict[str, list[str]], looked_at_ns: int, read_count: int):
+        self.tree = tree
+        self.digests = digests
+        self.looked_at_ns = looked_at_ns
+        self.read_count = read_count
+        """So many files were not known and have been read."""
+
+    @property
+    def is_file(self) -> bool:
+        return "" in self.tree and self.tree[""][0] == [""]
+
+    def files(self) -> dict[str, str]:
+        """Return path within the output → md5; a single file's path is empty."""
+        return files_of_tree(self.tree, self.digests)
+
+
+def files_of_tree(tree: Tree, digests: dict[str, list[str]]) -> dict[str, str]:
+    files: dict[str, str] = {}
+    for folder, (names, _) in tree.items():
+        here = digests[folder]
+        files.update(zip([folder + name for name in names], here, strict=True))
+    return files
+
+
+def survey(clone: Clone, path: str, known: Known | None, read: Reader) -> Survey | None:
+    """Look at an output's files; None: nothing is there.
+
+    Raises `UserError`: those of `scan`, `data-changing`, `data-ignored`.
+    """
+    looked_at_ns = now_ns()
+    top = f"{clone.root}/{path}"
+    tree = scan(top, _ignoring(clone.root, path))
+    if tree is None:
+        return None
+    if known is not None and tree == known.tree:
+        return Survey(tree, known.digests, looked_at_ns, 0)
+    digests: dict[str, list[str]] = {}
+    unread: list[tuple[list[str], int, str, tuple[int, int, int]]] = []
+    for folder, (names, stats) in tree.items():
+        old = known.tree.get(folder) if known is not None else None
+        if known is not None and old == (names, stats):
+            digests[folder] = known.digests[folder]
+            continue
+        digests[folder] = here = [""] * len(names)
+        before = _by_name(old, known.digests[folder]) if known is not None and old is not None else {}
+        for at, name in enumerate(names):
+            seen = (stats[3 * at], stats[3 * at + 1], stats[3 * at + 2])
+            there = before.get(name)
+            if there is not None and there[0] == seen:
+                here[at] = there[1]
+            else:
+                unread.append((here, at, f"{top}/{folder}{name}" if name else top, seen))
+    _read(unread, read)
+    return Survey(tree, digests, looked_at_ns, len(unread))
+
+
+def digest_of_survey(found: Survey) -> str:
+    """Return the digest that a pointer to these files has."""
+    if found.is_file:
+        return found.digests[""][0]
+    from hashlib import md5  # noqa: PLC0415  (not where nothing changed)
+
+    return md5(listing_of(found.files()), usedforsecurity=False).hexdigest() + ".dir"
+
+
+def _by_name(
+    old: tuple[list[str], list[int]], digests: list[str]
+) -> dict[str, tuple[tuple[int, int, int], str]]:
+    names, stats = old
+    numbers = iter(stats)
+    return dict(
+        zip(names, zip(zip(numbers, numbers, numbers, strict=True), digests, strict=True), strict=True)
+    )
+
+
+def _ignoring(root: str, path: str) -> Ignoring | None:
+    """Read `.dvcignore` files only if one on the way says anything: what `dvc init` writes does not."""
+    folder = path
+    while folder:
+        folder = os.path.dirname(folder)
+        try:
+            with open(os.path.join(root, folder, ".dvcignore"), "rb") as file:
+                if any(line.strip() and not line.startswith(b"#") for line in file):
+                    from lockgate.data.ignoring import load_ignoring  # noqa: PLC0415  (imports `re`)
+
+                    return load_ignoring(root, path)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+    return None
+
+
+def _read(unread: list[tuple[list[str], int, str, tuple[int, int, int]]], read: Reader) -> None:
+    def one(item: tuple[list[str], int, str, tuple[int, int, int]]) -> None:
+        here, at, path, seen = item
+        try:
+            here[at] = read(path, seen)
+        except ChangedError:
+            raise still_changing(path) from None
+
+    large = [item for item in unread if item[3][1] >= _LARGE_BYTES]
+    if len(large) > 1:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  (only where it pays)
+
+        with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as threads:
+            for done in [threads.submit(one, item) for item in large]:
+                done.result()
+        unread = [item for item in unread if item[3][1] < _LARGE_BYTES]
+    for item in unread:
+        one(item)

@@ -1,0 +1,22 @@
+"""Small files of the work tree, written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+
+
+def write_whole(path: str, content: bytes) -> None:
+    """Put a file in place of what is there; a link is followed, the file's rights stay. Raises `OSError`."""
+    path = os.path.realpath(path)
+    draft = f"{path}.{os.getpid()}.new"
+    try:
+        with open(draft, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if os.path.exists(path):
+            os.chmod(draft, os.stat(path).st_mode & 0o7777)
+        os.replace(draft, path)
+    finally:
+        if os.path.exists(draft):
+            os.unlink(draft)

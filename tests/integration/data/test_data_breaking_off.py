@@ -1,0 +1,286 @@
+"""Killed, crowded, out of room: nothing is lost, nothing is half there, the second call goes on."""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from data_repository import commit, git
+
+from lockgate.data.add import add
+from lockgate.data.clone import Clone, open_clone
+from lockgate.data.digest import md5_of
+from lockgate.data.gc import collect
+from lockgate.data.get import get
+from lockgate.data.pointed import find_outputs
+from lockgate.data.status import standing
+from lockgate.data.verify import verify
+from lockgate.errors import OutsideError
+
+COUNT = 300
+
+
+def lockgate(root: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    program = Path(sys.executable).parent / "lockgate"
+    return subprocess.Popen([program, "data", *arguments], cwd=root, stdout=subprocess.DEVNULL)
+
+
+def fill(root: Path, word: str) -> dict[str, bytes]:
+    contents = {f"{n % 7}/{n}": f"{word} {n % 250}".encode() for n in range(COUNT)}
+    for path, content in contents.items():
+        file = root / "d" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.unlink(missing_ok=True)
+        file.write_bytes(content)
+    return contents
+
+
+def contents_of(root: Path) -> dict[str, bytes]:
+    folder = root / "d"
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def check_store(clone: Clone) -> None:
+    """Every object that is there has its digest."""
+    for file in Path(clone.store).glob("files/md5/??/*"):
+        if not file.name.startswith("."):
+            assert md5_of(file.read_bytes()) == (file.parent.name + file.name).removesuffix(".dir")
+
+
+def took(root: Path, *arguments: str) -> float:
+    started = time.monotonic()
+    assert lockgate(root, *arguments).wait() == 0
+    return time.monotonic() - started
+
+
+def killed(root: Path, within_s: float, *arguments: str) -> None:
+    process = lockgate(root, *arguments)
+    time.sleep(random.uniform(0, within_s))
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+@pytest.mark.parametrize("kind", ["hardlink", "copy"])
+def test_add_is_killed_at_any_moment(root: Path, kind: str) -> None:
+    (root / ".dvc").mkdir()
+    (root / ".dvc/config").write_text(f"[cache]\n    type = {kind}\n")
+    clone = open_clone(str(root))
+    fill(root, "first")
+    git(root, "add", "-A")
+    whole_s = took(root, "add", "d")
+    commit(root)
+    for round_ in range(12):
+        wanted = fill(root, f"round {round_}")
+        killed(root, whole_s, "add", "d")
+        assert contents_of(root) == wanted
+        check_store(clone)
+        # Whatever the pointer says, the store can give it
+        for output in find_outputs(clone):
+            assert clone.has(output.md5 or "")
+    add(clone, ["d"])
+    assert {each.word for each in standing(clone)} == {"unchanged"}
+    assert not verify(clone).faults
+
+
+@pytest.mark.parametrize("kind", ["hardlink", "copy"])
+def test_get_is_killed_at_any_moment(root: Path, kind: str) -> None:
+    (root / ".dvc").mkdir()
+    (root / ".dvc/config").write_text(f"[cache]\n    type = {kind}\n")
+    clone = open_clone(str(root))
+    versions = []
+    for word in ("first", "second"):
+        wanted = fill(root, word)
+        add(clone, ["d"])
+        versions.append((commit(root), wanted))
+    git(root, "checkout", "-q", versions[0][0])
+    whole_s = took(root, "get")
+    for round_ in range(12):
+        commit_id, wanted = versions[(round_ + 1) % 2]
+        _, before = versions[round_ % 2]
+        git(root, "checkout", "-q", commit_id)
+        killed(root, whole_s, "get")
+        for path, content in contents_of(root).items():
+            assert content in (wanted[path], before[path])
+        get(clone, find_outputs(clone))
+        assert contents_of(root) == wanted
+    assert not verify(clone).faults
+
+
+def test_gc_is_killed_at_any_moment(root: Path, clone: Clone) -> None:
+    wanted = fill(root, "kept")
+    add(clone, ["d"])
+    commit(root)
+    for round_ in range(6):
+        fill(root, f"lost {round_}")
+        add(clone, ["d"])
+        killed(root, 1.0, "gc", "--remove", "--grace", "0")
+        check_store(clone)
+        git(root, "checkout", "-q", "--", "d.dvc")
+        killed(root, 1.0, "gc", "--remove", "--grace", "0")
+        get(clone, find_outputs(clone), is_forced=True)
+        assert contents_of(root) == wanted
+    assert collect(clone, is_removed=True, grace_s=0).kept == 251
+    assert not verify(clone).faults
+
+
+def test_a_file_that_may_grow_no_more_leaves_nothing_behind(root: Path) -> None:
+    """The kernel refuses every byte after the first 100 kB of any file, whatever is written then."""
+    (root / ".dvc").mkdir()
+    (root / ".dvc/config").write_text("[cache]\n    type = copy\n")
+    clone = open_clone(str(root))
+    (root / "d").mkdir()
+    (root / "d/small").write_bytes(b"1")
+    (root / "d/large").write_bytes(b"2" * 300_000)
+    script = (
+        "import resource, signal, sys; from lockgate.data.add import add; from lockgate.data.clone import *\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, {resource.RLIM_INFINITY}))\n"
+        "add(open_clone('.'), ['d'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert "store-unwritable" in done.stderr or "the store cannot keep more" in done.stderr
+    check_store(clone)
+    assert not list(Path(clone.store).rglob(".new-*"))
+    assert not (root / "d.dvc").exists()
+    add(clone, ["d"])
+    assert not verify(clone).faults
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or not shutil.which("mount") or subprocess.run(mount, check=False).returncode != 0:
+        pytest.skip("NOT TESTED: a full disk: mounting one needs root")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk(root: Path, small_disk: Path) -> None:
+    (root / ".dvc").mkdir()
+    (root / ".dvc/config").write_text(f"[cache]\n    dir = {small_disk}/store\n")
+    clone = open_clone(str(root))
+    (root / "d").mkdir()
+    wanted = {f"{n}": os.urandom(100_000) for n in range(12)}
+    for name, content in wanted.items():
+        (root / "d" / name).write_bytes(content)
+    with pytest.raises(OutsideError, match="No space left") as caught:
+        add(clone, ["d"])
+    assert (caught.value.code, caught.value.is_transient) == ("store-unwritable", True)
+    assert contents_of(root) == wanted
+    assert not (root / "d.dvc").exists()
+    check_store(clone)
+    assert not list(small_disk.rglob(".new-*"))
+    for name in list(wanted)[6:]:
+        (root / "d" / name).unlink()
+    for file in small_disk.glob("store/files/md5/??/*"):
+        file.unlink()
+    add(clone, ["d"])
+    assert not verify(clone).faults
+
+
+def test_a_full_work_tree(small_disk: Path, tmp_path: Path) -> None:
+    """The store is elsewhere and has everything; the work tree has no room for it."""
+    project = small_disk / "project"
+    project.mkdir()
+    git(project, "init", "-q", "--template=")
+    (project / ".dvc").mkdir()
+    (project / ".dvc/config").write_text(f"[cache]\n    dir = {tmp_path}/store\n")
+    clone = open_clone(str(project))
+    (project / "d").mkdir()
+    for n in range(4):
+        (project / f"d/{n}").write_bytes(os.urandom(150_000))
+    add(clone, ["d"])
+    wanted, pointer = contents_of(project), (project / "d.dvc").read_text()
+    shutil.rmtree(project / "d")
+    (project / "room").write_bytes(b"0" * 500_000)
+    with pytest.raises(OutsideError, match="No space left") as caught:
+        get(clone, find_outputs(clone))
+    assert caught.value.code == "file-unwritable"
+    assert contents_of(project).items() <= wanted.items()
+    assert (project / "d.dvc").read_text() == pointer
+    assert not list((project / ".dvc/tmp").iterdir())
+    (project / "room").unlink()
+    get(clone, find_outputs(clone))
+    assert contents_of(project) == wanted
+
+
+def test_two_writers_at_once(root: Path) -> None:
+    clone = open_clone(str(root))
+    for name in ("d", "e"):
+        for n in range(200):
+            file = root / name / str(n)
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(f"content {n}")
+    processes = [lockgate(root, "add", name) for name in ("d", "e", "d", "e")]
+    assert [each.wait() for each in processes] == [0, 0, 0, 0]
+    assert {each.word for each in standing(clone)} == {"unchanged"}
+    assert (root / ".gitignore").read_text().split() == ["/d", "/e"] or sorted(
+        (root / ".gitignore").read_text().split()
+    ) == ["/d", "/e"]
+    assert not verify(clone).faults
+
+
+def test_two_getters_and_a_collector_at_once(root: Path, clone: Clone) -> None:
+    wanted = fill(root, "content")
+    add(clone, ["d"])
+    commit(root)
+    shutil.rmtree(root / "d")
+    failures: list[BaseException] = []
+
+    def call(work: Callable[[], object]) -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001  (told by the test's own thread)
+            failures.append(error)
+
+    threads = [
+        threading.Thread(target=call, args=[work])
+        for work in (
+            lambda: get(open_clone(str(root)), find_outputs(clone)),
+            lambda: get(open_clone(str(root)), find_outputs(clone)),
+            lambda: collect(clone, is_removed=True, grace_s=0),
+        )
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    get(clone, find_outputs(clone))
+    assert contents_of(root) == wanted
+    assert not [each for each in failures if not isinstance(each, OutsideError)]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be somebody else")
+def test_an_unreadable_file_is_named(root: Path, tmp_path: Path) -> None:
+    (root / "d").mkdir()
+    (root / "d/secret").write_text("x")
+    (root / "d/secret").chmod(0)
+    for path in (root, root / "d", root / ".git"):
+        path.chmod(0o777)
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.stat().st_uid == 0 and folder != Path("/") and folder != Path("/tmp"):
+            folder.chmod(folder.stat().st_mode | 0o755)
+    script = (
+        "import os; from lockgate.data.survey import survey; from lockgate.data.linking import digest_of\n"
+        "from lockgate.data.clone import Clone\n"
+        f"clone = Clone({str(root)!r}, '', '', ('copy',), False)\n"
+        "os.setuid(65534)\n"
+        "survey(clone, 'd', None, digest_of)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert "d/secret cannot be read" in done.stderr
