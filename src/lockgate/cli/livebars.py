@@ -17,6 +17,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from lockgate.hub.carrying import Carried
 from lockgate.hub.follow import Progress as News
 from lockgate.hub.follow import ending
 from lockgate.hub.sending import Receipt
@@ -52,8 +53,10 @@ class LiveBars:
     ) -> None:
         self._progress.stop()
 
-    def show(self, news: Receipt | News) -> None:
-        if isinstance(news, Receipt):
+    def show(self, news: Receipt | News | Carried) -> None:
+        if isinstance(news, Carried):
+            self._console.print(news.words)
+        elif isinstance(news, Receipt):
             self._console.print(f"[bold]run {short(news.run)}[/] · {escape(news.project)}")
             for line in news.lines:
                 self._console.print(f"  {escape(line)}")

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from lockgate.cli.output import echo
+from lockgate.hub.carrying import Carried
 from lockgate.hub.follow import Progress, lines_of
 from lockgate.hub.sending import Receipt
 from lockgate.runs.runid import short
 
-Show = Callable[[Receipt | Progress], None]
+Show = Callable[[Receipt | Progress | Carried], None]
 
 
 @contextmanager
@@ -29,7 +30,10 @@ def watch(*, is_quiet: bool) -> Iterator[Show]:
         yield _plain
 
 
-def _plain(news: Receipt | Progress) -> None:
+def _plain(news: Receipt | Progress | Carried) -> None:
+    if isinstance(news, Carried):
+        echo(news.words)
+        return
     if isinstance(news, Receipt):
         echo(f"run {short(news.run)} · {news.project}")
         for line in news.lines:

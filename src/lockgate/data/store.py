@@ -39,9 +39,13 @@ class Store:
     def put_bytes(self, content: bytes) -> str:
         """Keep these bytes and return their digest."""
         md5 = md5_of(content)
+        self.put_under(content, md5)
+        return md5
+
+    def put_under(self, content: bytes, md5: str) -> None:
+        """Keep these bytes under a digest that the caller has seen to be right."""
         if not self.has(md5):
             self._place(md5, lambda target: target.write_bytes(content))
-        return md5
 
     def put_listing(self, content: bytes) -> str:
         """Keep a folder's listing and return its digest, ending in `.dir`."""
@@ -59,6 +63,37 @@ class Store:
     def listing(self, md5: str) -> tuple[Listed, ...]:
         """Return the files of a folder kept under `….dir`."""
         return parse_listing(self.read(md5))
+
+    def copy_to(self, md5: str, target: Path) -> None:
+        """Write an object's bytes to a file, by reference where the file system can.
+
+        Raises `OutsideError`: `store-missing`, `store-unwritable` (the file cannot be written).
+        """
+        self.require(md5)
+        try:
+            _copy(self.path(md5), target)
+        except OSError as error:
+            raise OutsideError(
+                f"{target} cannot be written: {error.strerror or error}",
+                f"Look at the disk and the rights of {target.parent}.",
+                code="store-unwritable",
+                is_transient=True,
+            ) from error
+
+    def adopt(self, file: Path, md5: str) -> None:
+        """Move a file in under its digest, which the caller has seen to be right; both on one file system."""
+        path = self.path(md5)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file.chmod(0o444)
+            file.replace(path)
+        except OSError as error:
+            raise self._unwritable(md5, error) from error
+
+    @staticmethod
+    def copy_file(source: Path, target: Path) -> None:
+        """Copy a file, by reference where the file system can. Raises OSError."""
+        _copy(source, target)
 
     def check(self, md5: str) -> bool:
         """Return whether an object is here and still has the digest it is kept under."""
@@ -80,12 +115,15 @@ class Store:
                 temporary.unlink(missing_ok=True)
                 raise
         except OSError as error:
-            raise OutsideError(
-                f"the store cannot keep {md5}: {error.strerror or error}",
-                f"Look at the disk and the rights of {self.folder}.",
-                code="store-unwritable",
-                is_transient=True,
-            ) from error
+            raise self._unwritable(md5, error) from error
+
+    def _unwritable(self, md5: str, error: OSError) -> OutsideError:
+        return OutsideError(
+            f"the store cannot keep {md5}: {error.strerror or error}",
+            f"Look at the disk and the rights of {self.folder}.",
+            code="store-unwritable",
+            is_transient=True,
+        )
 
     def _missing(self, md5: str) -> OutsideError:
         return OutsideError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
@@ -40,6 +40,15 @@ class Changes(msgspec.Struct, frozen=True):
     @property
     def is_clean(self) -> bool:
         return not (self.changed or self.untracked or self.deleted or self.unmerged or self.unreadable)
+
+
+class Swaps(msgspec.Struct, frozen=True):
+    """What a snapshot has otherwise than the work tree."""
+
+    out: tuple[str, ...] = ()
+    """Files and folders that are left out."""
+    put: dict[str, bytes] = {}
+    """Files that stand in it with this content."""
 
 
 def find_root(path: Path) -> Path:
@@ -126,10 +135,11 @@ def parse_status(output: bytes) -> Changes:
     )
 
 
-def snapshot(root: Path, message: str) -> str:
+def snapshot(root: Path, message: str, swap: Callable[[Changes], Swaps] = lambda changes: Swaps()) -> str:
     """Return a commit of the work tree as it is, uncommitted and untracked (not ignored) files too.
 
     Its parent is HEAD; HEAD itself is returned when nothing differs. Branch, index and files stay untouched.
+    `swap` is told what differs, and says what the commit is to have otherwise.
     Raises `UserError`: `merge-under-way`, `embedded-repository`, `file-unreadable`; `OutsideError`:
     `git-failed`.
     """
@@ -148,16 +158,37 @@ def snapshot(root: Path, message: str) -> str:
         # With every untracked file listed by itself, only a repository of its own is shown as a folder
         if path.endswith("/"):
             raise _embedded(path)
+    swaps = swap(found)
     with copied_index(root) as index:
         environment = QUIET | {"GIT_INDEX_FILE": os.fspath(index)}
-        code, _, error = attempt(root, *PLAIN, "add", "--all", "--sparse", "--", ".", environment=environment)
+        # Not as arguments: there may be many
+        taken = "\0".join([".", *(f":(exclude,literal){path}" for path in swaps.out)])
+        code, _, error = attempt(
+            root, *PLAIN, "add", "--all", "--sparse", "--pathspec-from-file=-", "--pathspec-file-nul",
+            stdin=taken.encode("utf-8", "surrogateescape"), environment=environment,
+        )  # fmt: skip
         words = error.decode("utf-8", "replace")
         if code != 0 or "Permission denied" in words:
             _explain_add(root, words)
+        _swap(root, swaps, environment)
         tree = git(root, *PLAIN, "write-tree", environment=environment).decode().strip()
     if found.head and git(root, "rev-parse", f"{found.head}^{{tree}}").decode().strip() == tree:
         return found.head
     return commit_tree(root, tree, found.head, message)
+
+
+def _swap(root: Path, swaps: Swaps, environment: Mapping[str, str]) -> None:
+    """Take files out of an index and put others in."""
+    if swaps.out:
+        listed = "\0".join(swaps.out).encode("utf-8", "surrogateescape")
+        words = ("update-index", "-z", "--force-remove", "--stdin")
+        git(root, *PLAIN, *words, stdin=listed, environment=environment)
+    for path, content in swaps.put.items():
+        oid = git(root, "hash-object", "-w", "--stdin", stdin=content).decode().strip()
+        git(
+            root, *PLAIN, "update-index", "--add", "--cacheinfo", f"100644,{oid},{path}",
+            environment=environment,
+        )  # fmt: skip
 
 
 def member_here() -> str | None:

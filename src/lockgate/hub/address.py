@@ -37,11 +37,8 @@ class RemoteHub(msgspec.Struct, frozen=True):
     path: str
     """Of the project's repository, on that host."""
 
-    def call(self, arguments: Sequence[str]) -> int:
-        """Run `lockgate ARGUMENTS` on the hub's host, its output being ours; return its exit code.
-
-        Raises `OutsideError` (`ssh-missing`, `hub-unreachable`).
-        """
+    def words(self, arguments: Sequence[str]) -> list[str]:
+        """Return the ssh command that runs `lockgate ARGUMENTS` on the hub's host, for this project."""
         repository = PurePosixPath(self.path)
         root = str(repository.parent.parent)
         project = repository.name.removesuffix(".git")
@@ -50,23 +47,33 @@ class RemoteHub(msgspec.Struct, frozen=True):
         words = [*arguments, "--hub", root, "--project", project]
         line = " ".join([_remote_quoted(program), *(_remote_quoted(word) for word in words)])
         ssh = shlex.split(os.environ.get("GIT_SSH_COMMAND", "ssh"))
-        port = ["-p", self.port] if self.port else []
+        return [*ssh, *(["-p", self.port] if self.port else []), self.host, line]
+
+    def call(self, arguments: Sequence[str]) -> int:
+        """Run `lockgate ARGUMENTS` on the hub's host, its output being ours; return its exit code.
+
+        Raises `OutsideError` (`ssh-missing`, `hub-unreachable`).
+        """
+        words = self.words(arguments)
         try:
-            code = subprocess.run(
-                [*ssh, *port, self.host, line], env=clean_environment(), check=False
-            ).returncode
+            code = subprocess.run(words, env=clean_environment(), check=False).returncode
         except FileNotFoundError:
-            raise OutsideError(
-                f"{ssh[0]} is not installed", "Install an ssh client.", code="ssh-missing"
-            ) from None
+            raise self.no_ssh(words[0]) from None
         if code in (126, 127, 255):
-            raise OutsideError(
-                f"the hub at {self.host} did not answer",
-                f"Try: ssh {self.host} {program} --version",
-                code="hub-unreachable",
-                is_transient=True,
-            )
+            raise self.no_answer()
         return code
+
+    def no_answer(self) -> OutsideError:
+        root = str(PurePosixPath(self.path).parent.parent)
+        return OutsideError(
+            f"the hub at {self.host} did not answer",
+            f"Try: ssh {self.host} {root}/bin/lockgate --version",
+            code="hub-unreachable",
+            is_transient=True,
+        )
+
+    def no_ssh(self, program: str) -> OutsideError:
+        return OutsideError(f"{program} is not installed", "Install an ssh client.", code="ssh-missing")
 
 
 class HttpHub(msgspec.Struct, frozen=True):

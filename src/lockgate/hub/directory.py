@@ -79,6 +79,8 @@ class Hub:
         self.log = root / "dispatcher.log"
         self.runtimes = root / "runtimes"
         self.store = root / "store"
+        self.holdings = root / "holdings"
+        self.incoming = root / "incoming"
         self.repositories = root / "repositories"
 
     @property

@@ -18,6 +18,7 @@ from types import TracebackType
 from lockgate.backends.contract import Backend, Ended, Started
 from lockgate.errors import LockgateError, OutsideError
 from lockgate.git.program import attempt
+from lockgate.hub.data_supply import supply
 from lockgate.hub.directory import Hub, make_wake
 from lockgate.hub.execution import START_KEPT_S, Execution
 from lockgate.hub.proving import Proving, prove_apart
@@ -247,21 +248,24 @@ class Dispatcher:
             self._wiring.index.drop_received(row.request.id)
 
     def _start_preparation(self, execution: Execution) -> None:
-        """Build the run's runtime beside the loop, which goes on with other runs."""
+        """Build the run's runtime and fetch its data beside the loop, which goes on with other runs."""
         if not execution.needs_preparation:
             return
         execution.needs_preparation = False
         run, runtime, runtimes = execution.request.id, execution.prepared.runtime, execution.runtimes
+        hub, project, lacking = self._wiring.hub, execution.request.project, execution.prepared.lacking
 
         def build() -> None:
             failure: LockgateError | None = None
             try:
+                if lacking:
+                    supply(hub, project, lacking)
                 runtimes.build(runtime.digest, runtime.text, runtime.kind, Path(runtime.interpreter))
             except LockgateError as error:
                 failure = error
             except Exception as error:
-                log.exception("building a runtime failed", extra={"action": "build", "run": run})
-                failure = OutsideError(f"the runtime could not be built: {error}", "See dispatcher.log.",
+                log.exception("preparing a run failed", extra={"action": "build", "run": run})
+                failure = OutsideError(f"the run could not be prepared: {error}", "See dispatcher.log.",
                                        code="runtime-build")  # fmt: skip
             self._built.put((run, failure))
             wake_up(self._wiring.hub)

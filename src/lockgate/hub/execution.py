@@ -82,7 +82,7 @@ class Execution:
         self.ready: dict[str, deque[str]] = {}
         """By backend, the stages to be laid out and handed to it as it has room."""
         self.needs_preparation = False
-        """The runtime is to be built, then `finish_preparation` called."""
+        """The runtime is to be built, data to be fetched, then `finish_preparation` called."""
         self.needs_comparison = False
         """What was made again is to be compared, then `finish_comparison` called."""
         self.retry_at: float | None = None
@@ -428,7 +428,8 @@ class Execution:
             prepared = self.prepared
         except LockgateError as error:
             return (PreparationFailed(f"{error.message} ({error.hint})"),)
-        if self.runtimes.ready(prepared.runtime.digest) is None and not prepared.plan.is_nothing_to_do:
+        is_built = self.runtimes.ready(prepared.runtime.digest) is not None
+        if not prepared.plan.is_nothing_to_do and not (is_built and not prepared.lacking):
             self.needs_preparation = True
             return ()
         return (self._plan(),)

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import os
-import shlex
-import shutil
-import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from lockgate.data.digest import md5_of_file
+from lockgate.data.digest import Listed, md5_of_file, parse_listing
 from lockgate.data.store import Store
 from lockgate.errors import OutsideError, UserError
 from lockgate.git.exclude import exclude
 from lockgate.git.listing import EXECUTABLE, FILE, FOLDER, Entry, blob_id, tree_id
 from lockgate.git.place import checkout_paths
 from lockgate.git.program import attempt, git
-from lockgate.git.worktree import remotes
-from lockgate.hub.address import REMOTE, Address, HttpHub, LocalHub, RemoteHub, of_url
+from lockgate.git.worktree import git_dir_of, remotes
+from lockgate.hub.address import REMOTE, Address, LocalHub, of_url
+from lockgate.hub.carrying import Carried, fetch_objects
+from lockgate.hub.directory import Hub
+from lockgate.hub.exchange import exchange_with
 from lockgate.hub.history import SEARCHED, entries, refresh, result_of
-from lockgate.hub.http_client import HttpClient
 from lockgate.project.pipeline import LOCK_FILE
 from lockgate.project.runtime import LOCK_MARK
 from lockgate.project.snapshot import CommitSource, WorktreeSource
@@ -162,16 +161,22 @@ def place_large(root: Path, artifacts: Sequence[Artifact]) -> tuple[str, ...]:
     missing = [artifact for artifact in artifacts if artifact.git is None]
     if not missing:
         return ()
-    url = remotes(root).get(REMOTE, "")
-    source = _source(of_url(url, root))
-    written = []
+    source = _source(root, of_url(remotes(root).get(REMOTE, ""), root))
+    folders = source.listings([artifact.md5 for artifact in missing if artifact.mode == FOLDER])
+    targets: dict[str, list[str]] = {}
     for artifact in missing:
         if artifact.mode == FOLDER:
-            for listed in source.listing(artifact.md5):
-                written += _place(root, f"{artifact.path}/{listed.relpath}", listed.md5, source)
+            for listed in folders[artifact.md5]:
+                targets.setdefault(listed.md5, []).append(f"{artifact.path}/{listed.relpath}")
         else:
-            written += _place(root, artifact.path, artifact.md5, source)
-    return tuple(written)
+            targets.setdefault(artifact.md5, []).append(artifact.path)
+    lacking = {
+        md5: wanted
+        for md5, paths in targets.items()
+        if (wanted := [path for path in paths if not _is_here(root, path, md5)])
+    }
+    source.bring(list(lacking), lambda md5, file: _place(root, lacking[md5], file))
+    return tuple(path for paths in lacking.values() for path in paths)
 
 
 def artifacts_at(root: Path, commit: str) -> list[Artifact]:
@@ -181,74 +186,70 @@ def artifacts_at(root: Path, commit: str) -> list[Artifact]:
     return [artifact for record in records.values() for artifact in record.artifacts]
 
 
-class _OverSsh(Store):
-    """The store of a hub behind ssh; each object comes by one `cat`."""
+class _Near:
+    """The store of a hub on this machine."""
 
-    def __init__(self, remote: RemoteHub) -> None:
-        super().__init__(Path(remote.path).parent.parent / "store")
-        self._remote = remote
+    def __init__(self, hub: Hub) -> None:
+        self._store = Store(hub.store)
 
-    def read(self, md5: str) -> bytes:
-        ssh = shlex.split(os.environ.get("GIT_SSH_COMMAND", "ssh"))
-        port = ["-p", self._remote.port] if self._remote.port else []
-        line = f"cat {shlex.quote(str(self.path(md5)))}"
-        done = subprocess.run([*ssh, *port, self._remote.host, line], capture_output=True, check=False)
-        if done.returncode != 0:
+    def listings(self, digests: Sequence[str]) -> dict[str, tuple[Listed, ...]]:
+        return {md5: self._store.listing(md5) for md5 in digests}
+
+    def bring(self, digests: Sequence[str], place: Callable[[str, Path], None]) -> None:
+        for md5 in digests:
+            self._store.require(md5)
+            place(md5, self._store.path(md5))
+
+
+class _Far:
+    """The store of a hub elsewhere: many objects come in one stream, which goes on after a break."""
+
+    def __init__(self, root: Path, place: Address) -> None:
+        self._exchange = exchange_with(place)
+        self._parts = git_dir_of(root) / "lockgate" / "incoming"
+
+    def listings(self, digests: Sequence[str]) -> dict[str, tuple[Listed, ...]]:
+        found: dict[str, tuple[Listed, ...]] = {}
+        self.bring(digests, lambda md5, file: found.update({md5: parse_listing(file.read_bytes())}))
+        return found
+
+    def bring(self, digests: Sequence[str], place: Callable[[str, Path], None]) -> None:
+        def accept(md5: str, file: Path) -> None:
+            place(md5, file)
+            file.unlink(missing_ok=True)
+
+        carried = fetch_objects(self._exchange, self._parts, digests, accept) if digests else Carried()
+        if carried.absent:
             raise OutsideError(
-                f"the hub at {self._remote.host} could not send {md5}",
-                f"Try: ssh {self._remote.host} {line}",
-                code="hub-unreachable",
-                is_transient=True,
+                f"the hub does not have {carried.absent[0]}",
+                "Run the stage that makes it again: lockgate run --force STAGE",
+                code="store-missing",
             )
-        return done.stdout
 
 
-class _OverHttp(Store):
-    """The store of a hub behind its service; each object is one answer."""
-
-    def __init__(self, place: HttpHub) -> None:
-        super().__init__(Path("store"))
-        self._at = place
-
-    def read(self, md5: str) -> bytes:
-        return b"".join(self.pieces(md5))
-
-    def pieces(self, md5: str) -> Iterator[bytes]:
-        return HttpClient(self._at.base).pieces(["projects", self._at.project, "objects", md5])
+def _source(root: Path, address: Address) -> _Near | _Far:
+    return _Near(address.hub) if isinstance(address, LocalHub) else _Far(root, address)
 
 
-def _source(address: Address) -> Store:
-    match address:
-        case LocalHub(hub, _):
-            return Store(hub.store)
-        case RemoteHub():
-            return _OverSsh(address)
-        case HttpHub():
-            return _OverHttp(address)
-
-
-def _place(root: Path, path: str, md5: str, source: Store) -> list[str]:
+def _is_here(root: Path, path: str, md5: str) -> bool:
     target = root / path
-    if target.is_file() and md5_of_file(target) == md5:
-        return []
-    if not target.parent.resolve().is_relative_to(root.resolve()):
-        raise OutsideError(
-            f"{path} would be written outside of the work tree, through a link",
-            f"Remove the link on the way to {path}.",
-            code="path-outside",
-        )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".lockgate-{md5}")
-    try:
-        if isinstance(source, _OverSsh):
-            draft.write_bytes(source.read(md5))
-        elif isinstance(source, _OverHttp):
-            with draft.open("wb") as file:
-                file.writelines(source.pieces(md5))
-        else:
-            source.require(md5)
-            shutil.copyfile(source.path(md5), draft)
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
-    return [path]
+    return target.is_file() and md5_of_file(target) == md5
+
+
+def _place(root: Path, paths: Sequence[str], file: Path) -> None:
+    """Copy a file to where it belongs in the work tree; it appears whole."""
+    for path in paths:
+        target = root / path
+        if not target.parent.resolve().is_relative_to(root.resolve()):
+            raise OutsideError(
+                f"{path} would be written outside of the work tree, through a link",
+                f"Remove the link on the way to {path}.",
+                code="path-outside",
+            )
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft = target.with_name(f".lockgate-{os.urandom(8).hex()}")
+        try:
+            Store.copy_file(file, draft)
+            draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)

@@ -50,6 +50,9 @@ _FORMS = {
         flags=frozenset({"--fresh", "--no-cause"}),
         valued=frozenset({"--on", "--stage", "--by"}),
     ),
+    "hub lacking": _Form("push", (0, 0)),
+    "hub take": _Form("push", (0, 0)),
+    "hub give": _Form("read", (0, 0)),
     "cancel": _Form("cancel", (1, 1), valued=frozenset({"--by"})),
 }
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import http.client
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
@@ -58,13 +58,20 @@ class HttpClient:
         """Ask for something to be done; return the answer. Raises as `get`."""
         return _decoded(self._call("POST", words, None, body).read(), kind)
 
+    def send(self, words: list[str], content: Iterable[bytes], size_bytes: int) -> None:
+        """Send a stream of so many bytes. Raises as `get`."""
+        self._call("POST", words, None, content, size_bytes).read()
+
     def delete(self, words: list[str]) -> None:
         """Ask for something to be removed. Raises as `get`."""
         self._call("DELETE", words, None, None).read()
 
-    def pieces(self, words: list[str], query: Mapping[str, str] | None = None) -> Iterator[bytes]:
-        """Yield the bytes of an answer as they come. Raises as `get`."""
-        answer = self._call("GET", words, query, None)
+    def pieces(self, words: list[str], body: object = None) -> Iterator[bytes]:
+        """Yield the bytes of the answer, to what is asked by a body if there is one, as they come.
+
+        Raises as `get`.
+        """
+        answer = self._call("GET" if body is None else "POST", words, None, body)
         try:
             while piece := answer.read1(_PIECE_BYTES):
                 yield piece
@@ -72,21 +79,36 @@ class HttpClient:
             raise self._unreachable(error) from None
 
     def _call(
-        self, method: str, words: list[str], query: Mapping[str, str] | None, body: object
+        self,
+        method: str,
+        words: list[str],
+        query: Mapping[str, str] | None,
+        body: object,
+        size_bytes: int | None = None,
     ) -> http.client.HTTPResponse:
+        """`size_bytes`: the body is a stream of so many bytes, not a value."""
         path = urlsplit(self.base).path + API + "".join(f"/{quote(word, safe='')}" for word in words)
         if query:
             path += "?" + urlencode(query)
         headers = {"Accept": "application/json", "User-Agent": f"lockgate/{__version__}"}
-        if body is not None:
+        if size_bytes is not None:
+            headers |= {"Content-Type": "application/octet-stream", "Content-Length": str(size_bytes)}
+        elif body is not None:
             headers["Content-Type"] = "application/json"
         authorization = self._authorization or self._kept()
         if authorization is not None:
             headers["Authorization"] = authorization
         try:
             connection = self._connection()
-            content = msgspec.json.encode(body) if body is not None else None
-            connection.request(method, path, content, headers)
+            content: Any = body
+            if size_bytes is None:
+                content = msgspec.json.encode(body) if body is not None else None
+            try:
+                connection.request(method, path, content, headers)
+            except ConnectionError:
+                # A stream that was refused before all of it was read: the answer, if one came, says why
+                if size_bytes is None:
+                    raise
             answer = connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
             raise self._unreachable(error) from None

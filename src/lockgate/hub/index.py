@@ -342,11 +342,12 @@ class Index:
         )
         return self._record(row)
 
-    def names_content(self, project: str, md5: str) -> bool:
-        """Return whether a stage of the project ever made this; msgpack keeps text as it is."""
+    def results_naming(self, project: str, text: str) -> list[StageRecord]:
+        """Return the project's results in which a word stands somewhere; msgpack keeps text as it is."""
         mine = "(project = ?1 or substr(project, 1, length(?1) + 1) = ?1 || '/')"
-        question = f"select 1 from results where {mine} and instr(record, ?2) > 0 limit 1"
-        return self._one(question, (project, md5.encode())) is not None
+        question = f"select record from results where {mine} and instr(record, ?2) > 0"
+        with self._in_words():
+            return [_records.decode(row[0]) for row in self._sql.execute(question, (project, text.encode()))]
 
     # Verifications
 

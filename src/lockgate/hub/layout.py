@@ -19,6 +19,7 @@ from lockgate.runs import notebook_runner
 from lockgate.runs.job import Job
 from lockgate.runs.jobscript import base_environment, job_script
 from lockgate.runs.notebook import RUNNER_FILE, notebook_command
+from lockgate.runs.pointed import stored_digest
 from lockgate.runs.record import Artifact, StageRecord
 from lockgate.runs.workspace import Input, Inventory, lay_out
 
@@ -107,7 +108,11 @@ class Layout:
     def _inputs(self, name: str, records: Mapping[str, StageRecord]) -> Iterator[Input]:
         inputs = self._prepared.planner.inputs_of(name)
         for path, entry in inputs.files:
-            yield self._of_blob(path, entry)
+            md5 = stored_digest(entry)
+            if md5 is None:
+                yield self._of_blob(path, entry)
+            else:
+                yield from self._of_data(path, md5)
         for path, maker in inputs.artifacts:
             artifact = next(a for a in records[maker].artifacts if a.path == path)
             yield from self._of_artifact(artifact)
@@ -122,18 +127,24 @@ class Layout:
             is_executable=entry.mode == EXECUTABLE,
         )
 
+    def _of_data(self, path: str, md5: str) -> Iterator[Input]:
+        if not md5.endswith(".dir"):
+            yield self._of_store(path, md5, FILE)
+            return
+        yield Input(path, is_folder=True)
+        for listed in self._store.listing(md5):
+            yield self._of_store(f"{path}/{listed.relpath}", listed.md5, FILE)
+
     def _of_artifact(self, artifact: Artifact) -> Iterator[Input]:
         is_folder = artifact.mode == FOLDER
-        if is_folder:
-            yield Input(artifact.path, is_folder=True)
         if artifact.git is not None and not is_folder:
             yield self._of_blob(artifact.path, Entry(artifact.mode, artifact.git))
         elif artifact.git is not None:
+            yield Input(artifact.path, is_folder=True)
             for path, entry in self._repository.list_tree(artifact.git, artifact.path + "/"):
                 yield self._of_blob(path, entry)
         elif is_folder:
-            for listed in self._store.listing(artifact.md5):
-                yield self._of_store(f"{artifact.path}/{listed.relpath}", listed.md5, FILE)
+            yield from self._of_data(artifact.path, artifact.md5)
         else:
             yield self._of_store(artifact.path, artifact.md5, artifact.mode)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from lockgate.errors import LockgateError, OutsideError
+from lockgate.errors import LockgateError
 from lockgate.git.batch import Batch as GitBatch
 from lockgate.git.defaultbranch import default_branch
 from lockgate.git.listing import Listing
 from lockgate.hub.batch_settings import default_manifest_in
+from lockgate.hub.data_supply import Supply, Wanted
 from lockgate.hub.directory import Hub
 from lockgate.hub.index import Index
 from lockgate.hub.replay import Replayed, RuntimeSource, replayed
@@ -18,7 +19,7 @@ from lockgate.hub.runtimes import Locked, Runtimes
 from lockgate.project.pipeline import Batch, Pipeline
 from lockgate.project.runtime import package_changes
 from lockgate.project.snapshot import CommitSource
-from lockgate.runs.load import Loaded, load
+from lockgate.runs.load import Loaded, files_seen, load
 from lockgate.runs.plan import Known, Plan, Planner
 from lockgate.runs.record import StageRecord
 
@@ -37,6 +38,8 @@ class Prepared(msgspec.Struct, frozen=True):
     """The run that this one verifies; None: it verifies none."""
     forced: frozenset[str] = frozenset()
     """The stages that run whatever is known."""
+    lacking: tuple[Wanted, ...] = ()
+    """Data that the stages to be run need and the hub does not have yet."""
 
     def backend_of(self, stage: str) -> str:
         """Return the backend a stage goes to: as asked at the push, as the stage says, else the batch's."""
@@ -58,7 +61,7 @@ def _prepare(
     hub: Hub, index: Index, runtimes: Runtimes, request: Request, batch: GitBatch, *, is_quarantined: bool
 ) -> Prepared:
     source = CommitSource(batch.repository, request.commit, is_quarantined=is_quarantined, batch=batch)
-    loaded = load(source, request.params, request.project)
+    loaded = load(source, request.params, request.project, Supply(hub, request.project))
     loaded = replace(loaded, pipeline=_with_resources(loaded.pipeline, request))
 
     def read(path: str) -> bytes | None:
@@ -71,13 +74,15 @@ def _prepare(
     runtime = runtimes.locked(loaded.files, pipeline.runtime, read, has_notebooks)
     known = _known(hub, index, runtimes, request, loaded, runtime)
     planner = Planner(pipeline, loaded.inputs, runtime.digest, known)
+    plan = planner.plan(request.only, request.force)
     return Prepared(
         request=request,
         loaded=loaded,
         runtime=runtime,
         planner=planner,
-        plan=planner.plan(request.only, request.force),
+        plan=plan,
         batch=_batch(batch, request, pipeline),
+        lacking=_lacking(hub, request, loaded, planner, plan),
         forced=planner.names(request.force),
     )
 
@@ -104,16 +109,24 @@ def _prepare_proof(
     planner = Planner(pipeline, loaded.inputs, digest, Known(recorded.get, lambda _: None))
     asked = request.proof.stages or tuple(earlier.records)
     forced = planner.names(asked)
+    plan = planner.plan(asked, asked)
     return Prepared(
         request=request,
         loaded=loaded,
         runtime=runtime,
         planner=planner,
-        plan=planner.plan(asked, asked),
+        plan=plan,
         batch=_batch(batch, request, pipeline),
+        lacking=_lacking(hub, request, loaded, planner, plan),
         replayed=earlier,
         forced=forced,
     )
+
+
+def _lacking(hub: Hub, request: Request, loaded: Loaded, planner: Planner, plan: Plan) -> tuple[Wanted, ...]:
+    if not loaded.pointed:
+        return ()
+    return tuple(Supply(hub, request.project).lacking(planner, plan, loaded.pointed))
 
 
 def _with_resources(pipeline: Pipeline, request: Request) -> Pipeline:
@@ -153,8 +166,8 @@ def _known(
 
     def files_at(commit: str) -> Listing | None:
         try:
-            return CommitSource(repository, commit).files()
-        except OutsideError:
+            return files_seen(CommitSource(repository, commit))
+        except LockgateError:
             return None
 
     def changes(digest: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from lockgate.hub.members.values import Actor
 from lockgate.hub.push import ABSENT, SNAPSHOTS, Update, describe
 
 #: What a lead decides on the default branch, for all who work on it.
-PROTECTED = ("lockgate.toml", "environments", "kernels")
+PROTECTED = ("lockgate.toml", "environments", "kernels", ".dvc/config")
 
 _PUSHED = ("refs/heads/", "refs/tags/", "refs/notes/", SNAPSHOTS)
 

@@ -21,7 +21,16 @@ from lockgate.git.defaultbranch import has_default_branch
 from lockgate.git.program import attempt, git
 from lockgate.hub.directory import Hub, open_hub
 from lockgate.hub.index import Index
-from lockgate.hub.push import Options, Update, describe, parse_options, parse_updates, runs_asked
+from lockgate.hub.push import (
+    ABSENT,
+    SNAPSHOTS,
+    Options,
+    Update,
+    describe,
+    parse_options,
+    parse_updates,
+    runs_asked,
+)
 from lockgate.hub.queue import enqueue, ensure_dispatcher
 from lockgate.hub.rows import Request, RunRow
 from lockgate.runs.runid import new_run_id
@@ -41,7 +50,9 @@ def main(arguments: list[str]) -> int:
         lines = [os.fsdecode(line) for line in sys.stdin.buffer]
         options = parse_options(os.environ)
         if hook == "pre-receive":
-            judge_push(hub, project, _entitled(hub, project, lines, options), options)
+            updates = _entitled(hub, project, lines, options)
+            _check_sizes(hub, project, updates)
+            judge_push(hub, project, updates, options)
             if options.is_dry_run:
                 say("lockgate: dry run: nothing was queued, no ref was moved")
                 return 1
@@ -103,6 +114,8 @@ def judge_push(
                 continue
             raise
         _check_backends(prepared)
+        if prepared.lacking and update.ref.startswith(SNAPSHOTS):
+            _check_data(hub, prepared)
         is_ready = runtimes.ready(prepared.runtime.digest) is not None
         foreseen = forecast(index, prepared, is_ready)
         lines = planned_lines(prepared, foreseen, isolation_lack(hub))
@@ -243,6 +256,23 @@ def _check_backends(prepared: Prepared) -> None:
         for name in unusual:
             if not is_described(prepared.batch.options.get(name, {})):
                 load_backend(name)
+
+
+def _check_sizes(hub: Hub, project: str, updates: list[Update]) -> None:
+    tips = [update.new for update in updates if update.new != ABSENT]
+    if tips and os.environ.get("GIT_QUARANTINE_PATH"):
+        from lockgate.hub.large_blobs import require_small  # noqa: PLC0415
+
+        require_small(hub.repository(project), tips)
+
+
+def _check_data(hub: Hub, prepared: Prepared) -> None:
+    """Refuse a run of a work tree whose data is nowhere; a branch is taken, and its run says so."""
+    from lockgate.hub.data_supply import Supply, missing_error  # noqa: PLC0415
+
+    nowhere = Supply(hub, prepared.request.project).nowhere(prepared.lacking)
+    if nowhere:
+        raise missing_error(nowhere)
 
 
 def _adopt_first_branch(repository: Path, updates: list[Update]) -> None:

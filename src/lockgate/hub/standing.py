@@ -13,7 +13,7 @@ from lockgate.hub.address import Address, LocalHub, address
 from lockgate.hub.index import Index
 from lockgate.project.runtime import find_runtime
 from lockgate.project.snapshot import CommitSource, WorktreeSource
-from lockgate.runs.load import Loaded, load
+from lockgate.runs.load import Loaded, files_seen, load
 from lockgate.runs.plan import Known, PlannedStage, Planner
 from lockgate.runs.record import StageRecord
 
@@ -79,7 +79,7 @@ class _Finder:
 def _files_at(root: Path) -> Callable[[str], Listing | None]:
     def files_at(commit: str) -> Listing | None:
         try:
-            return CommitSource(root, commit).files()
+            return files_seen(CommitSource(root, commit))
         except LockgateError:
             return None
 

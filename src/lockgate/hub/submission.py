@@ -10,9 +10,12 @@ import msgspec
 from lockgate.errors import OutsideError, UserError
 from lockgate.git.program import attempt
 from lockgate.git.worktree import snapshot
+from lockgate.hub.carrying import Carried
+from lockgate.hub.clone_data import digests_at, send_data
 from lockgate.hub.fetching import Fetched, artifacts_at, fetch_commit, place_large, place_results
 from lockgate.hub.follow import Progress
 from lockgate.hub.home import ensure_remote
+from lockgate.hub.large_files import swaps_for
 from lockgate.hub.push import Options
 from lockgate.hub.sending import Receipt, foresee, send
 from lockgate.project.pipeline import MANIFEST_FILE
@@ -32,9 +35,12 @@ class Submission(msgspec.Struct, frozen=True):
     large: tuple[str, ...] = ()
 
 
-def submit(root: Path, options: Options, show: Callable[[Receipt | Progress], None]) -> Submission:
+def submit(root: Path, options: Options, show: Callable[[Receipt | Progress | Carried], None]) -> Submission:
     """Snapshot, push, follow, and place the results; `show` is told everything as it happens."""
     run, commit = _snapshot(root)
+    sent = send_data(root, digests_at(root, commit))
+    if sent.count:
+        show(sent)
     ended: Progress | None = None
     for news in send(root, commit, run, _member(root), options):
         show(news)
@@ -76,7 +82,8 @@ def _snapshot(root: Path) -> tuple[str, str]:
         )
     ensure_remote(root)
     run = new_run_id()
-    return run, snapshot(root, f"Snapshot of the work tree for run {run[-8:]}")
+    message = f"Snapshot of the work tree for run {run[-8:]}"
+    return run, snapshot(root, message, lambda changes: swaps_for(root, changes))
 
 
 def _member(root: Path) -> str:

@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
+from lockgate.data.digest import Listed
 from lockgate.errors import UserError
-from lockgate.git.listing import LINK, SUBMODULE, Entry, Listing, tree_id
+from lockgate.git.listing import LINK, STORED, STORED_FOLDER, SUBMODULE, Entry, Listing, tree_id
 from lockgate.project.globs import compile_glob, fixed_folder, is_glob, may_hold
 from lockgate.project.pipeline import LOCK_FILE, Pipeline, Stage
 from lockgate.runs.fingerprint import source_identity
+from lockgate.runs.pointed import Pointed, with_pointed
 
 #: The need that stands for everything in the snapshot that no stage makes.
 WHOLE = "."
@@ -21,13 +23,17 @@ Where = Callable[[str, str], str]
 """(stage group, key) → `file:line: `, put before an error's message."""
 
 
+ListingOf = Callable[[str], Sequence[Listed] | None]
+"""The digest of a stored folder, ending in `.dir` → its files; None where its listing is not at hand."""
+
+
 class StageInputs(msgspec.Struct, frozen=True):
     """One stage's needs, resolved as far as the snapshot goes."""
 
     needs: tuple[tuple[str, str], ...]
     """Source needs with their identities, as they enter the fingerprint."""
     files: tuple[tuple[str, Entry], ...]
-    """Every file and link of the snapshot to place in the workspace."""
+    """Every file and link of the snapshot to place in the workspace, data behind pointers too."""
     artifacts: tuple[tuple[str, str], ...]
     """(path made, stage that makes it), identified once that stage's artifacts are known."""
 
@@ -41,20 +47,34 @@ class Inputs:
         files: Listing,
         links: Mapping[str, str],
         where: Where = lambda group, key: "",
+        pointed: Mapping[str, Pointed] | None = None,
+        listing_of: ListingOf = lambda md5: None,
     ) -> None:
-        """`links` gives the target of every symbolic link among the files."""
+        """`links` gives the target of every symbolic link among the files, `pointed` what pointers stand for.
+
+        A stage that needs a part of a stored folder depends on that part alone where `listing_of` knows
+        the folder's files, else on the whole folder.
+        """
         self._stages = {stage.name: stage for stage in pipeline.stages}
         self._makers = {path: stage.name for stage in pipeline.stages for path in stage.makes}
         self.made = sorted(self._makers)
         """Every path the stages make."""
         self.sources: dict[str, Entry] = {
-            path: entry for path, entry in files.items() if path != LOCK_FILE and not self._is_made(path)
+            path: entry
+            for path, entry in with_pointed(files, pointed or {}).items()
+            if path != LOCK_FILE and not self._is_made(path)
         }
         self._paths = sorted(self.sources)
+        self._pointers = {each.pointer: files[each.pointer] for each in (pointed or {}).values()}
+        self._stored_folders = sorted(
+            path for path, entry in self.sources.items() if entry.mode == STORED_FOLDER
+        )
+        self._listing_of = listing_of
+        self._inside_of: dict[str, dict[str, Entry]] = {}
         self._links = links
         self.where = where
         self._folder_ids: dict[str, str] = {}
-        self._taken_by: dict[str, list[str]] = {}
+        self._taken_by: dict[str, dict[str, Entry]] = {}
         self._all_files: tuple[tuple[str, Entry], ...] | None = None
 
     def of(self, name: str, above: Iterable[str]) -> StageInputs:
@@ -87,6 +107,12 @@ class Inputs:
             tuple(sorted(artifacts.items())),
         )
 
+    @property
+    def known(self) -> set[str]:
+        """Every path of the snapshot as far as it is known, files of stored folders too."""
+        inside = (path for folder in self._stored_folders for path in self._inside(folder))
+        return {*self.sources, *inside}
+
     def maker(self, path: str) -> str | None:
         """Return the stage that makes this path or a folder around it."""
         around = self._made_around(path)
@@ -110,7 +136,7 @@ class Inputs:
         files: dict[str, Entry],
         artifacts: dict[str, str],
     ) -> None:
-        entry = self.sources.get(need)
+        entry = self.sources.get(need) or self._stored_file(need) or self._pointers.get(need)
         if entry is not None:
             needs[need] = source_identity(entry)
             files[need] = entry
@@ -121,9 +147,9 @@ class Inputs:
         for path in made:
             artifacts[path] = self._makers[path]
         found = self._taken(need)
-        files.update((path, self.sources[path]) for path in found)
+        files.update(found)
         if is_glob(need):
-            needs.update((path, source_identity(self.sources[path])) for path in found)
+            needs.update((path, source_identity(entry)) for path, entry in found.items())
         elif found:
             needs[need] = self._folder_id(need)
         if not found and not made:
@@ -160,23 +186,66 @@ class Inputs:
     def _made_under(self, folder: str) -> Iterator[str]:
         return _starting(self.made, folder + "/")
 
-    def _under(self, folder: str) -> Iterator[str]:
-        return _starting(self._paths, folder + "/" if folder else "")
+    def _under(self, folder: str) -> dict[str, Entry]:
+        """Return the source files that a folder holds, be it one of a stored folder's own."""
+        found = {path: self.sources[path] for path in _starting(self._paths, folder + "/" if folder else "")}
+        around = self._stored_around(folder)
+        if around is not None:
+            inside = self._inside(around)
+            found.update((path, entry) for path, entry in inside.items() if path.startswith(folder + "/"))
+        return found
 
-    def _taken(self, need: str) -> list[str]:
+    def _taken(self, need: str) -> dict[str, Entry]:
         """Return the source files that a folder holds or a pattern takes; stages often share their needs."""
         found = self._taken_by.get(need)
         if found is None:
-            is_match = compile_glob(need) if is_glob(need) else None
-            found = [path for path in self._paths if is_match(path)] if is_match else list(self._under(need))
+            found = self._matching(need) if is_glob(need) else self._under(need)
             self._taken_by[need] = found
         return found
+
+    def _matching(self, pattern: str) -> dict[str, Entry]:
+        is_match = compile_glob(pattern)
+        found = {path: self.sources[path] for path in self._paths if is_match(path)}
+        fixed = fixed_folder(pattern)
+        for folder in self._stored_folders:
+            is_near = not fixed or f"{fixed}/".startswith(f"{folder}/") or folder.startswith(f"{fixed}/")
+            if folder not in found and is_near:
+                inside = self._inside(folder)
+                found.update((path, entry) for path, entry in inside.items() if is_match(path))
+        return found
+
+    def _stored_around(self, path: str) -> str | None:
+        """Return the stored folder that a path lies in."""
+        folder = posixpath.dirname(path)
+        while folder:
+            entry = self.sources.get(folder)
+            if entry is not None:
+                return folder if entry.mode == STORED_FOLDER else None
+            folder = posixpath.dirname(folder)
+        return None
+
+    def _stored_file(self, path: str) -> Entry | None:
+        around = self._stored_around(path)
+        return self._inside(around).get(path) if around is not None else None
+
+    def _inside(self, folder: str) -> dict[str, Entry]:
+        """Return the files of a stored folder; the folder itself where nobody knows them."""
+        if folder not in self._inside_of:
+            whole = self.sources[folder]
+            listed = self._listing_of(whole.id + ".dir")
+            self._inside_of[folder] = (
+                {f"{folder}/{each.relpath}": Entry(STORED, each.md5) for each in listed}
+                if listed is not None
+                else {folder: whole}
+            )
+        return self._inside_of[folder]
 
     def _folder_id(self, folder: str) -> str:
         if folder not in self._folder_ids:
             start = len(folder) + 1 if folder else 0
-            inside = ((path[start:], self.sources[path]) for path in self._under(folder))
-            self._folder_ids[folder] = tree_id(inside)
+            self._folder_ids[folder] = tree_id(
+                (path[start:], entry) for path, entry in self._under(folder).items()
+            )
         return self._folder_ids[folder]
 
     def _follow(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import msgspec
 
+from lockgate.data.digest import Listed
+from lockgate.data.pointer import parse_pointer
 from lockgate.errors import UserError
 from lockgate.git.listing import LINK, Listing
 from lockgate.project.expand import build_pipeline
@@ -15,9 +18,30 @@ from lockgate.project.snapshot import Source
 from lockgate.runs.inputs import Inputs, Where
 from lockgate.runs.lockfile import read_lock
 from lockgate.runs.plan import complete
+from lockgate.runs.pointed import Pointed, pointed_by, pointer_paths, stored_digest, with_pointed
 from lockgate.runs.record import StageRecord
 
 DVC_FILE = "dvc.yaml"
+
+
+class Bytes(Protocol):
+    """What is at hand of the bytes that pointers stand for."""
+
+    def listing(self, md5: str) -> Sequence[Listed] | None:
+        """Return the files of a stored folder (`….dir`); None: they are not known here."""
+
+    def read(self, md5: str) -> bytes | None:
+        """Return an object's bytes; None: they are not here."""
+
+
+class NoBytes:
+    """Nothing is at hand."""
+
+    def listing(self, md5: str) -> Sequence[Listed] | None:
+        return None
+
+    def read(self, md5: str) -> bytes | None:
+        return None
 
 
 class Loaded(msgspec.Struct, frozen=True):
@@ -25,6 +49,8 @@ class Loaded(msgspec.Struct, frozen=True):
     files: Listing
     inputs: Inputs
     lock: Mapping[str, StageRecord]
+    pointed: Mapping[str, Pointed] = {}
+    """What the snapshot's pointers stand for, by path."""
 
 
 def manifest_path(files: Listing) -> str | None:
@@ -32,11 +58,24 @@ def manifest_path(files: Listing) -> str | None:
     return next((path for path in (MANIFEST_FILE, DVC_FILE) if path in files), None)
 
 
-def load(source: Source, overrides: Mapping[str, str], project: str) -> Loaded:
-    """Read and check everything a plan needs.
+def pointed_in(source: Source) -> dict[str, Pointed]:
+    """Return what the pointers among a project's files stand for. Raises `UserError` (`pointer-invalid`)."""
+    paths = pointer_paths(source.files())
+    contents = source.read(paths) if paths else {}
+    return pointed_by(parse_pointer(_decoded(text, path), path) for path, text in contents.items())
+
+
+def files_seen(source: Source) -> Listing:
+    """Return a project's files as its stages see them: data in the place of pointers. Raises as above."""
+    return with_pointed(source.files(), pointed_in(source))
+
+
+def load(source: Source, overrides: Mapping[str, str], project: str, stored: Bytes | None = None) -> Loaded:
+    """Read and check everything a plan needs; `stored`: the bytes at hand that pointers stand for.
 
     Raises `UserError`: `no-manifest`, and whatever is wrong in the project's files.
     """
+    at_hand = stored if stored is not None else NoBytes()
     files = source.files()
     path = manifest_path(files)
     if path is None:
@@ -53,6 +92,11 @@ def load(source: Source, overrides: Mapping[str, str], project: str) -> Loaded:
     params_files = list(dict.fromkeys(file for stage in declared.stages for file in stage.params_files))
     links = [name for name, entry in files.items() if entry.mode == LINK]
     late = source.read([*notebooks, *params_files, *links]) if notebooks or params_files or links else {}
+    pointed = pointed_in(source)
+    for name in (*notebooks, *params_files):
+        if name not in late and name in pointed:
+            content = at_hand.read(stored_digest(pointed[name].entry) or "")
+            late.update({name: content} if content is not None else {})
     pipeline = complete(
         declared, _notebook_parameters(notebooks, late), {file: _flat(file, late) for file in params_files}
     )
@@ -60,8 +104,9 @@ def load(source: Source, overrides: Mapping[str, str], project: str) -> Loaded:
     return Loaded(
         pipeline=pipeline,
         files=files,
-        inputs=Inputs(pipeline, files, targets, _where(manifest)),
+        inputs=Inputs(pipeline, files, targets, _where(manifest), pointed, at_hand.listing),
         lock=read_lock(early[LOCK_FILE]) if LOCK_FILE in early else {},
+        pointed=pointed,
     )
 
 

@@ -35,7 +35,8 @@ class Known(msgspec.Struct, frozen=True):
     previous: Callable[[str], StageRecord | None]
     """Stage name → its newest record, to say what changed since."""
     files_at: Callable[[str], Listing | None] = lambda commit: None
-    """Commit → its files, to name what changed in a folder; None where the commit is not at hand."""
+    """Commit → its files as stages see them (`pointed.with_pointed`), to name what changed in a folder; None
+    where the commit is not at hand."""
     package_changes: Callable[[str], Sequence[str]] = lambda runtime: ()
     """Digest of the earlier runtime → what differs in the one of now, as `numpy 2.3.1 → 2.3.2`."""
 

@@ -105,7 +105,7 @@ def _undeclared(said: str, folder: Path, stage: Stage, inputs: Inputs) -> list[s
     """A file that exists in the project but not in the workspace was read without being declared."""
     if stage.needs is None:
         return []
-    known = {*inputs.sources, *inputs.made}
+    known = {*inputs.known, *inputs.made}
     declared = {*stage.needs, *stage.makes, *stage.params_files, stage.notebook, stage.spark}
     found = find_undeclared(said, os.fspath(folder / "workspace"), known, lambda path: path in declared)
     where = inputs.where(stage.group, "needs").rstrip(": ")

@@ -13,6 +13,7 @@ from lockgate.web.api import (
     history,
     logs,
     members,
+    objects,
     projects,
     proposals,
     runs,
@@ -23,8 +24,8 @@ from lockgate.web.api import (
 )
 
 _PARTS = (
-    artifacts, backends, document, events, feed, history, logs, members, projects, proposals, runs, storage,
-    table, tokens, trace,
+    artifacts, backends, document, events, feed, history, logs, members, objects, projects, proposals, runs,
+    storage, table, tokens, trace,
 )  # fmt: skip
 
 API = Router("/api/v1", route_handlers=[handler for part in _PARTS for handler in part.handlers])

@@ -1,0 +1,79 @@
+"""The 100 MB rule: what is too large for git becomes data, and history that has it is refused and mended."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from data_place import hub_store, store_of
+from e2e_place import Place, WorkTree
+
+from lockgate.hub import large_files
+from lockgate.hub.carrying import Carried
+from lockgate.hub.push import Options
+from lockgate.hub.submission import submit
+
+MANIFEST = """\
+[data]
+git_limit = "1 MB"
+
+[stages.count]
+run = "wc -c < big.bin > o"
+needs = ["big.bin"]
+makes = ["o"]
+"""
+BIG = os.urandom(1_500_000)
+
+
+def test_a_large_file_leaves_git_with_the_run_and_the_branch_stays(place: Place) -> None:
+    tree = place.project({"lockgate.toml": MANIFEST})
+    tree.write({"big.bin": BIG})
+    head, status = tree.head(), tree.git("status", "--porcelain").out
+    assert "sent to the hub: 1 object, 1.5 MB" in tree.lockgate("run").out
+    assert tree.read("o").strip() == "1500000"
+    assert tree.head() == head
+    assert tree.git("diff", "--cached", "--name-only").out == ""
+    assert "?? big.bin" in status and "?? big.bin" in tree.git("status", "--porcelain").out
+    assert (tree.path / "big.bin").read_bytes() == BIG
+    assert "nothing to do" in tree.lockgate("run").out
+    sizes = tree.git("cat-file", "--batch-all-objects", "--batch-check=%(objectsize)").out.split()
+    assert max(map(int, sizes)) < 1_000_000
+    assert store_of(tree).folder.is_dir() and hub_store(tree).folder.is_dir()
+
+
+def test_a_folder_of_very_many_files_does_too(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = '[stages.s]\nrun = "ls pics/raw | wc -l > o"\nneeds = ["pics"]\nmakes = ["o"]\n'
+    tree = place.project({"lockgate.toml": manifest, "pics/readme": "here\n"})
+    tree.write({f"pics/raw/{number}": f"{number}\n" for number in range(21)})
+    monkeypatch.setattr(large_files, "FILES_AT_MOST", 20)
+    told: list[object] = []
+    done = submit(tree.path, Options(is_wait=True), told.append)
+    assert done.ended is not None and done.ended.state == "succeeded", done
+    assert isinstance(told[0], Carried) and told[0].count == 22
+    assert tree.read("o").strip() == "21"
+    assert "pics/raw/1" not in tree.git("ls-tree", "-r", "--name-only", done.snapshot).out
+    assert "pics/readme" in tree.git("ls-tree", "-r", "--name-only", done.snapshot).out
+
+
+def test_history_with_a_large_file_is_refused_with_what_mends_it(place: Place) -> None:
+    tree = place.project({"lockgate.toml": MANIFEST})
+    tree.commit({"big.bin": BIG}, "by mistake")
+    large = tree.head()
+    tree.commit({"i": "1\n"})
+    refused = tree.push(code=1).err
+    assert f"big.bin (1.5 MB, commit {large[:10]}) is larger than git may hold" in refused
+    assert "lockgate data repair" in refused
+    assert place.refs("refs/heads") == {}
+
+
+def test_what_the_hub_has_already_is_no_matter(place: Place) -> None:
+    tree: WorkTree = place.project({"lockgate.toml": MANIFEST.replace("1 MB", "2 MB"), "big.bin": BIG})
+    assert "SUCCEEDED" in tree.push().err
+    tree.pull()
+    tree.commit({"lockgate.toml": MANIFEST})
+    tree.push()
+    tree.commit({"i": "1\n"})
+    assert "nothing to do" in tree.push().err
+    tree.git("mv", "big.bin", "moved.bin")
+    tree.commit()
+    tree.git("push", "--quiet", "-o", "skip", "hub", "main")
