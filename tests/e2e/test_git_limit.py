@@ -8,7 +8,7 @@ import pytest
 from data_place import hub_store, store_of
 from e2e_place import Place, WorkTree
 
-from lockgate.hub import large_files
+from lockgate.hub import history_repair, large_files
 from lockgate.hub.carrying import Carried
 from lockgate.hub.push import Options
 from lockgate.hub.submission import submit
@@ -77,3 +77,63 @@ def test_what_the_hub_has_already_is_no_matter(place: Place) -> None:
     tree.git("mv", "big.bin", "moved.bin")
     tree.commit()
     tree.git("push", "--quiet", "-o", "skip", "hub", "main")
+
+
+def test_repair_makes_data_of_it_and_the_push_goes_through(place: Place) -> None:
+    tree = place.project({"lockgate.toml": MANIFEST, "i": "0\n"})
+    tree.git("push", "--quiet", "-o", "skip", "hub", "main")
+    kept = tree.head()
+    tree.commit({"sub/big.bin": BIG, "sub/.gitignore": "x"}, "by mistake")
+    tree.git("checkout", "--quiet", "-b", "side")
+    tree.commit({"big.bin": BIG[:-1], "j": "1\n"}, "beside")
+    tree.git("checkout", "--quiet", "main")
+    tree.git(
+        "-c", "user.name=Somebody Else", "commit", "--quiet", "--allow-empty", "-m", "third\n\nwith words"
+    )
+    tree.git("merge", "--quiet", "--no-ff", "--no-edit", "side")
+    tree.git("tag", "-a", "-m", "a tag", "v1")
+    about = "%an %ae %ad %cn %ce %cd %B"
+    before = tree.git("log", f"--format={about}", "--topo-order").out
+    tree.write({"i": "edited\n", "staged": "s\n"})
+    tree.git("add", "staged")
+
+    old = tree.head()
+    said = tree.lockgate("data", "repair").out
+    assert "data now: sub/big.bin (1.5 MB)" in said and "data now: big.bin (1.5 MB)" in said
+    assert tree.git("log", f"--format={about}", "--topo-order").out == before
+    assert len(tree.git("log", "-1", "--format=%P").out.split()) == 2
+    assert tree.git("merge-base", kept, "HEAD").out.strip() == kept
+    assert tree.git("rev-parse", "v1^{commit}", "side^{commit}").out.split()[0] == tree.head()
+    assert old in tree.git("for-each-ref", "refs/lockgate/backup/").out
+    assert tree.git("status", "--porcelain").out.splitlines() == [" M i", "A  staged", "?? .dvc/"]
+    assert (tree.path / "sub/big.bin").read_bytes() == BIG
+    assert tree.read("sub/.gitignore") == "x\n/big.bin\n"
+    tree.git("fsck", "--strict")
+    assert "nothing to repair" in tree.lockgate("data", "repair").out
+    tree.git("push", "--quiet", "-o", "skip", "hub", "main", "side", "v1")
+    assert "SUCCEEDED" in tree.lockgate("run").out
+    assert tree.read("o").strip() == "1499999"
+
+
+@pytest.mark.parametrize("at", ["move", "settle"])
+def test_a_repair_that_was_killed_goes_on(place: Place, monkeypatch: pytest.MonkeyPatch, at: str) -> None:
+    tree = place.project({"lockgate.toml": MANIFEST})
+    tree.commit({"big.bin": BIG})
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(history_repair, f"_{at}", die)
+        with pytest.raises(KeyboardInterrupt):
+            history_repair.repair(tree.path)
+    done = history_repair.repair(tree.path)
+    assert [file.path for file in done.files] == ["big.bin"]
+    assert tree.git("status", "--porcelain").out == "?? .dvc/\n"
+    assert tree.git("ls-files").out.split() == [
+        ".gitattributes",
+        ".gitignore",
+        "big.bin.dvc",
+        "lockgate.toml",
+    ]
+    assert (tree.path / "big.bin").read_bytes() == BIG

@@ -19,6 +19,7 @@ class DataGroup(LazyGroup):
         "diff": ("lockgate.cli.data_diff", "Say which files differ between two versions."),
         "verify": ("lockgate.cli.data_verify", "Read every byte again, and name what is damaged."),
         "gc": ("lockgate.cli.data_gc", "Remove what nothing needs any more."),
+        "repair": ("lockgate.cli.data_repair", "Make data of files too large for git in commits not pushed."),
     }
 
 

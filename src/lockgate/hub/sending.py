@@ -96,6 +96,7 @@ def hear(words: Sequence[str], environment: Mapping[str, str], said: list[str]) 
                 said.append(text)
         return push.wait()
     finally:
+        push.stderr.close()
         if push.poll() is None:
             push.terminate()
             push.wait()

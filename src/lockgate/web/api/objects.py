@@ -10,6 +10,7 @@ from litestar import Request, post
 from litestar.datastructures import State
 from litestar.response import Stream
 
+from lockgate.errors import OutsideError, UserError
 from lockgate.hub.taking import Intake, give, lacking
 from lockgate.web.service import Service
 from lockgate.web.visitor import Visitor
@@ -59,7 +60,13 @@ async def take(request: Request[None, None, State], service: Service, visitor: V
     except BaseException:
         await asyncio.shield(asyncio.to_thread(intake.close))
         raise
-    await asyncio.to_thread(intake.finish)
+    try:
+        await asyncio.to_thread(intake.finish)
+    except OutsideError as error:
+        if error.code != "data-broken-off":
+            raise
+        # What was asked for came too short: that is the asker's fault, and none of the hub's
+        raise UserError(error.message, error.hint, code=error.code) from None
 
 
 @post("/projects/{project:str}/objects/give", status_code=200, sync_to_thread=True)
