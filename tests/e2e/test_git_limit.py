@@ -105,7 +105,12 @@ def test_repair_makes_data_of_it_and_the_push_goes_through(place: Place) -> None
     assert tree.git("merge-base", kept, "HEAD").out.strip() == kept
     assert tree.git("rev-parse", "v1^{commit}", "side^{commit}").out.split()[0] == tree.head()
     assert old in tree.git("for-each-ref", "refs/lockgate/backup/").out
-    assert tree.git("status", "--porcelain").out.splitlines() == [" M i", "A  staged", "?? .dvc/"]
+    assert tree.git("status", "--porcelain").out.splitlines() == [
+        " M i",
+        "A  staged",
+        "?? .dvc/",
+        "?? .dvcignore",
+    ]
     assert (tree.path / "sub/big.bin").read_bytes() == BIG
     assert tree.read("sub/.gitignore") == "x\n/big.bin\n"
     tree.git("fsck", "--strict")
@@ -129,7 +134,7 @@ def test_a_repair_that_was_killed_goes_on(place: Place, monkeypatch: pytest.Monk
             history_repair.repair(tree.path)
     done = history_repair.repair(tree.path)
     assert [file.path for file in done.files] == ["big.bin"]
-    assert tree.git("status", "--porcelain").out == "?? .dvc/\n"
+    assert tree.git("status", "--porcelain").out == "?? .dvc/\n?? .dvcignore\n"
     assert tree.git("ls-files").out.split() == [
         ".gitattributes",
         ".gitignore",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import configparser
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from lockgate.data.clone import open_clone
 from lockgate.data.pointer import SUFFIX, parse_pointer
 from lockgate.data.store import Store
 from lockgate.errors import LockgateError, UserError
@@ -21,17 +21,8 @@ from lockgate.runs.pointed import is_pointer, pointed_by
 
 
 def clone_store(root: Path) -> Store:
-    """Return the clone's store: DVC's cache, where its configuration says it lies."""
-    folder = root / ".dvc" / "cache"
-    for name in ("config", "config.local"):
-        parser = configparser.ConfigParser(interpolation=None, strict=False)
-        try:
-            parser.read(root / ".dvc" / name, "utf-8")
-        except (configparser.Error, UnicodeDecodeError):
-            continue
-        if parser.has_option("cache", "dir"):
-            folder = root / ".dvc" / parser.get("cache", "dir")
-    return Store(folder)
+    """Return the clone's store. Raises `UserError` (`dvc-config-invalid`)."""
+    return Store(Path(open_clone(str(root)).store))
 
 
 def digests_at(root: Path, commit: str) -> list[str]:

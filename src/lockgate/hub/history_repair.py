@@ -16,6 +16,7 @@ import msgspec
 import pygit2
 
 from lockgate.data.digest import md5_of_file
+from lockgate.data.dvc_folder import ensure_dvc_folder
 from lockgate.data.pointer import pointer_file
 from lockgate.errors import UserError
 from lockgate.git.listing import EXECUTABLE, FILE, FOLDER, Entry
@@ -24,7 +25,7 @@ from lockgate.git.program import attempt, clean_environment, git
 from lockgate.git.worktree import git_dir_of
 from lockgate.hub.address import REMOTE
 from lockgate.hub.clone_data import clone_store
-from lockgate.hub.large_files import ensure_ignored, git_limit, pointer_text
+from lockgate.hub.large_files import git_limit, pointer_text
 
 BACKUPS = "refs/lockgate/backup/"
 _NOTE = "lockgate/repair.json"
@@ -143,7 +144,7 @@ def _large(root: Path, tips: Mapping[str, str]) -> tuple[Moved, ...]:
 
 def _keep(root: Path, oid: str) -> str:
     """Put a blob into the clone's store; return its md5."""
-    ensure_ignored(root)
+    ensure_dvc_folder(str(root))
     store = clone_store(root)
     store.folder.mkdir(parents=True, exist_ok=True)
     draft = store.folder / f".blob-{oid}"

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from lockgate.data.digest import Listed, folder_listing, md5_of_file
+from lockgate.data.dvc_folder import ensure_dvc_folder
 from lockgate.data.output import Output, Pointer
 from lockgate.data.pointer import pointer_file, write_pointer
 from lockgate.data.store import Store
@@ -47,7 +48,7 @@ def swaps_for(root: Path, changes: Changes) -> Swaps:
     ]
     if not large and not folders:
         return Swaps()
-    ensure_ignored(root)
+    ensure_dvc_folder(str(root))
     put = {pointer_file(path): _file_pointer(root, path) for path in large}
     put |= {pointer_file(folder): _folder_pointer(root, folder) for folder in folders}
     return Swaps((*large, *folders), put)
@@ -64,14 +65,6 @@ def crowded_folders(root: Path, untracked: Iterable[str]) -> list[str]:
     crowded = [folder for folder, count in counts.items() if count > FILES_AT_MOST]
     deepest = [folder for folder in crowded if not any(other.startswith(f"{folder}/") for other in crowded)]
     return [folder for folder in deepest if not git(root, "ls-files", "-z", "--", f":(literal){folder}")]
-
-
-def ensure_ignored(root: Path) -> None:
-    """Keep the clone's store out of git, as DVC does."""
-    ignore = root / ".dvc" / ".gitignore"
-    if not ignore.exists():
-        ignore.parent.mkdir(exist_ok=True)
-        ignore.write_text("/config.local\n/tmp\n/cache\n", "utf-8")
 
 
 def pointer_text(name: str, md5: str, size_bytes: int, *, is_executable: bool = False) -> bytes:
