@@ -40,7 +40,7 @@ test-container: setup ## the image of deploy/, built and run by podman on a base
 check: setup  ## what a change must pass before review: format, lint, types, contracts, quick tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2 || $(BIN)/mypy --num-workers 0 # its workers may start too late on a busy machine
 	$(BIN)/lint-imports
 	$(PYTEST) $(QUICK) -n $$((2 * $(JOBS))) $(UNUSED) -m "not slow and not batch and not kubernetes and not container" --hypothesis-profile=quick
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from measure import LOCKGATE, Row, absolute, environment, paired, program, sh, timed
 from pages import first_page
 from pipelines import fan
+from remotes import remotes
 from search import search_index
 from service import service
 from slurm import slurm
@@ -290,4 +291,5 @@ CASES: dict[str, Callable[[Path, bool], list[Row]]] = {
     "service": service,
     "pages": first_page,
     "search": search_index,
+    "remotes": remotes,
 }

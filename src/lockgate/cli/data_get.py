@@ -6,6 +6,7 @@ import os
 
 import click
 
+from lockgate.cli.data_progress import tell
 from lockgate.cli.data_report import got_lines, inside, write
 from lockgate.cli.options import json_option
 from lockgate.cli.output import print_json
@@ -15,9 +16,18 @@ from lockgate.cli.output import print_json
 @click.argument("paths", nargs=-1, metavar="[PATH…]")
 @click.option("--rev", metavar="REV", help="The data of another commit; the pointers here stay as they are.")
 @click.option("-f", "--force", "is_forced", is_flag=True, help="Overwrite edited files too.")
+@click.option(
+    "--remote",
+    metavar="NAME|URL",
+    help="Bring what the store lacks from here, not from the project's remote.",
+)
 @json_option
-def command(paths: tuple[str, ...], rev: str | None, is_forced: bool, is_json: bool) -> None:
+def command(
+    paths: tuple[str, ...], rev: str | None, is_forced: bool, remote: str | None, is_json: bool
+) -> None:
     """Bring the data here to what its pointers say. Only files that differ are touched.
+
+    What the store does not have comes from the project's remote.
 
     A file whose bytes are nowhere else is not overwritten without --force. Files of no version stay.
 
@@ -30,6 +40,7 @@ def command(paths: tuple[str, ...], rev: str | None, is_forced: bool, is_json: b
     from lockgate.data.clone import open_clone  # noqa: PLC0415
     from lockgate.data.get import get  # noqa: PLC0415
     from lockgate.data.pointed import find_outputs  # noqa: PLC0415
+    from lockgate.data.remote_source import RemoteSource  # noqa: PLC0415
 
     clone = open_clone(os.curdir)
     if rev is None:
@@ -38,7 +49,7 @@ def command(paths: tuple[str, ...], rev: str | None, is_forced: bool, is_json: b
         from lockgate.data.versions import outputs_at  # noqa: PLC0415
 
         outputs = outputs_at(clone, rev)
-    got = get(clone, choose(outputs, inside(clone, paths)), is_forced=is_forced)
+    got = get(clone, choose(outputs, inside(clone, paths)), [RemoteSource(remote, tell)], is_forced)
     if not is_json:
         write(got_lines(got))
         return

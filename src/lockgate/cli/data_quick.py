@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from lockgate.cli.data_progress import tell
 from lockgate.cli.data_report import added_lines, got_lines, inside, standing_lines, write
 
 
@@ -46,7 +47,9 @@ def _get(paths: list[str]) -> int:
     from lockgate.data.clone import open_clone  # noqa: PLC0415
     from lockgate.data.get import get  # noqa: PLC0415
     from lockgate.data.pointed import find_outputs  # noqa: PLC0415
+    from lockgate.data.remote_source import RemoteSource  # noqa: PLC0415
 
     clone = open_clone(os.curdir)
-    write(got_lines(get(clone, choose(find_outputs(clone), inside(clone, paths)))))
+    chosen = choose(find_outputs(clone), inside(clone, paths))
+    write(got_lines(get(clone, chosen, [RemoteSource(None, tell)])))
     return 0

@@ -258,7 +258,7 @@ def _missing(output: Pointed, names: list[str]) -> OutsideError:
     more = f" and {len(names) - _NAMED_AT_MOST} more" if len(names) > _NAMED_AT_MOST else ""
     return OutsideError(
         f"the bytes of {', '.join(names[:_NAMED_AT_MOST])}{more} are not in this clone's store",
-        f"Whoever added {output.path} has them; a remote is named in .dvc/config.",
+        "Whoever has them sends them to the project's remote: lockgate data put",
         code="data-missing",
     )
 

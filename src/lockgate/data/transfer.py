@@ -70,30 +70,38 @@ def push(store: Store, remote: Remote, md5s: Iterable[str], told: Told = lambda 
 
 
 def pull(store: Store, remote: Remote, md5s: Iterable[str], told: Told = lambda _: None) -> Transferred:
-    """Bring objects into the store, with all that the folders among them list, as far as they are not there.
+    """Bring objects into the store, with all that the folders among them list.
+
+    Raises as `bring`.
+    """
+    wanted = list(dict.fromkeys(md5s))
+    folders = [md5 for md5 in wanted if md5.endswith(".dir")]
+    tally = _Tally(told)
+    already = _bring_all(store, remote, folders, tally)
+    listed = [each.md5 for md5 in folders for each in store.listing(md5)]
+    files = list(dict.fromkeys([*(md5 for md5 in wanted if not md5.endswith(".dir")), *listed]))
+    already += _bring_all(store, remote, files, tally)
+    return Transferred(tally.done, tally.done_bytes, already)
+
+
+def bring(store: Store, remote: Remote, md5s: Iterable[str], told: Told = lambda _: None) -> Transferred:
+    """Bring just these objects into the store, as far as they are not there; of a folder its listing alone.
 
     Raises `OutsideError`: `remote-missing`, `remote-damaged` (bytes that do not have the digest; none of them
     stays), `store-unwritable`, and those of `Remote`. What has come is kept, half objects too: the next call
     goes on from there.
     """
-    wanted = list(dict.fromkeys(md5s))
-    folders = [md5 for md5 in wanted if md5.endswith(".dir")]
     tally = _Tally(told)
-    already = 0
-
-    def one(md5: str) -> None:
-        _bring(store, remote, md5, tally)
-
-    def bring(some: Sequence[str]) -> int:
-        absent = [md5 for md5 in some if not store.has(md5)]
-        tally.expect(len(absent))
-        _each(one, absent, remote.parallel, tally)
-        return len(some) - len(absent)
-
-    already += bring(folders)
-    listed = [each.md5 for md5 in folders for each in store.listing(md5)]
-    already += bring(list(dict.fromkeys([*(md5 for md5 in wanted if md5 not in folders), *listed])))
+    already = _bring_all(store, remote, list(dict.fromkeys(md5s)), tally)
     return Transferred(tally.done, tally.done_bytes, already)
+
+
+def _bring_all(store: Store, remote: Remote, md5s: Sequence[str], tally: _Tally) -> int:
+    """Bring what is absent; return how many were there."""
+    absent = [md5 for md5 in md5s if not store.has(md5)]
+    tally.expect(len(absent))
+    _each(lambda md5: _bring(store, remote, md5, tally), absent, remote.parallel, tally)
+    return len(md5s) - len(absent)
 
 
 def _unfolded(store: Store, md5s: Iterable[str]) -> tuple[list[str], list[str]]:
