@@ -30,6 +30,7 @@ REF = "refs/lockgate/activity"
 FILE_NAME = "activity.json"
 HUB_NAME, HUB_EMAIL = "Lockgate hub", "hub@localhost"
 STARTED = "chain.started"
+IMPORTED = "project.imported"
 PATIENCE_S = 30.0
 
 

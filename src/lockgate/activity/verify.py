@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from lockgate.activity import signature
-from lockgate.activity.chain import FILE_NAME, entry_ids, parse
+from lockgate.activity.chain import FILE_NAME, IMPORTED, entry_ids, parse
 from lockgate.errors import OutsideError
 from lockgate.git.contents import Content, read_many
 
@@ -27,17 +27,22 @@ class Verification(msgspec.Struct, frozen=True):
         return not self.problems
 
 
-def verify(repository: Path, public_key: str, must_contain: str | None = None) -> Verification:
+def verify(
+    repository: Path, public_key: str, must_contain: str | None = None, start: str | None = None
+) -> Verification:
     """Check the whole chain against the hub's public key line.
 
     Checked: the first parents lead down to an entry without parents; each entry is signed by this key and
-    no other, is what its id says, and holds a readable `activity.json` of a known format. Cutting off the
-    newest entries leaves a chain that is sound in itself: `must_contain`, an entry seen before, detects it.
+    no other, is what its id says, and holds a readable `activity.json` of a known format. Where this key
+    signed that the project was imported, older entries are signed by the key that entry names. Cutting off
+    the newest entries leaves a chain that is sound in itself: `must_contain`, an entry seen before, detects
+    it.
+    `start` is the entry to begin with instead of the newest.
     Raises `UserError` (`public-key`), `OutsideError` (`git-failed`).
     """
     signature.public_key(public_key)
     try:
-        ids = entry_ids(repository)
+        ids = entry_ids(repository, start=start)
     except OutsideError as error:
         return Verification(0, (error.message,))
     problems: list[str] = []
@@ -46,10 +51,20 @@ def verify(repository: Path, public_key: str, must_contain: str | None = None) -
     expressions = [text for oid in ids for text in (oid, f"{oid}^{{tree}}", f"{oid}:{FILE_NAME}")]
     found = read_many(repository, expressions)
     for oid, commit, tree, entry in zip(ids, found, found, found, strict=True):
-        problems += [f"{oid}: {problem}" for problem in _check(oid, commit, tree, entry, public_key)]
+        found_here = [f"{oid}: {problem}" for problem in _check(oid, commit, tree, entry, public_key)]
+        problems += found_here
+        if entry is not None and not found_here:
+            public_key = _key_below(entry.content, public_key)
         if len(problems) >= MAX_PROBLEMS:
             break
     return Verification(len(ids), tuple(problems[:MAX_PROBLEMS]))
+
+
+def _key_below(content: bytes, public_key: str) -> str:
+    """Return the key of the entries before one that is sound."""
+    activity = parse(content)
+    before = activity.evidence.get("signed_before_by") if activity.kind == IMPORTED else None
+    return before if isinstance(before, str) else public_key
 
 
 def split_signature(commit: bytes) -> tuple[bytes, str | None]:

@@ -66,6 +66,8 @@ class RootGroup(LazyGroup):
         "log": ("lockgate.cli.log", "Read the activity chain: who did what, when."),
         "why": ("lockgate.cli.why", "Tell what a file was made from, up to the sources."),
         "verify": ("lockgate.cli.verify", "Make a run again from nothing, and compare."),
+        "export": ("lockgate.cli.export", "Write a run or the project into one file to give away."),
+        "import": ("lockgate.cli.import_", "Make a project of a file that was given away."),
         "rollback": ("lockgate.cli.rollback", "Go back to the state of a run, as a new commit."),
         "data": ("lockgate.cli.data", "Keep large data beside git, as DVC does."),
         "backends": ("lockgate.cli.backends", "List the batch systems a run may go to, or check one."),

@@ -23,6 +23,14 @@ def md5_of(content: bytes) -> str:
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
+def md5_of_pieces(pieces: Iterable[bytes]) -> str:
+    """Return the md5 of bytes that come one after the other."""
+    digest = hashlib.md5(usedforsecurity=False)
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()
+
+
 def md5_of_file(path: Path) -> str:
     """Return the md5 of a file, read in pieces."""
     digest = hashlib.md5(usedforsecurity=False)

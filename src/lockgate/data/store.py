@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from lockgate.data.digest import Listed, md5_of, md5_of_file, parse_listing
@@ -35,6 +36,20 @@ class Store:
         """Copy a file in under its digest, by reference where the file system can (reflink)."""
         if not self.has(md5):
             self._place(md5, lambda target: _copy(source, target))
+
+    def put_pieces(self, pieces: Iterable[bytes], md5: str, unlike: Exception) -> None:
+        """Keep these bytes if they have this digest, and raise `unlike` where they have not."""
+
+        def write(target: Path) -> None:
+            digest = hashlib.md5(usedforsecurity=False)
+            with target.open("wb") as file:
+                for piece in pieces:
+                    digest.update(piece)
+                    file.write(piece)
+            if digest.hexdigest() != md5.removesuffix(".dir"):
+                raise unlike
+
+        self._place(md5, write)
 
     def put_bytes(self, content: bytes) -> str:
         """Keep these bytes and return their digest."""

@@ -175,9 +175,13 @@ def create_hub(root: Path) -> tuple[Hub, bool]:
     return hub, True
 
 
+def is_project_name(name: str) -> bool:
+    return bool(_NAME.fullmatch(name)) and not name.endswith((".git", ".lock")) and ".." not in name
+
+
 def add_project(hub: Hub, name: str) -> tuple[Path, bool]:
     """Make a project's repository on the hub, or refresh its hooks; return it and whether it is new."""
-    if not _NAME.fullmatch(name) or name.endswith((".git", ".lock")) or ".." in name:
+    if not is_project_name(name):
         raise UserError(
             f"{name!r} cannot be a project's name",
             "Use up to 100 letters, digits, `.`, `-`, `_`, beginning with a letter or digit.",

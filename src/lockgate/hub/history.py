@@ -211,23 +211,27 @@ def public_key_of(place: LocalHub) -> str:
 
 
 def key_in_chain(repository: Path) -> str | None:
-    """Return the public key that the chain's `project.added` names; None where there is none."""
-    oid = added_entry(repository)
+    """Return the public key that the chain names: the newest `project.imported`, else `project.added`."""
+    oid = _told_at(repository, chain.IMPORTED, is_newest=True) or added_entry(repository)
     for _, activity in chain.read(repository, 1, oid) if oid else ():
         found = activity.evidence.get("public_key")
-        if activity.kind == ADDED and isinstance(found, str) and len(found.split()) >= 2:
+        if activity.kind in (ADDED, chain.IMPORTED) and isinstance(found, str) and len(found.split()) >= 2:
             return found
     return None
 
 
 def added_entry(repository: Path) -> str | None:
     """Return the oldest `project.added` of the chain, found by its trailer."""
+    return _told_at(repository, ADDED, is_newest=False)
+
+
+def _told_at(repository: Path, kind: str, *, is_newest: bool) -> str | None:
     code, output, _ = attempt(
-        repository, "log", "--first-parent", "--reverse", "--format=%H", "--fixed-strings",
-        f"--grep=Lockgate-Activity: {ADDED}", chain.REF, "--",
+        repository, "log", "--first-parent", "--format=%H", "--fixed-strings",
+        f"--grep=Lockgate-Activity: {kind}", chain.REF, "--",
     )  # fmt: skip
     found = output.decode().split()
-    return found[0] if code == 0 and found else None
+    return found[0 if is_newest else -1] if code == 0 and found else None
 
 
 def result_of(found: Iterable[Entry], text: str) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from lockgate.hub.admission import admit
 from lockgate.hub.directory import Hub, create_hub, private_hub_root
 
 #: Which work tree a project of a private hub belongs to; two folders of one name are two projects.
-_OWNER = "lockgate.worktree"
+OWNER = "lockgate.worktree"
 
 
 def ensure_remote(root: Path) -> str:
@@ -22,14 +22,15 @@ def ensure_remote(root: Path) -> str:
     if url is not None:
         return url
     hub, _ = create_hub(private_hub_root())
-    path, is_new = admit(hub, _free_name(hub, root))
+    path, is_new = admit(hub, free_name(hub, root))
     if is_new:
-        git(path, "config", _OWNER, str(root))
+        git(path, "config", OWNER, str(root))
     add_remote(root, REMOTE, str(path))
     return str(path)
 
 
-def _free_name(hub: Hub, root: Path) -> str:
+def free_name(hub: Hub, root: Path) -> str:
+    """Return the name of a work tree's project on a hub: its folder's, unless another one has it."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", root.name)
     name = re.sub(r"\.\.+", ".", name).strip("-._")[:80]
     name = re.sub(r"(\.(git|lock|))+$", "", name) or "project"
@@ -39,5 +40,5 @@ def _free_name(hub: Hub, root: Path) -> str:
 
 
 def _owner(hub: Hub, name: str) -> str | None:
-    code, output, _ = attempt(hub.repository(name), "config", _OWNER)
+    code, output, _ = attempt(hub.repository(name), "config", OWNER)
     return output.decode("utf-8", "surrogateescape").strip() if code == 0 else None

@@ -315,3 +315,25 @@ def test_a_key_line_that_is_none_is_the_callers_mistake(path: Path) -> None:
 def test_no_repository_is_an_error_and_no_empty_chain(tmp_path: Path) -> None:
     with pytest.raises(OutsideError):
         list(read(tmp_path / "nothing"))
+
+
+def test_who_imports_vouches_for_the_key_before_and_nobody_else_can(
+    path: Path, repository: Repository, key: Key, tmp_path: Path
+) -> None:
+    fill(repository, key, 2)
+    mine, stranger = create_key(tmp_path / "mine"), create_key(tmp_path / "stranger")
+    handed = Activity(
+        kind=chain.IMPORTED,
+        at="2026-07-01T12:00:00Z",
+        by="hub",
+        title="Imported",
+        evidence={"public_key": mine.public_line, "signed_before_by": key.public_line},
+    )
+    append(repository, handed, mine, at_epoch_s=AT)
+    append(repository, activity(3), mine, at_epoch_s=AT)
+    assert verify(path, mine.public_line).is_intact
+    assert len(verify(path, key.public_line).problems) == 2
+    assert len(verify(path, stranger.public_line).problems) == 4
+    # An entry that is not signed hands nothing over, and the key before signs nothing after
+    append(repository, activity(4), key, at_epoch_s=AT)
+    assert len(verify(path, mine.public_line).problems) == 1

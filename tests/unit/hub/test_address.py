@@ -24,7 +24,7 @@ from lockgate.hub.directory import (
     open_hub,
     private_hub_root,
 )
-from lockgate.hub.home import _free_name
+from lockgate.hub.home import free_name
 
 
 @pytest.fixture(scope="module")
@@ -239,8 +239,8 @@ def test_the_private_hubs_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         ("-rf", "rf"),
     ],
 )
-def test_free_names(tmp_path: Path, folder: str, name: str) -> None:
-    assert _free_name(Hub(tmp_path), Path("/home") / folder if folder else Path("/")) == name
+def testfree_names(tmp_path: Path, folder: str, name: str) -> None:
+    assert free_name(Hub(tmp_path), Path("/home") / folder if folder else Path("/")) == name
 
 
 names = st.text(st.sampled_from(string.ascii_letters + ".-_ é()") | st.characters(exclude_characters="/\0"))
@@ -252,7 +252,7 @@ def test_any_folders_name_becomes_a_projects(name: str) -> None:
     with tempfile.TemporaryDirectory() as place:
         hub = Hub(Path(place))
         hub.repositories.mkdir()
-        found = _free_name(hub, Path("/home") / f"./{name}")
+        found = free_name(hub, Path("/home") / f"./{name}")
         hub.repository(found).mkdir()
         assert hub.projects() == [found]
         try:
@@ -262,8 +262,8 @@ def test_any_folders_name_becomes_a_projects(name: str) -> None:
 
 
 def test_two_folders_of_one_name_are_two_projects(hub: Hub) -> None:
-    other = _free_name(hub, Path("/home/ana/flights"))
+    other = free_name(hub, Path("/home/ana/flights"))
     assert other.startswith("flights-")
-    assert other == _free_name(hub, Path("/home/ana/flights")) != _free_name(hub, Path("/srv/flights"))
+    assert other == free_name(hub, Path("/home/ana/flights")) != free_name(hub, Path("/srv/flights"))
     git(hub.repository("flights"), "config", "lockgate.worktree", "/home/ana/flights")
-    assert _free_name(hub, Path("/home/ana/flights")) == "flights"
+    assert free_name(hub, Path("/home/ana/flights")) == "flights"
