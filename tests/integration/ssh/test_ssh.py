@@ -97,6 +97,18 @@ def test_large_artifacts_come_over_ssh(place: Place, server: Server) -> None:
     assert len(tree.read("d/a b").splitlines()) == 999
 
 
+def test_a_result_is_given_away_over_ssh(place: Place, server: Server) -> None:
+    text = (
+        '[data]\nresult_limit = "100 B"\n[stages.s]\nrun = "seq 1000 > big"\nneeds = ["i"]\nmakes = ["big"]\n'
+    )
+    tree = behind_ssh(place, server, {"lockgate.toml": text, "i": "1\n"})
+    tree.lockgate("run")
+    tree.lockgate("export", "latest", "-o", "../out.zip")
+    place.env["LOCKGATE_HUB"] = str(place.root / "other-hub")
+    tree.lockgate("import", "../out.zip", "../theirs")
+    assert len((place.root / "theirs" / "big").read_text().splitlines()) == 1000
+
+
 def test_logs_are_followed_and_runs_cancelled_over_ssh(place: Place, server: Server) -> None:
     text = '[stages.s]\nrun = "echo begun; sleep 600"\nneeds = ["i"]\nmakes = ["o"]\n'
     tree = behind_ssh(place, server, {"lockgate.toml": text, "i": "1\n"})

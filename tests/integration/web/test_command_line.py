@@ -160,6 +160,16 @@ def test_what_git_does_not_hold_comes_too(machine: Machine) -> None:
     assert (machine.tree / "counts.csv").stat().st_size == 16 + 5 * 400_000
 
 
+def test_a_result_is_given_away_from_afar(machine: Machine) -> None:
+    machine.log_in("eve")
+    machine.clone()
+    machine.lockgate("export", "-o", "../out.zip")
+    machine.env["LOCKGATE_HUB"] = str(machine.home / "hub")
+    machine.lockgate("import", "../out.zip", "../theirs")
+    machine.tree = machine.home / "theirs"
+    assert "nothing to do" in machine.lockgate("status")
+
+
 def test_logging_out(machine: Machine, team: Site) -> None:
     machine.log_in("bob")
     machine.clone()
