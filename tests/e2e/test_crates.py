@@ -134,6 +134,8 @@ def test_a_run_given_away_is_known_elsewhere_and_made_again_alike(place: Place, 
     assert json.loads(there.lockgate("runs", "--json", folder=project).out)[0]["state"] == "succeeded"
     there.lockgate("log", "--verify", folder=project)
     before = json.loads((project / "lockgate.lock").read_text().splitlines()[1])
+    proved = there.lockgate("verify", before["run"], folder=project)
+    assert "identical" in proved.said, proved.said
     ran = there.lockgate("run", folder=project)
     assert "cached" in ran.said, ran.said
     again = there.lockgate("run", "--force", "grow", folder=project)
