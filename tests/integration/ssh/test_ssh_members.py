@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from data_place import add_data
 from e2e_place import LINGER_S, ONE_STAGE, TWO_STAGES, Done, Place, WorkTree, run_program, until
 from ssh_server import SSHD, Server
 
@@ -122,6 +123,19 @@ def test_each_key_is_its_members(team: Team) -> None:
     ada.commit({"lockgate.toml": TWO_STAGES})
     assert "SUCCEEDED" in ada.push().err
     assert team.told("run.finished")[-1].by == "ada"
+
+
+def test_a_members_data_goes_and_comes_by_their_key(team: Team) -> None:
+    bob = team.tree_of("bob")
+    large = os.urandom(3_000_000)
+    manifest = '[stages.copy]\nrun = "cp x.bin o"\nneeds = ["x.bin"]\nmakes = ["o"]\n'
+    bob.write({"lockgate.toml": manifest, "x.bin": large})
+    add_data(bob, "x.bin")
+    assert "sent to the hub: 1 object, 3.0 MB" in bob.lockgate("run").out
+    assert (bob.path / "o").read_bytes() == large
+    for verb in ("lacking", "take"):
+        asked = f"{team.hub}/bin/lockgate hub {verb} --json --hub {team.hub} --project p"
+        assert "not-allowed" in team.ssh("vic", asked, code=128).err
 
 
 def test_viewers_read_and_are_told_why_they_may_not_push(team: Team) -> None:

@@ -170,6 +170,30 @@ def test_a_result_is_given_away_from_afar(machine: Machine) -> None:
     assert "nothing to do" in machine.lockgate("status")
 
 
+def test_data_goes_to_the_hub_and_comes_back(machine: Machine) -> None:
+    machine.log_in("bob")
+    machine.clone()
+    large = os.urandom(3_000_000)
+    manifest = (
+        '[stages.copy]\nrun = "cp x.bin o"\nneeds = ["x.bin"]\nmakes = ["o"]\n[data]\ngit_limit = "1 MB"\n'
+    )
+    (machine.tree / "lockgate.toml").write_text(manifest)
+    (machine.tree / "x.bin").write_bytes(large)
+    assert "sent to the hub: 1 object, 3.0 MB" in machine.lockgate("run")
+    assert (machine.tree / "o").read_bytes() == large
+    assert "sent to the hub" not in machine.lockgate("run")
+
+
+def test_a_viewer_may_not_ask_what_the_hub_lacks_nor_send(machine: Machine, team: Site) -> None:
+    machine.log_in("eve")
+    machine.clone()
+    (machine.tree / "x.bin").write_bytes(b"x")
+    machine.lockgate("data", "add", "x.bin")
+    machine.run("git", "add", "--all")
+    machine.run("git", "commit", "-qm", "data")
+    assert "[not-allowed]" in machine.lockgate("hub", "send", code=2)
+
+
 def test_logging_out(machine: Machine, team: Site) -> None:
     machine.log_in("bob")
     machine.clone()
