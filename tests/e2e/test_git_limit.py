@@ -25,6 +25,12 @@ makes = ["o"]
 BIG = os.urandom(1_500_000)
 
 
+def without_hooks(tree: WorkTree) -> WorkTree:
+    """A clone of somebody who works with git alone."""
+    (tree.path / ".git/hooks/pre-commit").unlink()
+    return tree
+
+
 def test_a_large_file_leaves_git_with_the_run_and_the_branch_stays(place: Place) -> None:
     tree = place.project({"lockgate.toml": MANIFEST})
     tree.write({"big.bin": BIG})
@@ -56,7 +62,7 @@ def test_a_folder_of_very_many_files_does_too(place: Place, monkeypatch: pytest.
 
 
 def test_history_with_a_large_file_is_refused_with_what_mends_it(place: Place) -> None:
-    tree = place.project({"lockgate.toml": MANIFEST})
+    tree = without_hooks(place.project({"lockgate.toml": MANIFEST}))
     tree.commit({"big.bin": BIG}, "by mistake")
     large = tree.head()
     tree.commit({"i": "1\n"})
@@ -80,7 +86,7 @@ def test_what_the_hub_has_already_is_no_matter(place: Place) -> None:
 
 
 def test_repair_makes_data_of_it_and_the_push_goes_through(place: Place) -> None:
-    tree = place.project({"lockgate.toml": MANIFEST, "i": "0\n"})
+    tree = without_hooks(place.project({"lockgate.toml": MANIFEST, "i": "0\n"}))
     tree.git("push", "--quiet", "-o", "skip", "hub", "main")
     kept = tree.head()
     tree.commit({"sub/big.bin": BIG, "sub/.gitignore": "x"}, "by mistake")
@@ -122,7 +128,7 @@ def test_repair_makes_data_of_it_and_the_push_goes_through(place: Place) -> None
 
 @pytest.mark.parametrize("at", ["move", "settle"])
 def test_a_repair_that_was_killed_goes_on(place: Place, monkeypatch: pytest.MonkeyPatch, at: str) -> None:
-    tree = place.project({"lockgate.toml": MANIFEST})
+    tree = without_hooks(place.project({"lockgate.toml": MANIFEST}))
     tree.commit({"big.bin": BIG})
 
     def die(*_: object) -> None:
@@ -142,3 +148,33 @@ def test_a_repair_that_was_killed_goes_on(place: Place, monkeypatch: pytest.Monk
         "lockgate.toml",
     ]
     assert (tree.path / "big.bin").read_bytes() == BIG
+
+
+def test_the_hooks_that_init_writes_stop_a_large_commit_and_send_data_with_a_push(place: Place) -> None:
+    tree = place.project({"lockgate.toml": MANIFEST})
+    hook = tree.path / ".git/hooks/pre-commit"
+    hook.write_text("#!/bin/sh\necho mine >> seen\n")
+    hook.chmod(0o755)
+    assert "wrote the hook pre-commit" in tree.lockgate("init").out
+    assert "the hook" not in tree.lockgate("init").out
+    tree.write({"big.bin": BIG})
+    tree.git("add", "big.bin")
+    refused = tree.git("commit", "-qm", "x", code=1).err
+    assert (
+        "big.bin (1.5 MB) is larger than git may hold" in refused and "lockgate data add big.bin" in refused
+    )
+    assert tree.read("seen") == "mine\n"
+    tree.lockgate("data", "add", "big.bin")
+    tree.git("add", "big.bin.dvc", ".gitignore")
+    tree.git("commit", "-qm", "data")
+    pushed = tree.push().err
+    assert "sent to the hub: 1 object, 1.5 MB" in pushed and "SUCCEEDED" in pushed
+    tree.pull()
+    assert tree.read("o").strip() == "1500000"
+
+
+def test_hooks_that_lie_elsewhere_are_not_touched(place: Place) -> None:
+    tree = place.project({"lockgate.toml": MANIFEST})
+    tree.git("config", "core.hooksPath", str(place.outside))
+    assert "is not touched; to have it: lockgate hook pre-commit" in tree.lockgate("init").out
+    assert list(place.outside.iterdir()) == []

@@ -74,6 +74,7 @@ class RootGroup(LazyGroup):
         "login": ("lockgate.cli.login", "Log in to a hub's service, for lockgate and git."),
         "logout": ("lockgate.cli.logout", "Leave a hub's service."),
         "git-credential": ("lockgate.cli.git_credential", "Answer git when a hub wants to know who pushes."),
+        "hook": ("lockgate.cli.hook", "Do what a hook of this clone is for; git calls it."),
         "hub": ("lockgate.cli.hub", "Make and look after hubs."),
         "completion": ("lockgate.cli.completion", "Print the completion script of a shell."),
     }

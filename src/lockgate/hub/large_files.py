@@ -54,17 +54,25 @@ def swaps_for(root: Path, changes: Changes) -> Swaps:
     return Swaps((*large, *folders), put)
 
 
+def crowded(paths: Iterable[str]) -> list[str]:
+    """Return the deepest folders that hold too many of these files."""
+    listed = list(paths)
+    if len(listed) <= FILES_AT_MOST:
+        return []
+    counts: Counter[str] = Counter()
+    for path in listed:
+        counts.update(str(parent) for parent in PurePosixPath(path).parents if str(parent) != ".")
+    found = [folder for folder, count in counts.items() if count > FILES_AT_MOST]
+    return [folder for folder in found if not any(other.startswith(f"{folder}/") for other in found)]
+
+
 def crowded_folders(root: Path, untracked: Iterable[str]) -> list[str]:
     """Return the deepest folders that hold too many new files, and none that git has already."""
-    counts: Counter[str] = Counter()
-    paths = list(untracked)
-    if len(paths) <= FILES_AT_MOST:
-        return []
-    for path in paths:
-        counts.update(str(parent) for parent in PurePosixPath(path).parents if str(parent) != ".")
-    crowded = [folder for folder, count in counts.items() if count > FILES_AT_MOST]
-    deepest = [folder for folder in crowded if not any(other.startswith(f"{folder}/") for other in crowded)]
-    return [folder for folder in deepest if not git(root, "ls-files", "-z", "--", f":(literal){folder}")]
+    return [
+        folder
+        for folder in crowded(untracked)
+        if not git(root, "ls-files", "-z", "--", f":(literal){folder}")
+    ]
 
 
 def pointer_text(name: str, md5: str, size_bytes: int, *, is_executable: bool = False) -> bytes:

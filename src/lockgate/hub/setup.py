@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import msgspec
 
 from lockgate.errors import UserError
+from lockgate.git.hooks import install_hook
 from lockgate.git.program import git
 from lockgate.git.worktree import find_root, remotes
 from lockgate.hub.address import REMOTE
@@ -47,10 +49,23 @@ def set_up(folder: Path) -> SetUp:
         gap = "" if not before or before.endswith("\n") else "\n"
         attributes.write_text(before + gap + _ATTRIBUTES, "utf-8", "surrogateescape")
         lines.append(f"wrote .gitattributes: git merges {LOCK_FILE} line by line")
+    lines += _hooks(root)
     had_remote = REMOTE in remotes(root)
     url = ensure_remote(root)
     lines.append(f"remote `{REMOTE}` {'is' if had_remote else 'now is'} {url}")
     return SetUp(str(root), url, tuple(lines))
+
+
+def _hooks(root: Path) -> list[str]:
+    """Have git stop commits of too large files, and send data with a push; hooks that are there stay."""
+    lines = []
+    for name in ("pre-commit", "pre-push"):
+        outcome, place = install_hook(root, name, sys.executable)
+        if outcome == "written":
+            lines.append(f"wrote the hook {name}; one that was there is called first")
+        elif outcome != "there":
+            lines.append(f'the hook {place} is not touched; to have it: lockgate hook {name} "$@"')
+    return lines
 
 
 def _repository(folder: Path, lines: list[str]) -> Path:
