@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
+import signal
+import subprocess
 from pathlib import Path
 
 from data_place import add_data, forget, hub_store
-from e2e_place import Place, WorkTree
+from e2e_place import Place, WorkTree, run_program, until
 
 COUNT = """\
 [stages.count]
@@ -37,6 +42,7 @@ def test_data_is_sent_with_the_run_and_a_colleague_has_the_result(place: Place) 
     # What its data is, is known without it
     assert "nothing to do" in other.lockgate("run").out
     assert "data/x.csv" in other.lockgate("why", "o").out
+    assert "count" in other.lockgate("why", "data/x.csv").out
 
 
 def test_a_description_makes_nothing_stale_and_new_content_does(place: Place) -> None:
@@ -152,3 +158,37 @@ def test_another_projects_data_is_not_to_be_had_by_its_name(place: Place) -> Non
     add_data(thief, "data/x.csv")
     thief.lockgate("run")
     assert thief.read("o").strip() == "3"
+
+
+def test_a_large_file_goes_on_where_the_hub_was_killed(place: Place) -> None:
+    tree = project(place)
+    tree.lockgate("run")
+    content = os.urandom(120_000_000)
+    md5 = hashlib.md5(content).hexdigest()
+    words = ["--hub", str(place.hub), "--project", "p"]
+    taking = subprocess.Popen(["lockgate", "hub", "take", *words], stdin=subprocess.PIPE, env=place.env)
+    assert taking.stdin is not None
+    taking.stdin.write(f"{md5} {len(content)} 0\n".encode() + content[:60_000_000])
+    taking.stdin.flush()
+    part = place.hub / "incoming" / "p" / f"{md5}.part"
+    until(lambda: part.exists() and part.stat().st_size > 50_000_000, "much has come")
+    taking.send_signal(signal.SIGKILL)
+    taking.wait()
+    taking.stdin.close()
+
+    store = hub_store(tree)
+    assert not store.has(md5)
+
+    def lacking() -> dict[str, int]:
+        asked: list[str | Path] = ["lockgate", "hub", "lacking", "--json", *words]
+        told = run_program(asked, place.root, place.env, stdin=json.dumps([md5]))
+        found: dict[str, int] = json.loads(told.out)["lacking"]
+        return found
+
+    offset = lacking()[md5]
+    assert 50_000_000 < offset <= 60_000_000
+    rest = f"{md5} {len(content)} {offset}\n".encode() + content[offset:] + b"end\n"
+    subprocess.run(["lockgate", "hub", "take", *words], input=rest, env=place.env, check=True)
+    assert store.check(md5)
+    assert not part.exists()
+    assert lacking() == {}

@@ -10,7 +10,7 @@ import os
 import posixpath
 import stat
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import msgspec
 
@@ -217,17 +217,19 @@ def _source(root: Path, path: str) -> SourceOrigin:
                 code="not-recorded",
             )
     files = source.files()
-    if path not in files and not any(name.startswith(path + "/") for name in files):
+    pointer = _pointer_of(loaded, path) if loaded is not None else None
+    if pointer is None and path not in files and not any(name.startswith(path + "/") for name in files):
         raise UserError(
             f"nothing is known of {path}: it is neither a file of the project nor made by a stage",
             "`git ls-files` lists the project's files; what `.gitignore` names is not among them.",
             code="file-unknown",
         )
-    _, status, _ = attempt(root, "status", "--porcelain", "-z", "--", path)
+    tracked = pointer or path
+    _, status, _ = attempt(root, "status", "--porcelain", "-z", "--", tracked)
     needed, trouble = _needed_by(loaded, path) if loaded is not None else ((), None)
     return SourceOrigin(
         path=path,
-        last_change=_last_change(root, path),
+        last_change=_last_change(root, tracked),
         is_changed=bool(status.strip(b"\0")),
         needed_by=needed,
         problem=problem or trouble,
@@ -239,6 +241,14 @@ def _load(source: WorktreeSource, name: str) -> tuple[Loaded | None, str | None]
         return load(source, {}, name), None
     except LockgateError as error:
         return None, error.message
+
+
+def _pointer_of(loaded: Loaded, path: str) -> str | None:
+    """Return the pointer that stands for a file, or for the folder it lies in."""
+    for place in (path, *(str(parent) for parent in PurePosixPath(path).parents)):
+        if place in loaded.pointed:
+            return loaded.pointed[place].pointer
+    return None
 
 
 def _needed_by(loaded: Loaded, path: str) -> tuple[tuple[str, ...], str | None]:
