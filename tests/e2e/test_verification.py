@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from typing import Any
 
-from e2e_place import TWO_STAGES, Place, WorkTree
+from e2e_place import TWO_STAGES, Place, WorkTree, until
 
 STEADY = TWO_STAGES
 COUNTING = """\
@@ -61,3 +62,24 @@ def test_a_run_that_makes_something_else_differs_and_says_where(place: Place) ->
     assert "1 artifact is identical" in said
     assert tree.read("shouted") == "RESULT 0\n"
     assert verify(tree, "latest", "--stage", "shout")["verdict"] == "identical"
+
+
+def test_a_verification_goes_on_after_its_dispatcher_was_killed(place: Place) -> None:
+    gate = place.outside / "gate"
+    gate.touch()
+    slow = TWO_STAGES.replace("cat i > o", f"until [ -e {gate} ]; do sleep 0.05; done; cat i > o")
+    tree = place.project({"lockgate.toml": slow, "i": "hello\n"})
+    tree.push()
+    run = place.runs()[-1].request.id
+    gate.unlink()
+    with subprocess.Popen(
+        ["lockgate", "verify", run, "--json"], cwd=tree.path, env=place.env, stdout=subprocess.PIPE
+    ) as asking:
+        until(lambda: place.runs()[-1].request.proof is not None, "the verification is queued")
+        until(lambda: place.states(place.runs()[-1].request.id).get("copy") == "running", "it runs")
+        place.kill_dispatcher()
+        gate.touch()
+        out, _ = asking.communicate(timeout=100)
+    assert asking.returncode == 0
+    assert json.loads(out)["verdict"] == "identical"
+    assert [each.kind for each in place.activities() if each.kind == "verification"] == ["verification"]

@@ -149,6 +149,19 @@ def test_runs_are_started_compared_and_cancelled(team: dict[str, Caller], hub: S
     )
 
 
+def test_a_run_is_verified_by_who_may_run(team: dict[str, Caller], hub: Site) -> None:
+    until(lambda: all(row.ended_at for row in hub.runs()), "all runs have ended")
+    run = hub.runs()[-1].request.id
+    assert team["vera"].post(f"{ASKED}/{run}/verify", {}, 403)["error"]["code"] == "not-allowed"
+    started = team["max"].post(f"{ASKED}/{run}/verify", {"seeks_cause": False})
+    until(lambda: all(row.ended_at for row in hub.runs()), "the verification has ended")
+    (found,) = team["vera"].get(f"{ASKED}/{run}/verifications")
+    assert (found["by_run"], found["run"], found["verdict"]) == (started["run"], run, "identical")
+    assert team["vera"].get(f"{ASKED}/{started['run']}")["verifications"] == [found]
+    again = team["max"].post(f"{ASKED}/{started['run']}/verify", {}, 400)["error"]
+    assert again["code"] == "verify-twice"
+
+
 def test_back_to_here_and_branch_from_here(team: dict[str, Caller], hub: Site) -> None:
     until(lambda: all(row.ended_at for row in hub.runs()), "all runs have ended")
     first = hub.runs()[-1].request.id
