@@ -28,7 +28,7 @@ def cluster() -> Iterator[KubernetesCluster]:
 class KubernetesContract(BackendContract):
     deadline_s = 300.0
     brief_s = 4.0
-    many = 10
+    many = 50
     sees_processes = False
     refuses_excess = False
     excess_resources = Resources(cpus=1000)

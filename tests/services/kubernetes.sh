@@ -6,6 +6,8 @@
 # It leaves DIR/admin.conf (a kubeconfig), DIR/address (where pods reach this host) and DIR/bin (the programs).
 # All processes live in namespaces (network, mounts, pids) made for them; when the first of these processes
 # ends, the kernel ends all others. PYTHON names the interpreter whose files are put into the pods' image.
+# KUBERNETES_BIN names a folder with the programs of another Kubernetes than the one that
+# kubernetes-build.sh builds: kube-apiserver, kube-controller-manager, kube-scheduler, kubelet, kube-proxy, kubectl.
 set -euo pipefail
 umask 022
 here=$(cd "$(dirname "$0")" && pwd)
@@ -119,7 +121,11 @@ write_node() {
 		imageGCHighThresholdPercent: 100
 		imageGCLowThresholdPercent: 99
 	END
+	if [ "$(minor)" -ge 31 ]; then echo 'failCgroupV1: false' >>kubelet.yaml; fi
 }
+
+# The programs' version: 20 of v1.20.2.
+minor() { bin/kubelet --version | sed 's/.* v1\.\([0-9]*\).*/\1/'; }
 
 # The first process of the namespaces. Reads what to start from its standard input and ends with it.
 write_init() {
@@ -191,17 +197,18 @@ start() {
 	run etcd etcd --data-dir etcd --listen-client-urls http://127.0.0.1:2379 --unsafe-no-fsync \
 		--advertise-client-urls http://127.0.0.1:2379 --listen-peer-urls http://127.0.0.1:2380
 	start_api
-	run controllers bin/kube-controller-manager --kubeconfig cm.conf --leader-elect=false --port 0 \
+	run controllers bin/kube-controller-manager --kubeconfig cm.conf --leader-elect=false \
 		--service-account-private-key-file pki/sa.key --root-ca-file pki/ca.crt --bind-address 127.0.0.1 \
 		--use-service-account-credentials --node-monitor-grace-period 20s --node-monitor-period 2s \
 		--kube-api-qps 100 --kube-api-burst 200
-	run scheduler bin/kube-scheduler --kubeconfig sched.conf --leader-elect=false --bind-address 127.0.0.1 --port 0
+	run scheduler bin/kube-scheduler --kubeconfig sched.conf --leader-elect=false --bind-address 127.0.0.1
 	if [ "$tier" = node ]; then start_node; fi
 	until_ok 60 kubectl get serviceaccount default
 }
 
 start_node() {
-	local prefix each controller
+	local prefix each controller runtime="--container-runtime remote --pod-infra-container-image localhost/pause:1"
+	if [ "$(minor)" -ge 24 ]; then runtime=; fi
 	write_node
 	for controller in /sys/fs/cgroup/*/; do
 		if [ -e "$controller/cgroup.procs" ]; then mkdir -p "$controller/$group"; fi
@@ -215,10 +222,10 @@ start_node() {
 	done
 	rm -r images
 	mkdir -p kubelet
-	run kubelet bin/kubelet --config kubelet.yaml --kubeconfig node.conf --root-dir "$D/kubelet" \
-		--cert-dir "$D/kubelet/pki" --container-runtime remote \
-		--container-runtime-endpoint "unix://$D/containerd.sock" --hostname-override node-1 \
-		--node-ip "$address" --pod-infra-container-image localhost/pause:1
+	# shellcheck disable=SC2086 - words without blanks
+	run kubelet bin/kubelet $runtime --config kubelet.yaml --kubeconfig node.conf --root-dir "$D/kubelet" \
+		--cert-dir "$D/kubelet/pki" --container-runtime-endpoint "unix://$D/containerd.sock" --hostname-override node-1 \
+		--node-ip "$address"
 	until_ok 90 sh -c "'$D/bin/kubectl' --kubeconfig '$D/admin.conf' get node node-1 -o jsonpath='{.status.conditions[?(@.type==\"Ready\")].status}' | grep -qx True"
 	run proxy bin/kube-proxy --kubeconfig admin.conf --hostname-override node-1 --proxy-mode iptables \
 		--cluster-cidr 10.244.0.0/16 --conntrack-max-per-core 0 --bind-address 127.0.0.1

@@ -41,6 +41,11 @@ class KubernetesCluster:
     def get(self, *words: str) -> Any:
         return json.loads(self.kubectl("get", *words, "-o", "json"))
 
+    def version(self) -> tuple[int, int]:
+        """Return the server's, as `(1, 29)`."""
+        said = json.loads(self.kubectl("version", "-o", "json"))["serverVersion"]
+        return int(said["major"]), int(said["minor"].rstrip("+"))
+
     @contextlib.contextmanager
     def namespace(self) -> Iterator[str]:
         """Yield a namespace of the test's own, ready for pods."""

@@ -15,6 +15,7 @@ from lockgate.backends.kubernetes.answers import (
     Listed,
     Pod,
     decode,
+    holds_index,
     index_of,
     seconds,
     server_version,
@@ -214,3 +215,11 @@ def test_an_answer_of_another_kind_is_an_error(content: bytes) -> None:
     with pytest.raises(OutsideError) as raised:
         server_version(content)
     assert raised.value.code == "backend-answer"
+
+
+@pytest.mark.parametrize(
+    ("text", "indexes"),
+    [(None, []), ("", []), ("0", [0]), ("1,3-5,7", [1, 3, 4, 5, 7]), ("0-1", [0, 1])],
+)
+def test_which_indexes_of_a_job_have_failed(text: str | None, indexes: list[int]) -> None:
+    assert [n for n in range(9) if holds_index(text, n)] == indexes

@@ -88,6 +88,8 @@ class Pod(_Fields, frozen=True):
 
 class JobStatus(_Fields, frozen=True):
     conditions: list[Condition] | None = None
+    failed_indexes: str | None = None
+    """Which members of an Indexed Job have failed, while others may go on: `1,3-5`."""
 
 
 class JobItem(_Fields, frozen=True):
@@ -189,6 +191,15 @@ def index_of(pod: Pod) -> int | None:
     name = "batch.kubernetes.io/job-completion-index"
     text = label(pod.metadata.labels, name) or label(pod.metadata.annotations, name)
     return int(text) if text is not None and text.isdecimal() else None
+
+
+def holds_index(text: str | None, index: int) -> bool:
+    """Return whether an index is among those of a text as `1,3-5` (Kubernetes API, JobStatus v1 batch)."""
+    for part in (text or "").split(","):
+        first, _, last = part.partition("-")
+        if first.isdecimal() and int(first) <= index <= int(last if last.isdecimal() else first):
+            return True
+    return False
 
 
 def job_of(pod: Pod) -> str | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from lockgate.backends.batch import BatchBackend
 from lockgate.backends.contract import Backend
 from lockgate.backends.kubernetes import names
-from lockgate.backends.kubernetes.answers import EventItem, JobItem, Pod, true_condition
+from lockgate.backends.kubernetes.answers import EventItem, JobItem, Pod, holds_index, true_condition
 from lockgate.backends.kubernetes.carrier import Carrier
 from lockgate.backends.kubernetes.cluster import Cluster, events_path, jobs_path, pods_path
 from lockgate.backends.kubernetes.manifest import (
@@ -216,7 +216,7 @@ class KubernetesSystem:
             return seen
         if item is None:
             return Seen("ended", job.key, exit=_deleted(native, None)) if is_gone else None
-        if lost is not None and true_condition(item.status.conditions, "Failed") is not None:
+        if lost is not None and _has_failed(item, native.index):
             return Seen("ended", job.key, exit=_deleted(native, lost))
         return job_seen(item, self._problems.get(job.native_id))
 
@@ -314,6 +314,13 @@ def _deleted(native: NativeId, pod: Pod | None) -> ExitRecord:
     else:
         words = deleted_words(pod)
     return ExitRecord(cause="vanished", detail=words)
+
+
+def _has_failed(item: JobItem, index: int | None) -> bool:
+    """Whether no other pod is made for a job: its Job has failed, or its index of an Indexed Job."""
+    if true_condition(item.status.conditions, "Failed") is not None:
+        return True
+    return index is not None and holds_index(item.status.failed_indexes, index)
 
 
 def _end_members(
