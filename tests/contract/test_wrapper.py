@@ -63,6 +63,16 @@ def test_the_jobs_exit_code_comes_through(shell: list[str], tmp_path: Path, comm
     assert not (job / ENDING).exists()
 
 
+def test_the_first_process_of_a_container_waits_for_its_job(shell: list[str], tmp_path: Path) -> None:
+    """As in a pod: it leads its group, and `kill -0 -1` finds nobody."""
+    namespaces = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc", "setsid"]
+    if subprocess.run([*namespaces, "true"], check=False).returncode != 0:
+        pytest.skip("NOT TESTED: the wrapper as a container's first process: no namespaces here")
+    job = lay_out(tmp_path, "sleep 0.2; exit 3")
+    assert start([*namespaces, *shell], job).wait(20) == 3
+    assert (job / "exit").read_text().startswith("3\n")
+
+
 def test_what_a_job_leaves_running_is_killed(shell: list[str], tmp_path: Path) -> None:
     job = lay_out(tmp_path, f"sh -c 'echo $$; {LONG}' & (setsid sh -c 'echo $$; {LONG}' &); sleep 0.5")
     process = start(shell, job)

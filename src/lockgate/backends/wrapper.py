@@ -26,7 +26,13 @@ folder=$PWD
 has_proc=
 [ -r /proc/$$/stat ] && has_proc=yes
 leads_group=$LOCKGATE_WRAPPED
-kill -s 0 -- -$$ 2>/dev/null && leads_group=yes
+# Not asked by kill: for the first process of a container, -1 means everybody.
+leads() {{
+    {{ read -r stat <"/proc/$$/stat"; }} 2>/dev/null || return
+    set -- ${{stat##*\\) }}
+    [ "$3" = $$ ]
+}}
+leads && leads_group=yes
 if [ -n "$has_proc" ] && [ -z "$leads_group" ] && command -v setsid >/dev/null; then
     LOCKGATE_WRAPPED=1 exec setsid /bin/sh "$self" "$folder"
 fi
