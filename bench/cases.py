@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from data import data
 from measure import LOCKGATE, Row, absolute, environment, paired, program, sh, timed
 from pages import first_page
 from pipelines import fan
@@ -292,4 +293,5 @@ CASES: dict[str, Callable[[Path, bool], list[Row]]] = {
     "pages": first_page,
     "search": search_index,
     "remotes": remotes,
+    "data": data,
 }

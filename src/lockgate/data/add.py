@@ -11,11 +11,11 @@ import os
 from lockgate.data.clone import Clone
 from lockgate.data.dvc_folder import ensure_dvc_folder
 from lockgate.data.ignored_by_git import ignore
-from lockgate.data.linking import keep, keep_bytes
+from lockgate.data.linking import keep, keep_bytes, still_changing
 from lockgate.data.listing import listing_of
-from lockgate.data.pointed import Pointed, find_outputs, outputs_of, read_text
+from lockgate.data.pointed import Pointed, find_outputs, outputs_of, plain_text, read_text
 from lockgate.data.scan import Tree, count, total_bytes
-from lockgate.data.state import Known, State
+from lockgate.data.state import NEVER_NS, Known, State
 from lockgate.data.store_listing import missing
 from lockgate.data.survey import Survey, digest_of_survey, survey
 from lockgate.data.writing import write_whole
@@ -139,7 +139,7 @@ def _add(clone: Clone, state: State, target: _Target) -> Added:
     found = survey(clone, target.path, before, lambda path, seen: keep(clone, path, seen))
     if found is None:
         raise UserError(f"{target.path} is not there", "Look at it with `ls`.", code="path-missing")
-    if before is not None and found.digests is before.digests:
+    if before is not None and found.is_as_known:
         md5 = before.md5
     else:
         md5 = digest_of_survey(found)
@@ -165,7 +165,25 @@ def _complete(clone: Clone, path: str, found: Survey) -> Survey:
     lost = missing(clone, wanted)
     if not lost:
         return found
-    return survey(clone, path, None, lambda file, seen: keep(clone, file, seen)) or found
+    tree: Tree = {}
+    for folder, (names, stats) in found.tree.items():
+        seen = list(stats)
+        for at, md5 in enumerate(found.digests[folder]):
+            if md5 in lost:
+                seen[3 * at + 2] = NEVER_NS
+        tree[folder] = (names, seen)
+    again = Known("", "", tree, found.digests)
+    complete = survey(clone, path, again, lambda file, seen: keep(clone, file, seen))
+    if complete is None or complete.digests != found.digests:
+        raise still_changing(path)
+    return complete
+
+
+def _is_plain(old: Pointed) -> bool:
+    """Return whether a pointer says no more than that the data lies beside it."""
+    if old.md5 is None or old.size_bytes is None:
+        return False
+    return plain_text(old.file, old.path, old.md5, old.size_bytes, old.file_count) == old.text
 
 
 def _pointer_text(clone: Clone, target: _Target, found: Survey, md5: str) -> str:
@@ -179,6 +197,9 @@ def _pointer_text(clone: Clone, target: _Target, found: Survey, md5: str) -> str
         and old.is_executable == is_executable
     ):
         return old.text
+    plain = plain_text(target.file, target.path, md5, size, files)
+    if plain is not None and not is_executable and (old is None or _is_plain(old)):
+        return plain
     from msgspec.structs import replace  # noqa: PLC0415  (only where a pointer is written)
 
     from lockgate.data.pointer import Output, Pointer, parse_pointer, write_pointer  # noqa: PLC0415

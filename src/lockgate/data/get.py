@@ -71,7 +71,7 @@ def _get(clone: Clone, state: State, output: Pointed, sources: Sequence[Source],
     _check_way(clone, output.path)
     known = state.get(output.path)
     found = survey(clone, output.path, known, digest_of)
-    if found is not None and known is not None and found.digests is known.digests:
+    if found is not None and known is not None and found.is_as_known:
         if known.md5 == output.md5:
             return got
         here = known.md5

@@ -97,6 +97,16 @@ def _plain(text: str, file: str) -> Pointed | None:
     return found
 
 
+def plain_text(file: str, path: str, md5: str, size_bytes: int, file_count: int | None) -> str | None:
+    """Return the text of a pointer to what lies beside it; None: its name needs a YAML library."""
+    count = "" if file_count is None else f"  nfiles: {file_count}\n"
+    text = (
+        f"outs:\n- md5: {md5}\n  size: {size_bytes}\n{count}  hash: md5\n  path: {posixpath.basename(path)}\n"
+    )
+    written = _plain(text, file)
+    return text if written is not None and written.path == path else None
+
+
 def find_outputs(clone: Clone) -> list[Pointed]:
     """Return the outputs of all pointers in the work tree, by path.
 

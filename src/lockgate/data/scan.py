@@ -84,6 +84,37 @@ def _folder(
     return names, stats
 
 
+def is_unchanged(top: str, tree: Tree, part: int = 0, parts: int = 1) -> bool:
+    """Return whether a folder looks just as it did: the same names in the same order, the same stats.
+
+    Of each folder's files only one part of `parts` is looked at, so that several processes share the work.
+    A no may be wrong, where a name is of no data; then `scan` tells.
+    """
+    for folder, (names, stats) in tree.items():
+        found: list[os.DirEntry[str]] = []
+        try:
+            with os.scandir(f"{top}/{folder}" if folder else top) as entries:
+                for entry in entries:
+                    if entry.is_file(follow_symlinks=False):
+                        found.append(entry)
+                    elif f"{folder}{entry.name}/" in tree and entry.is_dir(follow_symlinks=False):
+                        continue
+                    else:
+                        return False
+        except OSError:
+            return False
+        if [entry.name for entry in found] != names:
+            return False
+        start, end = len(found) * part // parts, len(found) * (part + 1) // parts
+        now: list[int] = []
+        for entry in found[start:end]:
+            about = entry.stat(follow_symlinks=False)
+            now += (about.st_ino, about.st_size, about.st_mtime_ns)
+        if now != stats[3 * start : 3 * end]:
+            return False
+    return True
+
+
 def total_bytes(tree: Tree) -> int:
     return sum(sum(stats[1::3]) for _, stats in tree.values())
 

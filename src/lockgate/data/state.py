@@ -17,21 +17,35 @@ from lockgate.data.scan import Tree
 _MAGIC = b"lockgate data state 1\n"
 #: File systems that count whole seconds (or two, as FAT) show times that end in nine zeros.
 _COARSE_NS = 1_000_000_000
-_UNTRUSTED_NS = -1
+#: The time of a file that is to be read again.
+NEVER_NS = -1
 
 
 class Known:
     """What is known of one output: its tree, and a digest for each file of it in the same order."""
 
-    __slots__ = ("digests", "md5", "pointer", "tree")
+    __slots__ = ("_digests", "md5", "pointer", "tree")
 
-    def __init__(self, pointer: str, md5: str, tree: Tree, digests: dict[str, list[str]]):
+    def __init__(self, pointer: str, md5: str, tree: Tree, digests: dict[str, list[str]] | dict[str, bytes]):
         self.pointer = pointer
         """The text of the `.dvc` file that was valid when the files were placed or added."""
         self.md5 = md5
         """What these files amount to."""
         self.tree = tree
-        self.digests = digests
+        self._digests = digests
+
+    @property
+    def digests(self) -> dict[str, list[str]]:
+        """Folder → md5s, unpacked when first asked for: where nothing changed nobody asks."""
+        unpacked: dict[str, list[str]] = {}
+        for folder, raw in self._digests.items():
+            if isinstance(raw, list):
+                unpacked[folder] = raw
+            else:
+                text = raw.hex()
+                unpacked[folder] = [text[at : at + 32] for at in range(0, len(text), 32)]
+        self._digests = unpacked
+        return unpacked
 
 
 class State:
@@ -65,8 +79,7 @@ class State:
         for folder, names, stats, raw in folders:
             listed = names.split("\0") if raw else []
             tree[folder] = (listed, memoryview(stats).cast("q").tolist())
-            text = raw.hex()
-            digests[folder] = [text[at : at + 32] for at in range(0, len(text), 32)]
+            digests[folder] = raw
         return Known(pointer, md5, tree, digests)
 
     def put(self, path: str, known: Known, looked_at_ns: int) -> None:
@@ -78,7 +91,7 @@ class State:
             kept = array("q", stats)
             for at in range(2, len(kept), 3):
                 if not is_settled(kept[at], looked_at_ns):
-                    kept[at] = _UNTRUSTED_NS
+                    kept[at] = NEVER_NS
             raw = bytes.fromhex("".join(known.digests[folder]))
             folders.append((folder, "\0".join(names), kept.tobytes(), raw))
         self._packed[path] = (known.pointer, known.md5, folders)

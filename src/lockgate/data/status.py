@@ -42,7 +42,7 @@ def _stands(clone: Clone, state: State, output: Pointed) -> Standing:
     found = survey(clone, output.path, known, digest_of)
     if found is None:
         return Standing(output, "missing")
-    if known is not None and known.digests is found.digests and known.md5 == output.md5:
+    if known is not None and found.is_as_known and known.md5 == output.md5:
         return Standing(output, "unchanged")
     now = digest_of_survey(found)
     if known is None or found.read_count or known.tree != found.tree:
