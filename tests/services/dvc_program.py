@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -41,33 +42,35 @@ class Dvc:
 
 def dvc_program() -> Path:
     """Return the program, installed as locked; skips loudly where it cannot be had."""
-    uv_cache = Path(os.environ["UV_CACHE_DIR"])
-    home = uv_cache.parent / "lockgate-tests" / f"dvc-{sys.version_info.major}.{sys.version_info.minor}"
-    program = home / "bin" / "dvc"
-    stamp = home / "lock.txt"
-    if not (stamp.exists() and stamp.read_text() == _LOCK.read_text()):
-        draft = home.with_name(f"{home.name}.{os.getpid()}")
-        shutil.rmtree(draft, ignore_errors=True)
-        uv = Path(sys.executable).parent / "uv"
-        words: list[Path | str] = [
-            "pip",
-            "install",
-            "-q",
-            "--require-hashes",
-            "--python",
-            draft / "bin" / "python",
-            "-r",
-            _LOCK,
-        ]
-        commands: tuple[list[Path | str], ...] = (
-            [uv, "venv", "-q", "--relocatable", "-p", sys.executable, draft],
-            [uv, *words],
-        )
-        for command in commands:
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode != 0:
-                pytest.skip(f"NOT TESTED: DVC: {done.stderr.strip()[-300:]}")
-        (draft / "lock.txt").write_text(_LOCK.read_text())
-        shutil.rmtree(home, ignore_errors=True)
-        draft.rename(home)
-    return program
+    cache = Path(os.environ["UV_CACHE_DIR"]).parent / "lockgate-tests"
+    lock = _LOCK.read_bytes()
+    name = f"dvc-{sys.version_info.major}.{sys.version_info.minor}-{hashlib.sha256(lock).hexdigest()[:12]}"
+    home = cache / name
+    cache.mkdir(parents=True, exist_ok=True)
+    # Workers of one session, and sessions, come here at the same time
+    with (cache / f"{name}.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if not (home / "whole").exists():
+            _install(home)
+    return home / "bin" / "dvc"
+
+
+def _install(home: Path) -> None:
+    uv = Path(sys.executable).parent / "uv"
+    words: list[Path | str] = [
+        "pip",
+        "install",
+        "-q",
+        "--require-hashes",
+        "--python",
+        home / "bin" / "python",
+    ]
+    commands: tuple[list[Path | str], ...] = (
+        [uv, "venv", "-q", "--clear", "-p", sys.executable, home],
+        [uv, *words, "-r", _LOCK],
+    )
+    for command in commands:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            pytest.skip(f"NOT TESTED: DVC: {done.stderr.strip()[-300:]}")
+    (home / "whole").touch()

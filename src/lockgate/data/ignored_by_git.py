@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+
 from lockgate.data.writing import write_whole
 
 
 def ignore(root: str, path: str) -> None:
     """Have git pass over this path, by a line in the `.gitignore` beside it unless one does already."""
     folder, _, name = path.rpartition("/")
-    file = f"{root}/{folder}/.gitignore" if folder else f"{root}/.gitignore"
+    beside = os.open(f"{root}/{folder}" if folder else root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(beside, fcntl.LOCK_EX)  # of two that add a line, the later sees the earlier's
+        _add_line(root, path, f"{root}/{folder}/.gitignore" if folder else f"{root}/.gitignore", name)
+    finally:
+        os.close(beside)
+
+
+def _add_line(root: str, path: str, file: str, name: str) -> None:
     line = ("/" + _escaped(name)).encode()
     try:
         with open(file, "rb") as opened:
