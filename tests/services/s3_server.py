@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -37,7 +39,14 @@ class S3Server:
 
     def start(self) -> None:
         """Start it, or start it again on what it kept; return when it takes objects."""
-        subprocess.run([_SCRIPT, "start", self._folder, str(self._port)], check=True, timeout=600)
+        environment = os.environ | {
+            # The tests' own home and cache are new each time; the program is kept beside the packages.
+            "LOCKGATE_TEST_CACHE": os.environ.get("LOCKGATE_TEST_CACHE") or _cache(),
+            "PYTHON": sys.executable,
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+        }
+        words = [str(_SCRIPT), "start", str(self._folder), str(self._port)]
+        subprocess.run(words, env=environment, check=True, timeout=600)
         self._until_it_writes()
 
     def stop(self) -> None:
@@ -74,6 +83,11 @@ class S3Server:
                 time.sleep(0.2)
             else:
                 return
+
+
+def _cache() -> str:
+    packages = os.environ.get("UV_CACHE_DIR")
+    return str((Path(packages).parent if packages else Path.home() / ".cache") / "lockgate-tests")
 
 
 def _is_zombie(pid: int) -> bool:

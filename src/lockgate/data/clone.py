@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from lockgate.data.dvc_sections import read_sections
 from lockgate.errors import UserError
 
 #: How the work tree may share bytes with the store, best first, where `.dvc/config` does not say otherwise.
@@ -62,33 +63,22 @@ def open_clone(folder: str) -> Clone:
         with open(git_dir, "rb") as file:
             git_dir = os.path.join(root, os.fsdecode(file.read()).removeprefix("gitdir: ").rstrip("\n"))
     options: dict[str, str] = {}
-    for name in ("config", "config.local"):
-        path = f"{root}/.dvc/{name}"
+    for path in config_files(root):
         try:
-            with open(path, encoding="utf-8") as text:
-                options |= _cache_options(text.read())
-        except FileNotFoundError:
+            with open(path, encoding="utf-8", errors="surrogateescape") as text:
+                options |= read_sections(text.read(), path).get("cache", {})
+        except (FileNotFoundError, NotADirectoryError):
             continue
     own = f"{root}/.dvc/cache"
     store = os.path.normpath(os.path.join(f"{root}/.dvc", os.path.expanduser(options.get("dir", own))))
     return Clone(root, git_dir, store, _kinds(options.get("type")), store != own)
 
 
-def _cache_options(text: str) -> dict[str, str]:
-    """Read the section `[cache]` of DVC's configuration.
-
-    See https://dvc.org/doc/command-reference/config#cache.
-    """
-    options: dict[str, str] = {}
-    section = ""
-    for line in text.splitlines():
-        line = line.strip()
-        if line.startswith("["):
-            section = line.strip("[]").strip("\"' ")
-        elif section == "cache" and "=" in line and not line.startswith("#"):
-            name, _, value = line.partition("=")
-            options[name.strip()] = value.strip().strip("\"'")
-    return options
+def config_files(root: str) -> tuple[str, ...]:
+    """Return the files that count for a clone, those that go before the others last: the member's own,
+    the project's, the clone's."""
+    home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
+    return (f"{home}/dvc/config", f"{root}/.dvc/config", f"{root}/.dvc/config.local")
 
 
 def _kinds(text: str | None) -> tuple[str, ...]:

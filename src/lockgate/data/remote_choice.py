@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import tomli
 
-from lockgate.data.clone import Clone
+from lockgate.data.clone import Clone, config_files
 from lockgate.data.dvc_config import DvcConfig, merge, parse_dvc_config
 from lockgate.data.remotes.contract import Remote
 from lockgate.data.remotes.opening import open_remote
@@ -23,10 +22,8 @@ def configuration(clone: Clone) -> DvcConfig:
 
     Raises `UserError` (`dvc-config-invalid`).
     """
-    home = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
-    files = (f"{home}/dvc/config", f"{clone.root}/.dvc/config", f"{clone.root}/.dvc/config.local")
     found = []
-    for file in files:
+    for file in config_files(clone.root):
         try:
             text = Path(file).read_text("utf-8", "surrogateescape")
         except (FileNotFoundError, NotADirectoryError):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import configparser
-import io
 from collections.abc import Collection
 from pathlib import Path
 from typing import Protocol
 
+from lockgate.data.dvc_config import parse_dvc_config
 from lockgate.data.store import Store
 from lockgate.errors import LockgateError
 from lockgate.git.defaultbranch import default_branch
@@ -66,20 +65,10 @@ def _remote_url(repository: Path) -> str | None:
     if manifest is not None and manifest.data.remote is not None:
         return manifest.data.remote
     code, content, _ = attempt(repository, "cat-file", "blob", f"{default_branch(repository)}:{DVC_CONFIG}")
-    return dvc_remote(content.decode("utf-8", "replace")) if code == 0 else None
-
-
-def dvc_remote(text: str) -> str | None:
-    """Return the address of the default remote in a `.dvc/config`, see DVC's "Configuration"."""
-    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    if code != 0:
+        return None
     try:
-        parser.read_file(io.StringIO(text))
-    except configparser.Error:
+        config = parse_dvc_config(content.decode("utf-8", "replace"), DVC_CONFIG)
+    except LockgateError:
         return None
-    name = parser.get("core", "remote", fallback=None)
-    if name is None:
-        return None
-    sections = (f"'remote \"{name}\"'", f'remote "{name}"')
-    return next(
-        (parser.get(each, "url", fallback=None) for each in sections if parser.has_section(each)), None
-    )
+    return config.remotes.get(config.default_remote or "", {}).get("url")

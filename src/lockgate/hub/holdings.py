@@ -8,9 +8,8 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from lockgate.errors import OutsideError
 from lockgate.hub.directory import Hub
@@ -44,16 +43,6 @@ class Holdings:
             os.write(handle, (b"\n" if torn else b"") + lines)
             os.fsync(handle)
 
-    def drop(self, digests: Collection[str]) -> None:
-        """Forget these, as a whole or not at all."""
-        if not self._path.exists():
-            return
-        with self._locked():
-            kept = sorted(self.read().difference(digests))
-            draft = self._path.with_name(f".{self._path.name}.new")
-            draft.write_text("".join(f"{digest}\n" for digest in kept), "ascii")
-            draft.replace(self._path)
-
     @contextmanager
     def _locked(self) -> Iterator[int]:
         try:
@@ -81,8 +70,3 @@ class Holdings:
             return os.path.samestat(os.fstat(handle), self._path.stat())
         except FileNotFoundError:
             return False
-
-
-def holding_projects(hub: Hub) -> list[Path]:
-    """Return the files of all projects that hold something."""
-    return sorted(path for path in hub.holdings.glob("*") if not path.name.startswith("."))

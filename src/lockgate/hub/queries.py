@@ -60,13 +60,18 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
         return [artifact for record in self.records.values() for artifact in record.artifacts]
 
 
+#: So far back `latest` looks for a run that verifies no other.
+_LOOKED_BACK = 1000
+
+
 def find_run(index: Index, project: str, text: str) -> RunRow:
-    """Return the run meant by an id or the end of one; `latest` means the newest.
+    """Return the run meant by an id or the end of one; `latest` means the newest that verifies no other.
 
     Raises `UserError`: `run-unknown`, `run-ambiguous`.
     """
     if text == "latest":
-        found = index.runs(project, 1)
+        newest = index.runs(project, _LOOKED_BACK)
+        found = [row for row in newest if row.request.proof is None][:1]
     else:
         wanted = text.strip().upper()
         found = index.runs_ending_in(project, wanted) if wanted.isalnum() and len(wanted) <= LENGTH else []

@@ -83,7 +83,7 @@ class Intake:
         if shutil.disk_usage(self._hub.root).free - size < ROOM_KEPT_BYTES:
             raise OutsideError(
                 f"the hub's disk is full: less than {size_words(ROOM_KEPT_BYTES)} are free",
-                "Its owner makes room: lockgate hub gc; then try again, what came is kept.",
+                "Its owner makes room on it; then try again, what came is kept.",
                 code="hub-full",
                 is_transient=True,
             )

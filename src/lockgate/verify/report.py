@@ -72,7 +72,6 @@ class Verification(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     is_fresh: bool = False
     is_whole: bool = True
     """Whether all stages were made again, not only some."""
-    backends: tuple[str, ...] = ()
     runtime_recorded: str = ""
     runtime_again: str = ""
     commit: str = ""

@@ -265,7 +265,9 @@ def test_two_getters_and_a_collector_at_once(root: Path, clone: Clone) -> None:
     assert not [each for each in failures if not isinstance(each, OutsideError)]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to be somebody else")
+@pytest.mark.skipif(
+    os.geteuid() != 0, reason="NOT TESTED: an unreadable file (needs root to be somebody else)"
+)
 def test_an_unreadable_file_is_named(root: Path, tmp_path: Path) -> None:
     (root / "d").mkdir()
     (root / "d/secret").write_text("x")

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lockgate.data.dvc_config import DvcConfig, merge, parse_dvc_config, with_remote
+from lockgate.data.dvc_sections import read_sections
 from lockgate.errors import UserError
 
 WRITTEN_BY_DVC = """\
@@ -31,7 +32,15 @@ def test_what_dvc_writes() -> None:
         "storage": {"url": "s3://bucket/prefix", "endpointurl": "http://127.0.0.1:8333"},
         "other": {"url": "../elsewhere"},
     }
-    assert config.cache == {"type": "reflink,hardlink", "dir": "/scratch/cache"}
+    cache = read_sections(WRITTEN_BY_DVC, ".dvc/config")["cache"]
+    assert cache == {"type": "reflink,hardlink", "dir": "/scratch/cache"}
+
+
+def test_comments_quotes_and_a_name_that_is_said_twice() -> None:
+    text = (
+        "# all\n[core] # one\n remote = a # the first\n[remote \"a\"]\nurl = 's3://x#y' \n[core]\nremote = b"
+    )
+    assert read_sections(text, "config") == {"core": {"remote": "b"}, 'remote "a"': {"url": "s3://x#y"}}
 
 
 def test_a_later_file_goes_before_an_earlier_one_option_by_option() -> None:
