@@ -95,17 +95,31 @@ class Site:
 
     def start(self, *options: str) -> None:
         """Start the service and wait until it answers."""
+        self._process = self._worker(self.port, *options)
+
+    @contextlib.contextmanager
+    def second(self) -> Iterator[str]:
+        """Another worker on the same hub, at the address yielded."""
+        port = _free_port()
+        worker = self._worker(port)
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            worker.kill()
+            worker.wait()
+
+    def _worker(self, port: int, *options: str) -> subprocess.Popen[bytes]:
         words = [sys.executable, "-I", "-m", "lockgate.web.worker", "--hub", str(self.folder)]
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*words, "--port", str(self.port), *options], env=self.env, stdout=log, stderr=log
+            worker = subprocess.Popen(
+                [*words, "--port", str(port), *options], env=self.env, stdout=log, stderr=log
             )
         end = time.monotonic() + DEADLINE_S
         while True:
-            assert self._process.poll() is None, self.log.read_text()
+            assert worker.poll() is None, self.log.read_text()
             assert time.monotonic() < end, f"the service does not answer: {self.log.read_text()}"
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
-                return
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                return worker
             time.sleep(0.02)
 
     def stop(self) -> None:

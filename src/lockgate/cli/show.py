@@ -10,6 +10,7 @@ import click
 from lockgate.cli.options import ask_hub, hub_options, json_option
 from lockgate.cli.output import bold, echo, print_json, state_words, table, when
 from lockgate.project.quantities import duration_words, size_words
+from lockgate.runs.reason import reason_beside_state
 from lockgate.runs.runid import short
 
 if TYPE_CHECKING:
@@ -100,5 +101,5 @@ def _stage(job: JobRow) -> tuple[str, str, str, str, str]:
         state_words(job.state),
         taken,
         memory,
-        job.cause or job.waits_for or job.progress or job.reason,
+        job.cause or job.waits_for or job.progress or reason_beside_state(job.reason),
     )

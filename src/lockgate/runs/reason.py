@@ -14,6 +14,9 @@ CODE_SUFFIXES = frozenset(
     | {".h", ".hpp", ".rs", ".go", ".js", ".ts", ".pl", ".lua", ".m", ".do"}
 )
 
+NEVER_RUN = "never run"
+_FIRST_RUN = "its first run"
+
 #: So many things are named; the others are counted.
 NAMED_AT_MOST = 3
 
@@ -36,7 +39,7 @@ def reason(
     each folder needed.
     """
     if previous is None:
-        return "never run"
+        return NEVER_RUN
     found = _changed_needs(dict(previous.needs), dict(needs), makers, changed_inside)
     found += _changed_params(previous.params, params)
     if previous.command != command and not _is_explained(previous, params):
@@ -46,6 +49,11 @@ def reason(
     if {artifact.path for artifact in previous.artifacts} != set(makes):
         found.append("makes changed")
     return "; ".join(found) if found else "its result is no longer on the hub"
+
+
+def reason_beside_state(reason: str) -> str:
+    """Return a reason as it is read beside a stage's state: "succeeded, never run" would be a riddle."""
+    return _FIRST_RUN if reason == NEVER_RUN else reason
 
 
 def _is_explained(previous: StageRecord, params: Mapping[str, Scalar]) -> bool:

@@ -29,7 +29,7 @@ async def identify(service: Service, scope: HTTPScope) -> Actor | None:
     kind, _, value = given.partition(" ")
     address = address_of(scope)
     if kind.lower() == "bearer":
-        return service.doorman.token(value.strip(), address)
+        return await service.doorman.token(value.strip(), address)
     if kind.lower() != "basic":
         raise login_failed()
     try:
@@ -37,7 +37,7 @@ async def identify(service: Service, scope: HTTPScope) -> Actor | None:
     except (Base64Error, ValueError):
         raise login_failed() from None
     if id_of(secret) is not None:
-        return service.doorman.token(secret, address)
+        return await service.doorman.token(secret, address)
     return await service.doorman.password(name, secret, address)
 
 

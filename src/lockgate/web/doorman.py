@@ -15,7 +15,8 @@ from lockgate.hub.members.ldap import by_ldap
 from lockgate.hub.members.logins import LdapSettings
 from lockgate.hub.members.rules import actor_of
 from lockgate.hub.members.values import Actor
-from lockgate.web.attempts import Attempts
+from lockgate.hub.search.attempts import Attempts
+from lockgate.hub.search.database import Database
 
 #: A password that was right is not reckoned again for so long: git asks with each request.
 _REMEMBERED_S = 120.0
@@ -26,13 +27,13 @@ LONGEST_ACCOUNT_S, LONGEST_ADDRESS_S = 60.0, 900.0
 
 
 class Doorman:
-    """What is kept between logins: wrong answers of late, and right ones for a moment."""
+    """Counts wrong answers, in the database, and keeps right ones for a moment."""
 
-    def __init__(self, book: MemberBook, directory: LdapSettings | None = None) -> None:
+    def __init__(self, book: MemberBook, database: Database, directory: LdapSettings | None = None) -> None:
         self._book = book
         self._directory = directory
-        self._accounts = Attempts(LONGEST_ACCOUNT_S)
-        self._addresses = Attempts(LONGEST_ADDRESS_S)
+        self._accounts = Attempts(database, "account", LONGEST_ACCOUNT_S)
+        self._addresses = Attempts(database, "address", LONGEST_ADDRESS_S)
         self._salt = os.urandom(16)
         self._right: dict[bytes, tuple[float, str | None]] = {}
         self._room = asyncio.Semaphore(_AT_ONCE)
@@ -44,18 +45,22 @@ class Doorman:
         if known is not None:
             return known
         async with self._room:
-            now = time.monotonic()
-            self._addresses.begin(address, now)
-            self._accounts.begin(name, now)
-            actor = await asyncio.to_thread(self._reckon, name, password)
+            actor = await asyncio.to_thread(self._attempt, name, password, address)
+        member = self._book.find(name)
+        if len(self._right) >= _REMEMBERED:
+            self._right.clear()
+        self._right[key] = (time.monotonic() + _REMEMBERED_S, member.password if member else None)
+        return actor
+
+    def _attempt(self, name: str, password: str, address: str) -> Actor:
+        now = time.time()
+        self._addresses.begin(address, now)
+        self._accounts.begin(name, now)
+        actor = self._reckon(name, password)
         if actor is None:
             raise login_failed()
         self._accounts.succeeded(name)
         self._addresses.succeeded(address)
-        member = self._book.find(name)
-        if len(self._right) >= _REMEMBERED:
-            self._right.clear()
-        self._right[key] = (now + _REMEMBERED_S, member.password if member else None)
         return actor
 
     def _reckon(self, name: str, password: str) -> Actor | None:
@@ -66,19 +71,19 @@ class Doorman:
         login = by_ldap(self._directory, name, password)
         return enter(self._book, login, self._directory.new_members) if login is not None else None
 
-    def knock(self, address: str) -> None:
+    async def knock(self, address: str) -> None:
         """Count an attempt by a door of elsewhere. Raises `UserError` (`too-many-attempts`)."""
-        self._addresses.begin(address, time.monotonic())
+        await asyncio.to_thread(self._addresses.begin, address, time.time())
 
-    def welcome(self, address: str) -> None:
+    async def welcome(self, address: str) -> None:
         """Take it back: it was a right one."""
-        self._addresses.succeeded(address)
+        await asyncio.to_thread(self._addresses.succeeded, address)
 
-    def token(self, secret: str, address: str) -> Actor:
+    async def token(self, secret: str, address: str) -> Actor:
         """Return who acts by a token. Raises `UserError`: `login-failed`, `too-many-attempts`."""
         actor = by_token(self._book, secret)
         if actor is None:
-            self._addresses.begin(address, time.monotonic())
+            await self.knock(address)
             raise login_failed()
         return actor
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from litestar import Request, Response, get, post
-from litestar.datastructures import State
+from litestar.datastructures import Cookie, State
 from litestar.response import Redirect
 
 from lockgate.errors import UserError
@@ -45,12 +45,8 @@ async def log_in(
         if error.code not in _TOLD:
             raise
         return _page(request, service, path, name, error)
-    await end(request, service)
-    secret, _ = await asyncio.to_thread(
-        create_session, service.database, actor.name, service.settings.session_days
-    )
     answer = Redirect(service.url(path), status_code=303)
-    answer.set_cookie(session_cookie(service.settings, secret, is_https=request.scope["scheme"] == "https"))
+    answer.set_cookie(await begin(request, service, actor.name))
     return answer
 
 
@@ -60,6 +56,19 @@ async def log_out(request: Request[None, None, State], service: Service, visitor
     answer = Redirect(service.url("/login"), status_code=303)
     answer.set_cookie(session_cookie(service.settings, "", is_https=request.scope["scheme"] == "https"))
     return answer
+
+
+async def begin(request: Request[None, None, State], service: Service, name: str) -> Cookie:
+    """Begin a member's session in this browser instead of the one it had; return the cookie for it."""
+    await end(request, service)
+
+    def work() -> str:
+        member = service.book.require(name)
+        days = service.settings.session_days
+        return create_session(service.database, name, days, password=member.password)[0]
+
+    secret = await asyncio.to_thread(work)
+    return session_cookie(service.settings, secret, is_https=request.scope["scheme"] == "https")
 
 
 async def end(request: Request[None, None, State], service: Service) -> None:

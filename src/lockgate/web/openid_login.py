@@ -14,11 +14,9 @@ from litestar.response import Redirect
 from lockgate.errors import UserError
 from lockgate.hub.members.entering import enter
 from lockgate.hub.members.logins import client_secret
-from lockgate.hub.search.sessions import create_session
 from lockgate.web.authentication import address_of
-from lockgate.web.cookies import session_cookie
 from lockgate.web.crossing import own_path
-from lockgate.web.login import end
+from lockgate.web.login import begin
 from lockgate.web.service import Service
 
 if TYPE_CHECKING:
@@ -54,7 +52,7 @@ async def come_back(request: Request[None, None, State], service: Service) -> Re
     """Let in whom the provider vouches for."""
     from lockgate.hub.members.openid_claims import Begun, failed  # noqa: PLC0415
 
-    service.doorman.knock(address_of(request.scope))
+    await service.doorman.knock(address_of(request.scope))
     try:
         kept = msgspec.json.decode(base64.urlsafe_b64decode(request.cookies.get(BEGUN, "")), type=_Kept)
     except (ValueError, msgspec.DecodeError):
@@ -65,13 +63,9 @@ async def come_back(request: Request[None, None, State], service: Service) -> Re
     asked = {name: str(value) for name, value in request.query_params.items()}
     login = await asyncio.to_thread(client.finish, begun, asked, _redirect_uri(service))
     actor = await asyncio.to_thread(enter, service.book, login, settings.new_members)
-    service.doorman.welcome(address_of(request.scope))
-    await end(request, service)
-    secret, _ = await asyncio.to_thread(
-        create_session, service.database, actor.name, service.settings.session_days
-    )
+    await service.doorman.welcome(address_of(request.scope))
     answer = Redirect(service.url(own_path(kept.path)), status_code=303)
-    answer.set_cookie(session_cookie(service.settings, secret, is_https=request.scope["scheme"] == "https"))
+    answer.set_cookie(await begin(request, service, actor.name))
     answer.set_cookie(_cookie(request, service, "", 0))
     return answer
 

@@ -36,8 +36,8 @@ class Service:
         self.book: MemberBook = open_book(hub)
         self.logins = read_logins(hub)
         self.openid: OpenId | None = None
-        self.doorman = Doorman(self.book, self.logins.ldap)
         self.database: Database = open_database(hub)
+        self.doorman = Doorman(self.book, self.database, self.logins.ldap)
         self.intake = Intake(hub, self.database)
         self._catching_up = threading.Lock()
         self.news = News(hub, self.catch_up)

@@ -9,7 +9,7 @@ from litestar.datastructures import State
 
 from lockgate.hub.members.rules import Action, actor_of, may
 from lockgate.hub.members.values import Actor
-from lockgate.hub.search.sessions import find_session
+from lockgate.hub.search.sessions import find_session, mark_of
 from lockgate.web.authentication import header, identify
 from lockgate.web.cookies import SESSION, VISIT, csrf_of_visit, new_visit
 from lockgate.web.crossing import FIELD, HEADER, SAFE, check_origin, check_token
@@ -117,7 +117,8 @@ async def _find(request: Request[None, None, State], service: Service) -> Visito
         session = await asyncio.to_thread(find_session, service.database, secret[:200])
         member = service.book.find(session.member) if session is not None else None
         actor = actor_of(member) if member is not None else None
-        if session is not None and actor is not None:
+        is_good = session is not None and member is not None and session.password == mark_of(member.password)
+        if session is not None and actor is not None and is_good:
             return Visitor(service, actor, session.csrf, has_session=True)
     actor = await identify(service, request.scope)
     visit = request.cookies.get(VISIT, "")

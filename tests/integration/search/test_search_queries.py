@@ -20,7 +20,7 @@ from lockgate.hub.search.feed import feed
 from lockgate.hub.search.home import home
 from lockgate.hub.search.intake import Intake
 from lockgate.hub.search.runs_table import MOST_COLUMNS, OWN, export_csv, list_columns, list_runs
-from lockgate.hub.search.sessions import create_session, end_session, end_sessions_of, find_session
+from lockgate.hub.search.sessions import create_session, end_session, find_session, mark_of
 from lockgate.hub.search.views import View, delete_view, list_views, save_view
 
 Begin = Callable[[str], Recorder]
@@ -279,12 +279,11 @@ def test_sessions(database: Database) -> None:
     end_session(database, secret)
     end_session(database, secret)
     assert find_session(database, secret, now=1_001.0) is None
-    for _ in range(2):
-        create_session(database, "bo", now=1_000.0)
-    assert end_sessions_of(database, "bo") == 2
-    create_session(database, "old", days=1, now=1_000.0)
+    old, _ = create_session(database, "old", days=1, now=1_000.0, password="$argon2id$one")
+    found = find_session(database, old, now=1_001.0)
+    assert found is not None and found.password == mark_of("$argon2id$one") != mark_of("$argon2id$two")
     create_session(database, "new", days=1, now=1e9)
-    assert end_sessions_of(database, "old") == 0
+    assert find_session(database, old, now=1_001.0) is None
 
 
 def test_views(database: Database, intake: Intake) -> None:

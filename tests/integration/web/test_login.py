@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 
 import httpx
 import pytest
 from web_site import PASSWORD, Site, served
+
+from lockgate.hub.search.attempts import FREE, Attempts
+from lockgate.hub.search.database import open_database
+from lockgate.web.doorman import LONGEST_ACCOUNT_S, LONGEST_ADDRESS_S
 
 PAGE = {"accept": "text/html"}
 
@@ -138,6 +145,43 @@ def test_a_session_ends_when_its_member_may_no_more(hub: Site, browser: httpx.Cl
     assert browser.get("/api/v1/me").json()["name"] == "tom"
     open_book(hub.hub).change("tom", lambda member: replace(member, is_active=False))
     assert browser.get("/api/v1/me").status_code == 401
+
+
+def test_a_new_password_ends_sessions_and_is_an_activity_whichever_way_it_came(
+    hub: Site, browser: httpx.Client
+) -> None:
+    hub.member("ned")
+    log_in(browser, "ned")
+    assert browser.get("/api/v1/me").json()["name"] == "ned"
+    new = "nine eels in the millpond"
+    words = ["hub", "member", "change", "ned", "--password-stdin", "--hub", str(hub.folder)]
+    done = subprocess.run(
+        [sys.executable, "-m", "lockgate", *words], input=new.encode(), env=hub.env, check=True, timeout=60
+    )
+    assert done.returncode == 0
+    assert browser.get("/api/v1/me").status_code == 401
+    said = hub.git(hub.hub.repository("flights"), "log", "-1", "--format=%s", "refs/lockgate/activity")
+    assert "changed of ned: password" in said
+    log_in(browser, "ned", new)
+    assert browser.get("/api/v1/me").json()["name"] == "ned"
+
+
+def test_two_workers_count_wrong_passwords_together(hub: Site) -> None:
+    def guess(url: str) -> int:
+        with httpx.Client(base_url=url, auth=("zoe", "wrong"), timeout=60, trust_env=False) as client:
+            return client.get("/api/v1/me").status_code
+
+    hub.member("zoe")
+    database = open_database(hub.hub)
+    attempts = Attempts(database, "account", LONGEST_ACCOUNT_S)
+    for number in range(FREE + 7):
+        attempts.begin("zoe", time.time() - (FREE + 7 - number) * LONGEST_ACCOUNT_S)
+    with hub.second() as url:
+        assert [guess(hub.url), guess(url), guess(hub.url)] == [401, 429, 429]
+        attempts.succeeded("zoe")
+        assert [guess(url), guess(hub.url)] == [401, 401]
+    Attempts(database, "address", LONGEST_ADDRESS_S).succeeded("127.0.0.1")
+    database.close()
 
 
 def test_names_in_a_login_do_no_harm(browser: httpx.Client) -> None:

@@ -7,7 +7,9 @@ from xml.etree import ElementTree
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lockgate.hub.rows import JobRow
 from lockgate.web.pages.stage_graph import SHOWN_AT_MOST, Node, draw, layers_of
+from lockgate.web.pages.stages import note_of
 
 NAMES = [f"s{number}" for number in range(9)]
 
@@ -33,12 +35,12 @@ def test_a_circle_ends_too() -> None:
 
 def test_the_picture_says_states_in_words_and_links_to_logs() -> None:
     nodes = [
-        Node("make", "succeeded", "never run", "?stage=make"),
+        Node("make", "succeeded", "its first run", "?stage=make"),
         Node('<b>"x"', "failed", "exit code 1", "?stage=x"),
     ]
     made = ElementTree.fromstring(draw(nodes, {'<b>"x"': ["make"]}))
     assert [a.get("aria-label") for a in made.iter("a")] == [
-        "make: succeeded, never run",
+        "make: succeeded, its first run",
         '<b>"x": failed, exit code 1',
     ]
     assert len([path for path in made.iter("path") if path.get("class") == "edge"]) == 1
@@ -46,3 +48,24 @@ def test_the_picture_says_states_in_words_and_links_to_logs() -> None:
 
 def test_too_many_stages_are_not_drawn() -> None:
     assert draw([Node(f"s{n}", "cached", "", "") for n in range(SHOWN_AT_MOST + 1)], {}) == ""
+
+
+def test_a_stage_says_beside_its_state_why_it_ran() -> None:
+    def note(state: str, reason: str, cause: str | None = None, waits_for: str | None = None) -> str:
+        job = JobRow(
+            stage="make",
+            state=state,
+            reason=reason,
+            cause=cause,
+            reused_from=None,
+            started_at=None,
+            ended_at=None,
+            peak_memory_bytes=None,
+            waits_for=waits_for,
+        )
+        return note_of(job)
+
+    assert note("succeeded", "never run") == "its first run"
+    assert note("succeeded", "code changed: make.py") == "code changed: make.py"
+    assert note("submitted", "never run", waits_for="2 jobs are before it") == "2 jobs are before it"
+    assert note("failed", "never run", cause="exit code 1") == "exit code 1"

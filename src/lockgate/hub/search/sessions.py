@@ -20,12 +20,28 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     member: str
     csrf: str
+    password: str
+    """A mark of the password that the member had; see `mark_of`."""
     created_at: float
     expires_at: float
 
 
+def mark_of(password: str | None) -> str:
+    """Return a mark by which another password is told from this one, given as the digest members have of it.
+
+    A session is good for as long as its member's password has the mark that it began with: so a new one ends
+    all sessions, whichever way it came.
+    """
+    return hashlib.sha256((password or "").encode()).hexdigest()[:32]
+
+
 def create_session(
-    database: Database, member: str, days: float = 14, now: float | None = None
+    database: Database,
+    member: str,
+    days: float = 14,
+    now: float | None = None,
+    *,
+    password: str | None = None,
 ) -> tuple[str, Session]:
     """Begin a session and return its secret, which is kept nowhere, with the session.
 
@@ -34,7 +50,11 @@ def create_session(
     secret = secrets.token_urlsafe(32)
     at = time.time() if now is None else now
     session = Session(
-        member=member, csrf=secrets.token_urlsafe(32), created_at=at, expires_at=at + days * DAY_S
+        member=member,
+        csrf=secrets.token_urlsafe(32),
+        password=mark_of(password),
+        created_at=at,
+        expires_at=at + days * DAY_S,
     )
     with database.write() as connection:
         connection.execute(delete(sessions).where(sessions.c.expires_at <= at))
@@ -50,19 +70,19 @@ def find_session(database: Database, secret: str, now: float | None = None) -> S
         row = connection.execute(question).first()
     if row is None:
         return None
-    return Session(member=row.member, csrf=row.csrf, created_at=row.created_at, expires_at=row.expires_at)
+    return Session(
+        member=row.member,
+        csrf=row.csrf,
+        password=row.password,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+    )
 
 
 def end_session(database: Database, secret: str) -> None:
     """End a session; one that is over already is no error."""
     with database.write() as connection:
         connection.execute(delete(sessions).where(sessions.c.digest == _digest(secret)))
-
-
-def end_sessions_of(database: Database, member: str) -> int:
-    """End all sessions of a member, as when a password changes; return how many there were."""
-    with database.write() as connection:
-        return connection.execute(delete(sessions).where(sessions.c.member == member)).rowcount
 
 
 def _digest(secret: str) -> str:

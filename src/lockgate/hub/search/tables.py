@@ -190,10 +190,22 @@ sessions = Table(
     Column("digest", _WORDS, primary_key=True),  # sha256 of what the browser holds
     Column("member", _WORDS, nullable=False),
     Column("csrf", _WORDS, nullable=False),
+    Column("password", _WORDS, nullable=False),  # a mark of the one the member had
     Column("created_at", Float, nullable=False),
     Column("expires_at", Float, nullable=False),
     Index("sessions_by_member", "member"),
     Index("sessions_by_expiry", "expires_at"),
+)
+
+#: Wrong passwords and tokens of late.
+attempts = Table(
+    "attempts",
+    METADATA,
+    Column("digest", _WORDS, primary_key=True),  # sha256 of whose account, or from which address
+    Column("wrong", Integer, nullable=False),
+    Column("last_at", Float, nullable=False),
+    Column("forgotten_at", Float, nullable=False),
+    Index("attempts_by_end", "forgotten_at"),
 )
 
 #: Views of the runs table that members saved.
@@ -209,4 +221,4 @@ views = Table(
 )
 
 #: Of these, rebuilding leaves the content alone: nothing else has it.
-KEPT = (sessions, views)
+KEPT = (sessions, attempts, views)

@@ -15,9 +15,8 @@ from lockgate.hub.members.changes import change, give_token, take_token
 from lockgate.hub.members.edits import Edit, edited
 from lockgate.hub.members.overview import overview
 from lockgate.hub.members.values import SCOPES, Actor
-from lockgate.hub.search.sessions import create_session, end_sessions_of
 from lockgate.web.authentication import address_of
-from lockgate.web.cookies import session_cookie
+from lockgate.web.login import begin
 from lockgate.web.pages.forms import Form, read_form
 from lockgate.web.render import render
 from lockgate.web.service import Service
@@ -100,9 +99,8 @@ async def password(
         "password",
     )
     if isinstance(answer, Redirect):
-        secret = await asyncio.to_thread(_only_session, service, actor.name)
-        is_https = request.scope["scheme"] == "https"
-        answer.set_cookie(session_cookie(service.settings, secret, is_https=is_https))
+        # The session of before has ended with the password, here as in every other browser
+        answer.set_cookie(await begin(request, service, actor.name))
     return answer
 
 
@@ -115,12 +113,6 @@ async def _require_password(service: Service, actor: Actor, password: str, addre
         raise UserError(
             "the present password is not right", "Nothing was changed; type it again.", code="login-failed"
         ) from None
-
-
-def _only_session(service: Service, member: str) -> str:
-    """End all sessions of a member, in whatever browser, and begin one for this; return its secret."""
-    end_sessions_of(service.database, member)
-    return create_session(service.database, member, service.settings.session_days)[0]
 
 
 async def _changed(

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from lockgate.hub.rows import JobRow
+from lockgate.runs.reason import reason_beside_state
 from lockgate.runs.record import StageRecord
 from lockgate.runs.run import Event, Planned
 from lockgate.runs.runid import short
@@ -32,7 +33,7 @@ def note_of(job: JobRow) -> str:
         return job.cause
     if job.state == "cached" and job.reused_from:
         return f"from run {short(job.reused_from)}"
-    return job.waits_for or job.progress or job.reason
+    return job.waits_for or job.progress or reason_beside_state(job.reason)
 
 
 def lines_of(jobs: Sequence[JobRow], records: Mapping[str, StageRecord], now: float) -> tuple[StageLine, ...]:

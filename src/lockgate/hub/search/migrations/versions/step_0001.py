@@ -1,4 +1,4 @@
-"""Runs with their values, activities, artifacts, documents with their words, pictures, sessions, views.
+"""Runs with values, activities, artifacts, documents with words, pictures, sessions, attempts, views.
 
 Revision: 0001
 """
@@ -184,11 +184,20 @@ def _of_the_service() -> None:
         sa.Column("digest", _WORDS, primary_key=True),
         sa.Column("member", _WORDS, nullable=False),
         sa.Column("csrf", _WORDS, nullable=False),
+        sa.Column("password", _WORDS, nullable=False),
         sa.Column("created_at", sa.Float, nullable=False),
         sa.Column("expires_at", sa.Float, nullable=False),
     )
     op.create_index("sessions_by_member", "sessions", ["member"])
     op.create_index("sessions_by_expiry", "sessions", ["expires_at"])
+    op.create_table(
+        "attempts",
+        sa.Column("digest", _WORDS, primary_key=True),
+        sa.Column("wrong", sa.Integer, nullable=False),
+        sa.Column("last_at", sa.Float, nullable=False),
+        sa.Column("forgotten_at", sa.Float, nullable=False),
+    )
+    op.create_index("attempts_by_end", "attempts", ["forgotten_at"])
     op.create_table(
         "views",
         sa.Column("project", _WORDS, primary_key=True),
