@@ -56,5 +56,10 @@ def install_hook(root: Path, name: str, python: str) -> tuple[Outcome, Path]:
     return "written", place
 
 
+def has_earlier(place: Path) -> bool:
+    """Return whether a hook calls one that stood in its place before."""
+    return place.with_name(place.name + _BEFORE).exists()
+
+
 def _common_dir(root: Path) -> str:
     return git(root, "rev-parse", "--git-common-dir").decode().rstrip("\n")

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from lockgate.errors import UserError
-from lockgate.git.hooks import install_hook
+from lockgate.git.hooks import has_earlier, install_hook
 from lockgate.git.program import git
 from lockgate.git.worktree import find_root, remotes
 from lockgate.hub.address import REMOTE
@@ -62,7 +62,8 @@ def _hooks(root: Path) -> list[str]:
     for name in ("pre-commit", "pre-push"):
         outcome, place = install_hook(root, name, sys.executable)
         if outcome == "written":
-            lines.append(f"wrote the hook {name}; one that was there is called first")
+            earlier = "; the one that was there is called first" if has_earlier(place) else ""
+            lines.append(f"wrote the hook {name}{earlier}")
         elif outcome != "there":
             lines.append(f'the hook {place} is not touched; to have it: lockgate hook {name} "$@"')
     return lines
