@@ -191,7 +191,7 @@ class _ByHttp:
         self._client.send([*self._path, "take"], stream(pieces), stream_bytes(pieces))
 
     def give(self, wanted: Mapping[str, int]) -> Iterator[bytes]:
-        return self._client.pieces([*self._path, "give"], {"objects": wanted})
+        return self._client.pieces([*self._path, "give"], body={"objects": wanted})
 
 
 def lacking_of(exchange: Exchange, digests: Iterable[str]) -> dict[str, int]:

@@ -66,12 +66,14 @@ class HttpClient:
         """Ask for something to be removed. Raises as `get`."""
         self._call("DELETE", words, None, None).read()
 
-    def pieces(self, words: list[str], body: object = None) -> Iterator[bytes]:
+    def pieces(
+        self, words: list[str], query: Mapping[str, str] | None = None, *, body: object = None
+    ) -> Iterator[bytes]:
         """Yield the bytes of the answer, to what is asked by a body if there is one, as they come.
 
         Raises as `get`.
         """
-        answer = self._call("GET" if body is None else "POST", words, None, body)
+        answer = self._call("GET" if body is None else "POST", words, query, body)
         try:
             while piece := answer.read1(_PIECE_BYTES):
                 yield piece

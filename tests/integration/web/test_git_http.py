@@ -239,8 +239,9 @@ def test_a_large_push_is_not_held_in_memory(tmp_path: Path) -> None:
             client.get("/")
         before = peak_mb(site.pid)
         tree = tmp_path / "flights"
-        (tree / "large.bin").write_bytes(os.urandom(120_000_000))
-        (tree / ".gitattributes").write_text("large.bin -delta\n")
+        for part in ("one.bin", "two.bin"):
+            (tree / part).write_bytes(os.urandom(60_000_000))
+        (tree / ".gitattributes").write_text("*.bin -delta\n")
         site.git(tree, "-c", "core.compression=0", "add", ".")
         site.git(tree, "commit", "--quiet", "-m", "Large")
         site.git(tree, "-c", "core.compression=0", "push", "-o", "skip", site.git_url(), "main:large")
