@@ -77,6 +77,19 @@ def test_pages_are_light_in_bytes(team: Site) -> None:
     assert sum(sizes.values()) <= 150_000, sizes
 
 
+def test_a_page_made_anew_keeps_the_place_of_who_walks_by_keyboard(team: Site, browser: Browser) -> None:
+    with seat(browser, team.url) as one:
+        one.log_in("bob", PASSWORD)
+        page = one.page
+        page.locator("[data-live-dot].on").first.wait_for(state="attached")
+        page.locator("#home a[href='/p/flights']").first.focus()
+        page.evaluate("document.activeElement.dataset.old = '1'")
+        page.evaluate("document.body.dispatchEvent(new CustomEvent('lockgate:news'))")
+        page.wait_for_function("document.querySelector('#home [data-old]') === null")
+        assert page.evaluate("document.activeElement.getAttribute('href')") == "/p/flights"
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
+
+
 def test_the_way_from_home_to_a_log_is_walked_by_keyboard(team: Site, browser: Browser) -> None:
     with seat(browser, team.url) as one:
         one.log_in("bob", PASSWORD)

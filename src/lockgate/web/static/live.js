@@ -47,6 +47,21 @@
     document.addEventListener("toggle", (event) => { if (event.target.id) folds.set(event.target.id, event.target.open); }, true);
     const unfold = () => folds.forEach((isOpen, id) => { const fold = document.getElementById(id); if (fold) fold.open = isOpen; });
     for (const name of ["htmx:afterSwap", "htmx:oobAfterSwap"]) body.addEventListener(name, unfold);
+    // Who walks by keyboard keeps their place: htmx sees to what has an id, this to links and buttons without one
+    const REACHED = "a[href], button, summary, [tabindex]";
+    const goal = (element) => ["href", "name", "value", "aria-label"].map((name) => element.getAttribute(name)).join("\n");
+    const alike = (element) => [...document.querySelectorAll(REACHED)].filter((other) => other.tagName === element.tagName && goal(other) === goal(element));
+    let held = null;
+    for (const name of ["htmx:beforeSwap", "htmx:oobBeforeSwap"]) body.addEventListener(name, () => {
+      const element = document.activeElement;
+      if (element.matches(REACHED) && !element.id) held = { element, at: alike(element).indexOf(element) };
+    });
+    for (const name of ["htmx:afterSwap", "htmx:oobAfterSwap"]) body.addEventListener(name, () => {
+      if (!held || held.element.isConnected || document.activeElement !== body) return;
+      const now = alike(held.element);
+      if (now.length) now[Math.min(held.at, now.length - 1)].focus({ preventScroll: true });
+      held = null;
+    });
     // A log that is being written stays in place, with what its reader scrolled to
     body.addEventListener("htmx:oobBeforeSwap", (event) => {
       const now = event.detail.target.querySelector("pre[data-log]");
