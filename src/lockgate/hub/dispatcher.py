@@ -8,6 +8,7 @@ import logging
 import os
 import queue
 import select
+import shutil
 import threading
 import time
 from collections import deque
@@ -21,7 +22,7 @@ from lockgate.git.program import attempt
 from lockgate.hub.data_supply import supply
 from lockgate.hub.directory import Hub, make_wake
 from lockgate.hub.execution import START_KEPT_S, Execution
-from lockgate.hub.proving import Proving, prove_apart
+from lockgate.hub.proving import Proving, fresh_runtimes, prove_apart
 from lockgate.hub.queue import enqueue
 from lockgate.hub.rows import RunRow
 from lockgate.hub.wake import open_wake, wake_up
@@ -309,7 +310,10 @@ class Dispatcher:
         hub, request = self._wiring.hub, execution.request
 
         def compare() -> None:
-            self._compared.put((request.id, prove_apart(hub, request)))
+            found = prove_apart(hub, request)
+            if not found.trials:
+                shutil.rmtree(fresh_runtimes(hub, request), ignore_errors=True)
+            self._compared.put((request.id, found))
             wake_up(hub)
 
         thread = threading.Thread(target=compare, name=f"comparison-{request.id}", daemon=True)

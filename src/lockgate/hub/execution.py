@@ -18,7 +18,7 @@ from lockgate.hub.instant import iso
 from lockgate.hub.intake import take_in
 from lockgate.hub.layout import Layout
 from lockgate.hub.preparation import Prepared, prepare
-from lockgate.hub.proving import Proving, Trial, runtimes_of, scope_of
+from lockgate.hub.proving import Proving, runtimes_of, scope_of
 from lockgate.hub.push import describe
 from lockgate.hub.recording import (
     VERIFICATION,
@@ -67,6 +67,7 @@ from lockgate.runs.run import (
 from lockgate.runs.runid import short
 from lockgate.runs.workspace import Inventory, clean, inventory
 from lockgate.verify.report import Verification
+from lockgate.verify.seeking import Trial
 
 #: So long a job runs before its start is worth a word.
 START_KEPT_S = 0.03

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from lockgate.runs.notebook import RUNNER_FILE, notebook_command
 from lockgate.runs.pointed import stored_digest
 from lockgate.runs.record import Artifact, StageRecord
 from lockgate.runs.workspace import Input, Inventory, lay_out
+from lockgate.verify import hold_program
+from lockgate.verify.hold import HOLD_FOLDER, alone, hold
 
 
 class Layout:
@@ -73,12 +76,21 @@ class Layout:
         """
         stage = self._prepared.planner.stage(name)
         folder = self.folder_of(name, attempt)
-        inventory = lay_out(folder, self._script(stage), self._inputs(name, records), stage.makes)
+        inventory = lay_out(
+            folder,
+            self._script(stage, self._prepared.planner.trial_of(name)),
+            self._inputs(name, records),
+            stage.makes,
+        )
+        if self._prepared.planner.trial_of(name) is not None:
+            (folder / HOLD_FOLDER).mkdir(exist_ok=True)
+            program = Path(hold_program.__file__).read_bytes()
+            (folder / HOLD_FOLDER / "sitecustomize.py").write_bytes(program)
         if stage.notebook is not None:
             (folder / RUNNER_FILE).write_bytes(Path(notebook_runner.__file__).read_bytes())
         return inventory
 
-    def _script(self, stage: Stage) -> str:
+    def _script(self, stage: Stage, trial: str | None) -> str:
         digest = self._prepared.runtime.digest
         request = self._prepared.request
         command = stage.command
@@ -95,6 +107,12 @@ class Layout:
         if stage.spark is not None:
             # What spark-submit falls back to where no file says otherwise (SparkSubmitArguments.scala).
             environment["MASTER"] = f"local[{max(1, stage.resources.cpus)}]"
+        if trial is not None:
+            held = hold(trial, self._recorded_at(stage.name))
+            environment |= held.environment
+            from_folder |= {"PYTHONPATH": HOLD_FOLDER}
+            if held.is_alone:
+                command = alone(command, (*environment, *from_folder))
         title = f"Stage {stage.name} of run {request.id}, project {request.project}."
         return job_script(
             command,
@@ -104,6 +122,14 @@ class Layout:
             isolation=self._isolation(is_here=self._prepared.backend_of(stage.name) == "local"),
             inside_hub=self._inside_hub(),
         )
+
+    def _recorded_at(self, stage: str) -> float:
+        """When the recorded run began this stage; seconds since the epoch."""
+        earlier = self._prepared.replayed
+        record = earlier.records.get(stage) if earlier else None
+        if earlier is None or record is None:
+            return float(self._committed_at)
+        return datetime.fromisoformat(record.ended_at).timestamp() - (record.duration_s or 0.0)
 
     def _inputs(self, name: str, records: Mapping[str, StageRecord]) -> Iterator[Input]:
         inputs = self._prepared.planner.inputs_of(name)

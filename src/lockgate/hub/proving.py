@@ -22,6 +22,7 @@ from lockgate.hub.isolation import build_isolation
 from lockgate.hub.replay import Replayed, replayed
 from lockgate.hub.rows import JobRow, Request, RunRow
 from lockgate.hub.runtimes import Runtimes
+from lockgate.hub.suspects import Reads, altered_packages, explain
 from lockgate.hub.wiring import Wiring
 from lockgate.project.manifest import parse_manifest
 from lockgate.project.pipeline import MANIFEST_FILE, Allowance
@@ -30,18 +31,10 @@ from lockgate.runs.plan import TRIAL
 from lockgate.runs.record import StageRecord
 from lockgate.verify.artifacts import compare_artifacts
 from lockgate.verify.report import ArtifactProof, Verification, whole
+from lockgate.verify.seeking import Seeker, Trial
 
 #: A comparison that takes longer is given up.
 LONGEST_S = 4 * 3_600
-
-
-class Trial(msgspec.Struct, frozen=True):
-    """A stage to be run again with one thing changed."""
-
-    stage: str
-    name: str
-    """What is changed, and the how-manieth time: `time.2`."""
-    words: str
 
 
 class Proving(msgspec.Struct, frozen=True):
@@ -61,8 +54,13 @@ def runtimes_of(wiring: Wiring, request: Request) -> Runtimes:
     """Return where a run's runtime is built and found: the hub's, or one for a fresh verification alone."""
     if request.proof is None or not request.proof.is_fresh:
         return wiring.runtimes
-    folder = wiring.hub.run_folder(request.project, request.id) / "runtimes"
+    folder = fresh_runtimes(wiring.hub, request)
     return Runtimes(folder, is_fresh=True, isolation=partial(build_isolation, wiring.hub))
+
+
+def fresh_runtimes(hub: Hub, request: Request) -> Path:
+    """Return where a fresh verification has its runtime until it ends."""
+    return hub.run_folder(request.project, request.id) / "runtimes"
 
 
 def prove_apart(hub: Hub, request: Request) -> Proving:
@@ -112,7 +110,17 @@ def prove(hub: Hub, project: str, run: str) -> Proving:
             earlier.records[stage], again[stage], lambda artifact: bytes_of(hub, project, artifact), allowed
         )
     )
-    return Proving(_verification(row, earlier, jobs, again, artifacts))
+    found = _verification(row, earlier, jobs, again, artifacts)
+    if found.verdict != "differs" or not row.request.proof.seeks_cause:
+        return Proving(found)
+    tried = {job for job in jobs if TRIAL in job and job.rpartition(TRIAL)[0] in earlier.records}
+    seeker = Seeker(earlier.records, again, tried, lambda artifact: bytes_of(hub, project, artifact), allowed)
+    trials, causes = seeker.seek(artifacts)
+    notes = tuple(f"{words}" for words in altered_packages(Runtimes(hub.runtimes), earlier, again))
+    reads = Reads(hub.repository(project), row.request.commit)
+    if not trials:
+        causes = tuple(explain(cause, notes, reads, earlier.records[cause.stage]) for cause in causes)
+    return Proving(msgspec.structs.replace(found, causes=causes, notes=notes), trials)
 
 
 def _verification(

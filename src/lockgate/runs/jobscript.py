@@ -22,7 +22,7 @@ SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 #: In a job's folder, what an isolated command may write to, where it is there.
 _WRITABLE = ("workspace", "tmp", "spark")
 
-_THREADS = (
+THREADS = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -172,5 +172,5 @@ def base_environment(
         environment["MPLCONFIGDIR"] = f"{cache!s}/matplotlib"
     else:
         from_folder["MPLCONFIGDIR"] = "tmp/.config/matplotlib"
-    environment.update(dict.fromkeys(_THREADS, str(max(1, cpus))))
+    environment.update(dict.fromkeys(THREADS, str(max(1, cpus))))
     return environment, from_folder

@@ -104,6 +104,10 @@ class Planner:
         found = self._stages.get(name)
         return found if found is not None else self._stages[name.rpartition(TRIAL)[0]]
 
+    def trial_of(self, name: str) -> str | None:
+        """Return what a trial tries; None: it is a stage's own job."""
+        return None if name in self._stages else name.rpartition(TRIAL)[2]
+
     def names(self, asked: Collection[str]) -> frozenset[str]:
         """Return the stages meant by names of stages and groups. Raises `UserError` (`stage-unknown`)."""
         return frozenset(self._named(asked))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,3 +94,13 @@ def test_an_option_that_slurm_refuses_is_told_to_whoever_runs(place: Place) -> N
     done = tree.lockgate("run", code=None)
     assert done.code != 0
     assert "Invalid partition name specified" in done.said and "`partition` in [batch.slurm]" in done.said
+
+
+def test_a_run_of_this_host_is_verified_on_slurm(place: Place, accounting_slurm: Slurm) -> None:
+    local = _SLOW.replace('[batch]\nbackend = "slurm"\n', "").replace("sleep 2; ", "")
+    tree = place.project({"lockgate.toml": local, "i": "1\n"})
+    tree.push()
+    before = len(accounting_slurm.jobs())
+    found = json.loads(tree.lockgate("verify", "latest", "--on", "slurm", "--json").out)
+    assert found["verdict"] == "identical"
+    assert len(accounting_slurm.jobs()) == before + 1
