@@ -38,6 +38,10 @@ matrix = { n = [%s] }
 """
 
 
+#: All members run at once, on a node of two cores too.
+_LIGHT = Resources(cpus=0)
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[KubernetesCluster]:
     with cluster_for_tests() as cluster:
@@ -99,7 +103,7 @@ class TestIndexed(BackendBench):
         assert len(pods) == 20
 
     def test_members_end_one_by_one_when_cancelled_and_the_rest_with_their_job(self, tmp_path: Path) -> None:
-        jobs = [self.job(tmp_path / str(n), f"echo ran; {LONG}") for n in range(4)]
+        jobs = [self.job(tmp_path / str(n), f"echo ran; {LONG}", resources=_LIGHT) for n in range(4)]
         backend, news = self.opened(), News()
         backend.submit(jobs)
         self.until_all_say(backend, jobs, "ran", news)
@@ -118,7 +122,10 @@ class TestIndexed(BackendBench):
         assert [self.log(job).count("ran") for job in jobs] == [1, 1, 1, 1]
 
     def test_a_lost_member_is_tried_again_alone_and_the_others_go_on(self, tmp_path: Path) -> None:
-        jobs = [self.job(tmp_path / str(n), f"echo ran >> ../../count-{n}; {_UNTIL_GO}") for n in range(3)]
+        jobs = [
+            self.job(tmp_path / str(n), f"echo ran >> ../../count-{n}; {_UNTIL_GO}", resources=_LIGHT)
+            for n in range(3)
+        ]
         backend, news = self.opened(), News()
         backend.submit(jobs)
         for n in range(3):
@@ -159,7 +166,7 @@ class TestIndexed(BackendBench):
             "metadata": {"name": "disk"},
             "spec": {"limits": [{"type": "Container", "default": {"ephemeral-storage": "1Mi"}}]},
         }
-        self.kubectl("apply", "-f", "-", said=json.dumps(limits))
+        self.kubectl("create", "--validate=false", "-f", "-", said=json.dumps(limits))
         fill = f"head -c 9000000 /dev/zero > /tmp/full; {LONG}"
         jobs = [self.job(tmp_path / str(n), fill if n == 1 else "true") for n in range(2)]
         records = self.run(self.opened(), *jobs)

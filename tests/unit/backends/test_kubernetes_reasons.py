@@ -47,6 +47,15 @@ def seen_of(status: dict[str, object], node: str | None = "node-1") -> Seen:
     [
         ("0/1 nodes are available: 1 Insufficient cpu.", "of 1 node, 1 with too little free cpus"),
         (
+            "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes "
+            "are available: 1 Preemption is not helpful for scheduling.",
+            "of 1 node, 1 with too little free cpus",
+        ),
+        (
+            "0/2 nodes are available: 1 Insufficient memory, 1 node(s) had untolerated taint(s).",
+            "of 2 nodes, 1 with too little free memory; 1 with a taint which it does not tolerate",
+        ),
+        (
             "0/3 nodes are available: 1 Insufficient memory, 2 Insufficient nvidia.com/gpu. preemption: "
             "0/3 nodes are available: 3 No preemption victims found for incoming pod.",
             "of 3 nodes, 1 with too little free memory; 2 with too little free gpus",

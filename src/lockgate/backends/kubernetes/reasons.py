@@ -25,17 +25,21 @@ _LACKS = re.compile(r"(\d+) (?:Insufficient ([\w./-]+)|Too many pods)")
 _TAINT = re.compile(r"(\d+) node\(s\) had (?:untolerated )?taint (\{[^}]*\})")
 
 #: What the scheduler says behind a number of nodes (kubernetes, pkg/scheduler/framework/plugins, ErrReason
-#: constants; checked in 1.20, 1.25 and 1.31), and how Lockgate says it.
+#: constants; checked in 1.20, 1.25, 1.31 and 1.36), and how Lockgate says it.
 _PLUGIN_WORDS = {
     "node(s) didn't match Pod's node affinity/selector": "another node_selector or affinity than asked for",
     "node(s) didn't match Pod's node affinity": "another node_selector or affinity than asked for",
     "node(s) didn't match node selector": "another node_selector than asked for",
     "node(s) didn't match pod affinity rules": "no pod beside which it wants to be",
     "node(s) didn't match pod anti-affinity rules": "a pod beside which it must not be",
+    "node(s) didn't satisfy existing pods anti-affinity rules": "a pod that wants none such beside it",
+    "node(s) didn't match pod topology spread constraints": "more of such pods than its spread allows",
+    "node(s) had untolerated taint(s)": "a taint which it does not tolerate",
     "node(s) were unschedulable": "cordoned",
     "node(s) had volume node affinity conflict": "its volume elsewhere",
     "node(s) didn't have free ports for the requested pod ports": "its ports taken",
     "node(s) exceed max volume count": "no more volumes to attach",
+    "node(s) did not have enough free storage": "too little free storage for its volume",
 }
 _RESOURCES = {"cpu": "cpus", "memory": "memory", "ephemeral-storage": "disk"}
 
@@ -122,7 +126,8 @@ def unschedulable_words(message: str) -> str:
     found = _NODES.match(message)
     if found is None:
         return f"waits for a node: {_short(message)}" if message else "waits for the scheduler"
-    total, rest = int(found[2]), found[3].partition(" preemption: ")[0].strip().rstrip(".")
+    # Behind the nodes' reasons follow sentences of what would not help: preemption, claims to give back
+    total, rest = int(found[2]), found[3].partition(". ")[0].strip().rstrip(".")
     if not rest:
         return "waits for a node: the cluster has none" if total == 0 else "waits for a node"
     parts = [_part_words(part) for part in re.split(r", (?=\d+ )|,\s(?=(?:pod|persistent)\w* )", rest)]
