@@ -16,6 +16,7 @@ compile dev pyproject.toml requirements/dev.in --extra demo --extra dask --extra
     --extra hub --extra s3 --extra ssh --extra ldap --extra oidc --extra parquet --extra postgresql --extra telemetry "$@"
 compile batch requirements/batch.in --constraints requirements/dev.txt "$@"
 compile dvc requirements/dvc.in "$@"
+compile exports requirements/exports.in "$@"
 compile build requirements/build.in --constraints requirements/dev.txt "$@"
 compile bootstrap requirements/bootstrap.in --constraints requirements/dev.txt "$@"
 

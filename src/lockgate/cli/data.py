@@ -17,6 +17,7 @@ class DataGroup(LazyGroup):
         "status": ("lockgate.cli.data_status", "Say how the data here differs from its pointers."),
         "list": ("lockgate.cli.data_list", "List the data of this project."),
         "show": ("lockgate.cli.data_show", "Show one dataset, and its versions."),
+        "describe": ("lockgate.cli.data_describe", "Say what data is: owner, licence, source, columns."),
         "diff": ("lockgate.cli.data_diff", "Say which files differ between two versions."),
         "verify": ("lockgate.cli.data_verify", "Read every byte again, and name what is damaged."),
         "gc": ("lockgate.cli.data_gc", "Remove what nothing needs any more."),

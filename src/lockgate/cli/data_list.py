@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,41 +11,51 @@ from lockgate.cli.options import json_option
 from lockgate.cli.output import echo, print_json, table
 from lockgate.project.quantities import counted, size_words
 
+if TYPE_CHECKING:
+    from lockgate.data.pointed import Pointed
+    from lockgate.project.description import Description
+
 
 @click.command("list")
 @click.option("--rev", metavar="REV", help="As of another commit.")
 @json_option
 def command(rev: str | None, is_json: bool) -> None:
-    """List the files and folders that pointers stand for.
+    """List the data of this project: what pointers stand for, and what lockgate.toml describes in git.
 
     \b
     Example:
       lockgate data list
     """
     from lockgate.data.clone import open_clone  # noqa: PLC0415
-    from lockgate.data.pointed import find_outputs  # noqa: PLC0415
 
     clone = open_clone(os.curdir)
     if rev is None:
-        outputs = find_outputs(clone)
-    else:
-        from lockgate.data.versions import outputs_at  # noqa: PLC0415
+        from lockgate.data.catalogued import find_datasets  # noqa: PLC0415
 
-        outputs = outputs_at(clone, rev)
+        found = find_datasets(clone)
+    else:
+        from lockgate.data.catalogued import datasets_at  # noqa: PLC0415
+
+        found = datasets_at(clone, rev)
     if is_json:
         keys = ("path", "file", "md5", "size_bytes", "file_count")
-        print_json([{key: getattr(each, key) for key in keys} for each in outputs])
+        print_json(
+            [
+                {**{key: getattr(each.output, key) for key in keys}, "description": each.description}
+                for each in found
+            ]
+        )
         return
-    if not outputs:
+    if not found:
         echo("no data yet: lockgate data add PATH")
         return
-    table(
-        [
-            (
-                each.path,
-                "unknown" if each.size_bytes is None else size_words(each.size_bytes),
-                "" if each.file_count is None else counted(each.file_count, "file"),
-            )
-            for each in outputs
-        ]
+    table([_row(each.output, each.description) for each in found])
+
+
+def _row(output: Pointed, said: Description) -> tuple[str, str, str, str]:
+    return (
+        output.path,
+        "unknown" if output.size_bytes is None else size_words(output.size_bytes),
+        "" if output.file_count is None else counted(output.file_count, "file"),
+        (said.text.splitlines() or [""])[0][:80],
     )

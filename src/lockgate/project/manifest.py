@@ -13,12 +13,13 @@ import tomli
 
 from lockgate.errors import UserError
 from lockgate.project.described import mistake
+from lockgate.project.description import TABLE_KEYS, Description, Wrong, read_table
 from lockgate.project.lines import error_at
 from lockgate.project.paths import PathError, clean_path
 from lockgate.project.pipeline import MANIFEST_FILE, Allowance, Batch, Data, Runtime, Scalar
 from lockgate.project.quantities import parse_duration, parse_size
 
-TOP_KEYS = ("project", "runtime", "data", "batch", "params", "stages", "verify")
+TOP_KEYS = ("project", "runtime", "data", "batch", "params", "stages", "verify", "datasets")
 PROJECT_KEYS = ("name",)
 RUNTIME_KEYS = ("python", "requirements")
 DATA_KEYS = ("git_limit", "result_limit", "remote")
@@ -93,6 +94,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     params: dict[str, Scalar] = {}
     stages: tuple[StageDeclaration, ...] = ()
     verify: tuple[Allowance, ...] = ()
+    datasets: dict[str, Description] = {}
+    """Path → what is said of the data there."""
     has_placeholders: bool = True
     """Whether `{name}` in a stage stands for a parameter; a `dvc.yaml` has its own `${name}`."""
 
@@ -132,6 +135,9 @@ def parse_manifest(text: str, file: str = MANIFEST_FILE) -> Manifest:
         ),
         verify=tuple(
             _read_allowance(reader, name, table) for name, table in reader.tables(document, ("verify",))
+        ),
+        datasets=dict(
+            _read_dataset(reader, name, table) for name, table in reader.tables(document, ("datasets",))
         ),
     )
 
@@ -396,6 +402,19 @@ def _read_allowance(reader: _Reader, pattern: str, table: dict[str, object]) -> 
         columns=columns,
         ignore=reader.words(table, (*path, "ignore")) if "ignore" in table else (),
     )
+
+
+def _read_dataset(reader: _Reader, name: str, table: dict[str, object]) -> tuple[str, Description]:
+    path = ("datasets", name)
+    reader.known(table, path, TABLE_KEYS, f"[datasets]: {name}: ")
+    try:
+        place = clean_path(name)
+    except PathError as problem:
+        raise reader.error(path, f"[datasets]: {problem.message}", problem.hint, problem.code) from None
+    found = read_table(table)
+    if isinstance(found, Wrong):
+        raise reader.error((*path, *found.path), f"[datasets]: {name}: {found.message}", found.hint)
+    return place, found
 
 
 def _read_stage(reader: _Reader, name: str, table: dict[str, object]) -> StageDeclaration:

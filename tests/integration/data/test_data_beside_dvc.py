@@ -11,7 +11,9 @@ from data_repository import commit, git
 from dvc_program import Dvc
 
 from lockgate.data.add import add
+from lockgate.data.catalogued import find_dataset
 from lockgate.data.clone import Clone, open_clone
+from lockgate.data.describe import Change, describe
 from lockgate.data.get import get
 from lockgate.data.pointed import find_outputs
 from lockgate.data.status import standing
@@ -159,3 +161,29 @@ def test_a_pointer_of_dvc_2_is_told(root: Path, clone: Clone, files: Files, dvc_
     add(clone, ["old.csv"])
     assert "hash: md5" in (root / "old.csv.dvc").read_text()
     assert "up to date" in dvc("status")
+
+
+def test_a_described_pointer_is_one_to_dvc_and_keeps_what_is_said(
+    root: Path, clone: Clone, files: Files, dvc_at: DvcAt
+) -> None:
+    files({"table.csv": "a,b\n1,2\n"})
+    add(clone, ["table.csv"])
+    change = Change(
+        text="Two columns",
+        fields={"owner": "ada", "licence": "CC0-1.0"},
+        add_labels=("small",),
+        columns={"a": "one"},
+    )
+    describe(clone, "table.csv", change)
+    dvc = dvc_at(root)
+    if not (root / ".dvc" / "config").exists():
+        (root / ".dvc" / "config").touch()
+    assert "up to date" in dvc("status")
+    files({"table.csv": "a,b\n1,2\n3,4\n"})
+    dvc("add", "-q", "table.csv")
+    found = find_dataset(clone, "table.csv")
+    assert (found.description.text, found.description.owner) == ("Two columns", "ada")
+    assert found.description.labels == ("small",) and found.description.columns == {"a": "one"}
+    files({"table.csv": "a,b\n"})
+    add(clone, ["table.csv"])
+    assert find_dataset(clone, "table.csv").description == found.description
