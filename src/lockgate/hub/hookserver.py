@@ -3,6 +3,7 @@
 It has imported what a push needs, and forks for each hook that `lockgate.hub.hook` hands it. With the
 descriptors, environment and working directory of that one, the copy is the hook as if git had started it. The
 server has nothing open but its socket, does nothing that could fail, and ends when its standard input does.
+One that was ended otherwise, as by the kernel for want of memory, is started again by the process it serves.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ import contextlib
 import fcntl
 import gc
 import importlib
+import logging
 import os
 import select
 import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,14 +46,69 @@ _FOR_HOOKS = (
 _BACKLOG = 1024
 _REQUEST_BYTES = 1 << 24
 _REAP_S = 1.0
+#: So long after its end a server is started again; after each one that does not last twice as long.
+_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 30.0
+
+log = logging.getLogger(__name__)
+
+
+class HookServer:
+    """The server as the process sees it that it serves; a thread starts it again where it has to."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._words = [sys.executable, "-I", "-m", "lockgate.hub.hookserver", str(hub.root)]
+        self._lock = threading.Lock()
+        self._is_closed = threading.Event()
+        self.process = self._started()
+        """The newest one."""
+        self._keeper = threading.Thread(target=self._keep, name="hook-server", daemon=True)
+        self._keeper.start()
+
+    def close(self) -> None:
+        """Let it end when its hooks under way have, and wait for that."""
+        with self._lock:
+            self._is_closed.set()
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        self.process.wait()
+        self._keeper.join()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(self._words, stdin=subprocess.PIPE)
+
+    def _keep(self) -> None:
+        pause = _PAUSE_S
+        while True:
+            began = time.monotonic()
+            code = self.process.wait()
+            if code == 0:
+                return
+            if time.monotonic() - began > _LONGEST_PAUSE_S:
+                pause = _PAUSE_S
+            if not self._is_closed.wait(pause):
+                log.warning(
+                    "the hook server ended with %d and is started again",
+                    code,
+                    extra={"action": "hook-server.again"},
+                )
+            with self._lock:
+                if self._is_closed.is_set():
+                    return
+                if self.process.stdin is not None:
+                    self.process.stdin.close()
+                self.process = self._started()
+            pause = min(2 * pause, _LONGEST_PAUSE_S)
 
 
 @contextlib.contextmanager
-def hook_server(hub: Hub) -> Iterator[subprocess.Popen[bytes]]:
+def hook_server(hub: Hub) -> Iterator[HookServer]:
     """Have a server beside this process, which ends with it; hooks under way are finished."""
-    words = [sys.executable, "-I", "-m", "lockgate.hub.hookserver", str(hub.root)]
-    with subprocess.Popen(words, stdin=subprocess.PIPE) as process:
-        yield process
+    server = HookServer(hub)
+    try:
+        yield server
+    finally:
+        server.close()
 
 
 def main(arguments: list[str]) -> int:

@@ -13,11 +13,9 @@ from lockgate.git.program import QUARANTINE, clean_environment, git
 from lockgate.git.refs import update_ref
 from lockgate.hub.directory import Hub
 from lockgate.hub.members.changes import record
-from lockgate.hub.push import describe
+from lockgate.hub.push import PROPOSALS, describe
 from lockgate.hub.push_rules import Change, listed
 from lockgate.runs.runid import is_run_id, new_run_id, short
-
-PROPOSALS = "refs/lockgate/proposals/"
 
 
 class Kept(msgspec.Struct, frozen=True):

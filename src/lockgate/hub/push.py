@@ -16,6 +16,8 @@ ABSENT = "0" * 40
 SNAPSHOTS = "refs/lockgate/snapshots/"
 #: With the other's id, what stands for a branch in a run that verifies another. There is no such ref.
 VERIFICATIONS = "refs/lockgate/verifications/"
+#: With the member and the proposal behind it.
+PROPOSALS = "refs/lockgate/proposals/"
 _SNAPSHOT = re.compile(rf"{SNAPSHOTS}[A-Za-z0-9._@+-]+/([0-9A-Z]+)")
 
 OPTIONS = (
@@ -175,6 +177,8 @@ def describe(ref: str) -> str:
     """Return a ref as a person calls it."""
     if ref.startswith(VERIFICATIONS):
         return f"verification of {short(ref.removeprefix(VERIFICATIONS))}"
+    if ref.startswith(PROPOSALS):
+        return f"proposal {short(ref.rpartition('/')[2])}"
     if ref.startswith(SNAPSHOTS):
         return "your work tree"
     return ref.removeprefix("refs/heads/")

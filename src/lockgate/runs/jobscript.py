@@ -19,6 +19,12 @@ APPLICATION_LINE = "export MASTER='local["
 
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 
+#: In a job's folder, where it is written when it is too long to be handed to a shell: the command.
+COMMAND = "command"
+#: Linux takes no word of a command line that has 128 KiB, see execve(2), MAX_ARG_STRLEN; each single quote
+#: takes four.
+_LONGEST_BYTES = 100_000
+
 #: In a job's folder, what an isolated command may write to, where it is there.
 _WRITABLE = ("workspace", "tmp", "spark")
 
@@ -33,6 +39,11 @@ THREADS = (
     "POLARS_MAX_THREADS",
     "JULIA_NUM_THREADS",
 )
+
+#: Text in no word of a command line, by the shell's own printf: PATH begins with a folder of the project's.
+_KEPT = """\
+command -p printf '%s\\n' {text} >{name} || exit
+"""
 
 #: A command that names its own shell gets one; any other is spared the time another shell takes to start.
 _OWN_SHELL = ("$$", "${$", "$0", "${0", "$PPID", "${PPID")
@@ -53,7 +64,7 @@ trap : HUP INT TERM
 unset CDPATH ENV BASH_ENV GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE PYTHONPATH PYTHONHOME PYTHONSTARTUP
 {exports}
 [ ! -r ./{settings} ] || . ./{settings}
-{isolate}({first}cd ./workspace && {how} {command}) </dev/null >output.log 2>&1
+{kept}{isolate}({first}{run}) </dev/null >output.log 2>&1
 code=$?
 {{ echo $code && times; }} >exit
 exit $code
@@ -85,6 +96,8 @@ def job_script(
     written to but for the workspace, `tmp` and Spark's. It sees no more of the hub than `inside_hub`, paths
     below the hub's directory, of which those that end in `/` may be written to.
 
+    A command too long for a command line is written to the file `command` beside the script, and read there.
+
     Raises `ValueError` for a NUL, or a name that no shell variable can have.
     """
     inside = from_folder or {}
@@ -97,25 +110,36 @@ def job_script(
         raise ValueError("a command cannot hold a NUL")
     exports = [f"export {name}={quoted(value)}" for name, value in environment.items()]
     exports += [f'export {name}="$PWD"/{quoted(path)}' for name, path in inside.items()]
-    has_own_shell = any(own in command for own in _OWN_SHELL)
+    kept, run = _running(command)
     return _SCRIPT.format(
         title=" ".join(title.split()),
         already_started=ALREADY_STARTED,
         settings=SETTINGS,
         exports="\n".join(exports) or ":",
-        isolate=_isolate(command, isolation, inside_hub, has_own_shell) if isolation is not None else "",
+        kept=kept,
+        isolate=_isolate(run, isolation, inside_hub) if isolation is not None else "",
         first="isolate; unset -f isolate; unset hub bwrap path; " if isolation is not None else "",
-        how="exec /bin/sh -c" if has_own_shell else "unset folder && eval",
-        command=quoted(command),
+        run=run,
     )
 
 
-def _isolate(command: str, isolation: Isolation, inside_hub: Sequence[str], has_own_shell: bool) -> str:
+def _running(command: str) -> tuple[str, str]:
+    """Return what is to be done before, and what runs the command in the job's folder."""
+    has_own_shell = any(own in command for own in _OWN_SHELL)
+    if len(quoted(command).encode()) <= _LONGEST_BYTES:
+        how = "exec /bin/sh -c" if has_own_shell else "unset folder && eval"
+        return "", f"cd ./workspace && {how} {quoted(command)}"
+    kept = _KEPT.format(text=quoted(f"cd ./workspace || exit\n{command}"), name=COMMAND)
+    how = f"exec /bin/sh -c '. ./{COMMAND}'" if has_own_shell else f"unset folder && . ./{COMMAND}"
+    return kept, how
+
+
+def _isolate(run: str, isolation: Isolation, inside_hub: Sequence[str]) -> str:
     words = [(f'"$hub"/{quoted(path)}', path.endswith("/")) for path in inside_hub]
     return isolating(
         isolation,
         # The first process of its own is one that cannot be ended by what the command does to itself
-        f"(cd ./workspace && {'exec /bin/sh -c' if has_own_shell else 'eval'} {quoted(command)}); exit $?",
+        f"({run}); exit $?",
         readable=[*(word for word, is_writable in words if not is_writable), '"$folder"'],
         writable=[
             *(word for word, is_writable in words if is_writable),

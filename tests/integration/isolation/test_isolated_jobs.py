@@ -224,6 +224,27 @@ def test_an_ordinary_users_job_sees_nothing_of_theirs(is_tried: bool) -> None:
         assert (job / "workspace/made").read_text() == "x\n"
 
 
+@pytest.mark.parametrize("own_shell", ["", "echo $$ >/dev/null; "])
+def test_a_long_command_is_isolated_too(tmp_path: Path, own_shell: str) -> None:
+    hub = tmp_path / "hub"
+    job = hub / "job"
+    (job / "workspace").mkdir(parents=True)
+    (hub / "key").write_text(MARK)
+    text = "it's long; " * 100_000
+    command = (
+        f"{own_shell}printf '%s' {shlex.quote(text)} | wc -c; cat {hub}/key; rm -f ../command; echo x > made"
+    )
+    isolation = Isolation(hub=str(hub), is_tried=True, is_required=True, is_root=os.geteuid() == 0)
+    (job / "job.sh").write_text(job_script(command, {"PATH": "/usr/bin:/bin"}, isolation=isolation))
+    done = subprocess.run(["/bin/sh", job / "job.sh"], check=False)
+    log = (job / "output.log").read_text()
+    assert done.returncode == 0, log
+    assert log.splitlines()[0].strip() == str(len(text))
+    assert MARK not in log
+    assert (job / "workspace/made").read_text() == "x\n"
+    assert (job / "command").exists()
+
+
 def test_it_costs_little(tmp_path: Path) -> None:
     count, took = 20, {}
     for isolation in (None, Isolation(hub=str(tmp_path), is_tried=True, is_root=os.geteuid() == 0)):

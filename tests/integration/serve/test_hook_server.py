@@ -20,7 +20,7 @@ from pushing_team import MANIFEST, make_project
 from lockgate.hub import hook as client
 from lockgate.hub.directory import Hub, create_hub
 from lockgate.hub.hook import SOCKET
-from lockgate.hub.hookserver import hook_server
+from lockgate.hub.hookserver import HookServer, hook_server
 from lockgate.hub.index import Index
 from lockgate.hub.rows import RunRow
 
@@ -37,9 +37,9 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
 
 @pytest.fixture
 def served(hub: Hub) -> Iterator[subprocess.Popen[bytes]]:
-    with hook_server(hub) as process:
+    with hook_server(hub) as server:
         until(lambda: listens(hub), "the server listens")
-        yield process
+        yield server.process
 
 
 @pytest.fixture
@@ -96,6 +96,21 @@ def children(pid: int) -> list[int]:
     return []
 
 
+def kill_and_wait_for_another(server: HookServer) -> None:
+    killed = server.process
+    killed.kill()
+    until(lambda: server.process is not killed, "there is another server")
+
+
+def watch_for_children(pid: int, seen: threading.Event) -> None:
+    """Set `seen` once the process has a child."""
+    end = time.monotonic() + DEADLINE_S
+    while not children(pid) and time.monotonic() < end:
+        time.sleep(0.001)
+    if children(pid):
+        seen.set()
+
+
 def runs(hub: Hub, state: str) -> list[RunRow]:
     if not hub.index.exists():
         return []
@@ -127,15 +142,35 @@ def test_a_refusal_of_the_server_refuses_the_push(
     assert git(hub.repository("p"), "for-each-ref", "refs/heads") == ""
 
 
-def test_without_the_server_git_does_the_hooks_itself(
-    hub: Hub, served: subprocess.Popen[bytes], tree: Path
-) -> None:
-    served.kill()
-    served.wait()
-    assert (hub.root / SOCKET).exists()
+def test_without_the_server_git_does_the_hooks_itself(hub: Hub, tree: Path) -> None:
+    with contextlib.chdir(hub.root), socket.socket(socket.AF_UNIX) as left:
+        left.bind(SOCKET)
+    assert (hub.root / SOCKET).exists() and not listens(hub)
     done = push(hub, tree, "-o", "wait")
     assert done.returncode == 0, done.stderr
     assert "SUCCEEDED" in done.stderr, done.stderr
+
+
+def test_a_killed_server_is_started_again_and_does_the_next_push(
+    hub: Hub, tree: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with hook_server(hub) as server:
+        for number in range(3):
+            until(lambda: listens(hub), "the server listens")
+            kill_and_wait_for_another(server)
+            until(lambda: listens(hub), "another listens")
+            taken = threading.Event()
+            watching = threading.Thread(target=watch_for_children, args=(server.process.pid, taken))
+            watching.start()
+            change(tree, f"after {number}")
+            done = push(hub, tree, "-o", "wait", branch=f"of-{number}")
+            watching.join()
+            assert done.returncode == 0, done.stderr
+            assert "SUCCEEDED" in done.stderr, done.stderr
+            assert taken.is_set(), "git did the hooks itself"
+    assert not listens(hub)
+    said = [record.getMessage() for record in caplog.records if record.name.endswith("hookserver")]
+    assert said == ["the hook server ended with -9 and is started again"] * 3
 
 
 def test_a_server_that_takes_nothing_is_no_hindrance(hub: Hub, tree: Path) -> None:
@@ -208,12 +243,11 @@ def test_a_new_server_takes_over_and_the_old_one_finishes(hub: Hub, tree: Path) 
         inode = (hub.root / SOCKET).stat().st_ino
         with hook_server(hub) as second:
             until(lambda: (hub.root / SOCKET).stat().st_ino != inode, "the second has taken over")
-            assert first.stdin is not None
-            first.stdin.close()
-            assert first.wait(DEADLINE_S) == 0
+            first.close()
+            assert first.process.returncode == 0
             assert listens(hub)
             assert push(hub, tree).returncode == 0
-        assert second.returncode == 0
+        assert second.process.returncode == 0
     assert not (hub.root / SOCKET).exists()
     assert push(hub, tree).returncode == 0
 

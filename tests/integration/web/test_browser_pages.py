@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 from web_browser import NARROW, WIDE, seat
 from web_site import Site, served
 from web_team import PASSWORD, make_team, push
@@ -85,7 +85,7 @@ def test_a_page_made_anew_keeps_the_place_of_who_walks_by_keyboard(team: Site, b
         page.locator("#home a[href='/p/flights']").first.focus()
         page.evaluate("document.activeElement.dataset.old = '1'")
         page.evaluate("document.body.dispatchEvent(new CustomEvent('lockgate:news'))")
-        page.wait_for_function("document.querySelector('#home [data-old]') === null")
+        expect(page.locator("#home [data-old]")).to_have_count(0)
         assert page.evaluate("document.activeElement.getAttribute('href')") == "/p/flights"
         assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
 

@@ -12,6 +12,7 @@ from lockgate.errors import UserError
 from lockgate.hub.push import (
     ABSENT,
     OPTIONS,
+    PROPOSALS,
     SNAPSHOTS,
     Options,
     Update,
@@ -180,6 +181,7 @@ def test_each_branch_runs_unless_skipped() -> None:
     [
         ("refs/heads/feature/x", "feature/x"),
         (f"{SNAPSHOTS}ana/{RUN}", "your work tree"),
+        (f"{PROPOSALS}ana/{RUN}", f"proposal {RUN[-8:]}"),
         ("refs/tags/v1", "refs/tags/v1"),
     ],
 )

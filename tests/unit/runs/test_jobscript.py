@@ -45,6 +45,23 @@ def test_runs_the_command_and_records_how_it_ended(tmp_path: Path, shell: str) -
 
 
 @pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("own_shell", ["", "echo $$ >/dev/null; "])
+def test_a_command_longer_than_a_word_of_a_command_line_runs_as_any_other(
+    tmp_path: Path, shell: str, own_shell: str
+) -> None:
+    text = "it's long; " * 100_000
+    script = job_script(
+        f"{own_shell}printf '%s' {quoted(text)} | wc -c; printf '%s\n' {quoted(TEXT)}; pwd; exit 3",
+        {"PATH": os.environ["PATH"]},
+    )
+    done = start(tmp_path, script, shell)
+    assert (done.returncode, done.stdout, done.stderr) == (3, b"", b"")
+    length, *rest = (tmp_path / "output.log").read_text().split("\n", 1)
+    assert int(length) == len(text)
+    assert rest == [f"{TEXT}\n{tmp_path}/workspace\n"]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
 def test_a_second_start_touches_nothing(tmp_path: Path, shell: str) -> None:
     script = job_script("echo ran >> ../count", {"PATH": os.environ["PATH"]})
     start(tmp_path, script, shell)

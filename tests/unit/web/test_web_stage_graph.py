@@ -69,3 +69,20 @@ def test_a_stage_says_beside_its_state_why_it_ran() -> None:
     assert note("succeeded", "code changed: make.py") == "code changed: make.py"
     assert note("submitted", "never run", waits_for="2 jobs are before it") == "2 jobs are before it"
     assert note("failed", "never run", cause="exit code 1") == "exit code 1"
+
+
+def test_stages_of_a_matrix_can_be_told_apart_however_long_their_names_are() -> None:
+    def names(*given: str) -> tuple[list[str], float]:
+        made = ElementTree.fromstring(draw([Node(name, "succeeded", "", "") for name in given], {}))
+        texts = [text.text or "" for text in made.iter("text") if text.get("class") == "title"]
+        return texts, min(
+            float(rect.get("width") or 0) for rect in made.iter("rect") if rect.get("rx") == "6"
+        )
+
+    short, short_wide = names("count", "draw")
+    matrix, matrix_wide = names("train@depth=16,rate=0.01", "train@depth=16,rate=0.1")
+    assert (short, matrix) == (["count", "draw"], ["train@depth=16,rate=0.01", "train@depth=16,rate=0.1"])
+    assert matrix_wide > short_wide
+    long, _ = names(*(f"train-with-every-carrier-there-is@depth=16,rate={rate}" for rate in ("0.01", "0.1")))
+    assert len(set(long)) == 2
+    assert all(len(name) <= 36 and name.startswith("train-with") for name in long)

@@ -106,6 +106,7 @@ def show_log(
     view = show_run(service.hub, project, run)
     name = stage.removeprefix("/")
     part = read_log_part(service.hub, project, view.line.id, name, at, view.result_commit)
+    lines = lines_of(view.stages, view.records, time.time())
     if raw:
         return Response(part.content, media_type="text/plain; charset=utf-8", headers=_RAW)
     return render(
@@ -115,6 +116,7 @@ def show_log(
         tab="runs",
         run=view,
         stage=name,
+        line=next((line for line in lines if line.name == name), None),
         part=part,
         before=max(0, part.start - (part.end - part.start or 1)) if part.start else None,
         log_html=html_of(part.content),

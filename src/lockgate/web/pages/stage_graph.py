@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 
 import msgspec
 from markupsafe import Markup
 
 from lockgate.web.words import state_word
 
-#: Wide enough for the letters of `_fit` in the widest of the usual fonts.
-_WIDE, _TALL = 232, 52
+_TALL = 52
+#: Pixels of a letter in the widest of the usual fonts: of a name, and of the line below it.
+_NAME_LETTER, _NOTE_LETTER = 8.6, 7.1
+#: What of a box's width is not for letters: the mark and the edges.
+_MARGIN = 42
+#: The longest name of a run makes its boxes so wide, in letters of a name.
+_LETTERS_AT_LEAST, _LETTERS_AT_MOST = 22, 36
 _GAP_X, _GAP_Y = 44, 14
 _EDGE = 8
 #: A picture of more stages than this helps nobody; the list does.
@@ -76,34 +82,40 @@ def draw(nodes: Sequence[Node], upstream: Mapping[str, Sequence[str]]) -> Markup
     layers = layers_of([node.name for node in nodes], upstream)
     tallest = max(len(layer) for layer in layers)
     height = tallest * (_TALL + _GAP_Y) - _GAP_Y + 2 * _EDGE
-    width = len(layers) * (_WIDE + _GAP_X) - _GAP_X + 2 * _EDGE
+    wide = _wide(nodes)
+    width = len(layers) * (wide + _GAP_X) - _GAP_X + 2 * _EDGE
     places: dict[str, tuple[float, float]] = {}
     for column, layer in enumerate(layers):
         top = (height - (len(layer) * (_TALL + _GAP_Y) - _GAP_Y)) / 2
         for row, name in enumerate(layer):
-            places[name] = (_EDGE + column * (_WIDE + _GAP_X), top + row * (_TALL + _GAP_Y))
+            places[name] = (_EDGE + column * (wide + _GAP_X), top + row * (_TALL + _GAP_Y))
     edges = [
-        _edge(places[other], places[node.name])
+        _edge(places[other], places[node.name], wide)
         for node in nodes
         for other in upstream.get(node.name, ())
         if other in places
     ]
-    boxes = [_box(node, *places[node.name]) for node in nodes]
+    boxes = [_box(node, *places[node.name], wide) for node in nodes]
     return Markup(
         '<svg class="graph" width="{0}" height="{1}" viewBox="0 0 {0} {1}" role="group"'
         ' aria-label="Stages of the run and what they wait for">{2}{3}</svg>'
     ).format(width, int(height), Markup("").join(edges), Markup("").join(boxes))
 
 
-def _edge(start: tuple[float, float], end: tuple[float, float]) -> Markup:
-    x1, y1, x2, y2 = start[0] + _WIDE, start[1] + _TALL / 2, end[0], end[1] + _TALL / 2
+def _wide(nodes: Sequence[Node]) -> int:
+    longest = max(len(node.name) for node in nodes)
+    return ceil(_MARGIN + _NAME_LETTER * min(max(longest, _LETTERS_AT_LEAST), _LETTERS_AT_MOST))
+
+
+def _edge(start: tuple[float, float], end: tuple[float, float], wide: int) -> Markup:
+    x1, y1, x2, y2 = start[0] + wide, start[1] + _TALL / 2, end[0], end[1] + _TALL / 2
     bend = (x2 - x1) / 2
     return Markup('<path class="edge" d="M{:.0f} {:.0f}C{:.0f} {:.0f} {:.0f} {:.0f} {:.0f} {:.0f}"/>').format(
         x1, y1, x1 + bend, y1, x2 - bend, y2, x2, y2
     )
 
 
-def _box(node: Node, x: float, y: float) -> Markup:
+def _box(node: Node, x: float, y: float, wide: int) -> Markup:
     word = state_word(node.state)
     told = f"{node.name}: {word}" + (f", {node.note}" if node.note else "")
     is_plain = node.state.isalpha() and node.state.isascii()
@@ -122,14 +134,22 @@ def _box(node: Node, x: float, y: float) -> Markup:
         state=node.state if is_plain else "",
         x=x,
         y=y,
-        wide=_WIDE,
+        wide=wide,
         tall=_TALL,
         stripe=_TALL - 16,
         spin=" spin" if node.state == "running" else "",
         mark=mark,
-        name=_fit(node.name, 22),
-        sub=_fit(f"{word} · {node.note}" if node.note else word, 27),
+        name=_without_middle(node.name, int((wide - _MARGIN) / _NAME_LETTER)),
+        sub=_fit(f"{word} · {node.note}" if node.note else word, int((wide - _MARGIN) / _NOTE_LETTER)),
     )
+
+
+def _without_middle(name: str, length: int) -> str:
+    """Stages of a matrix differ at the end of their names."""
+    if len(name) <= length:
+        return name
+    end = (length - 1) * 2 // 3
+    return f"{name[: length - 1 - end]}…{name[-end:]}"
 
 
 def _fit(text: str, length: int) -> str:
