@@ -368,6 +368,15 @@ class Index:
             ).fetchall()
             return [_verifications.decode(row[0]) for row in rows]
 
+    def newest_verifications(self, project: str, limit: int) -> list[Verification]:
+        """Return the verifications of a project's runs, newest first."""
+        with self._in_words():
+            rows = self._sql.execute(
+                "select report from verifications where project = ? order by by_run desc limit ?",
+                (project, limit),
+            ).fetchall()
+            return [_verifications.decode(row[0]) for row in rows]
+
     def results(self, project: str) -> Iterator[StageRecord]:
         """Yield every result of a project."""
         with self._in_words():

@@ -9,12 +9,14 @@ from lockgate.web.pages import (
     actions,
     activity,
     artifact,
+    badge,
     commit,
     compare,
     files,
     find,
     home,
     hub,
+    proof,
     proposal,
     run,
     runs,
@@ -23,8 +25,8 @@ from lockgate.web.pages import (
 )
 
 _MODULES = (
-    home, activity, runs, run, actions, artifact, compare, commit, files, settings, proposal, account, hub,
-    find, trace,
+    home, activity, runs, run, actions, proof, badge, artifact, compare, commit, files, settings, proposal,
+    account, hub, find, trace,
 )  # fmt: skip
 
 PAGES: list[ControllerRouterHandler] = [handler for page in _MODULES for handler in page.handlers]

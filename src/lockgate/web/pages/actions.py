@@ -1,4 +1,4 @@
-"""What a run's page lets one do: cancel, run again, back to here, branch from here."""
+"""What a run's page lets one do: cancel, run again, verify, back to here, branch from here."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from lockgate.hub.own_push import start_run
 from lockgate.hub.push import Options
 from lockgate.hub.queries import find_run
 from lockgate.hub.rows import Request as RunRequest
+from lockgate.hub.verification import Asked, start_verification
 from lockgate.web.pages.forms import read_form
 from lockgate.web.service import Service
 from lockgate.web.visitor import Visitor
@@ -44,6 +45,14 @@ def again(service: Service, visitor: Visitor, project: str, run: str) -> Redirec
     )
     moved = start_run(service.hub, project, asked.commit, visitor.require_known(), options)
     return _to_run(service, project, moved.run or run)
+
+
+@post("/p/{project:str}/runs/{run:str}/verify", include_in_schema=False, sync_to_thread=True)
+def verify(service: Service, visitor: Visitor, project: str, run: str) -> Redirect:
+    """Make the run again from nothing; the page of the run that does so tells what it finds."""
+    visitor.require("run", project)
+    started = start_verification(service.hub, project, run, Asked(), visitor.name)
+    return _to_run(service, project, started.run)
 
 
 @post("/p/{project:str}/runs/{run:str}/back", include_in_schema=False, sync_to_thread=True)
@@ -84,4 +93,4 @@ def _to_run(service: Service, project: str, run: str) -> Redirect:
     return Redirect(service.url(f"/p/{project}/runs/{run}"), status_code=303)
 
 
-handlers = [cancel, again, back, branch]
+handlers = [cancel, again, verify, back, branch]

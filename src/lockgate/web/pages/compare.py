@@ -13,26 +13,16 @@ from litestar.datastructures import State
 from lockgate.errors import LockgateError, UserError
 from lockgate.hub.artifact_content import File, files_of, read_file
 from lockgate.hub.comparison import side_of
-from lockgate.hub.parquet import read_parquet
-from lockgate.hub.parquet_reader import Question
 from lockgate.hub.queries import RunView, list_runs, show_run
 from lockgate.hub.runtimes import Runtimes
 from lockgate.project.pipeline import LOCK_FILE
 from lockgate.runs.record import Artifact
 from lockgate.runs.side_by_side import made_rows, rows_of
-from lockgate.runs.table_difference import (
-    MOST_BYTES,
-    MOST_ROWS,
-    Table,
-    TableDifference,
-    make_table,
-    read_table,
-    table_difference,
-)
 from lockgate.web.pages import diffs, notebook_cells
 from lockgate.web.pages.changes import diff_of
 from lockgate.web.pages.notebook_cells import read_notebook
 from lockgate.web.pages.notebook_diff import notebook_diff
+from lockgate.web.pages.table_rows import TableRow, table_row
 from lockgate.web.render import render
 from lockgate.web.service import Service
 from lockgate.web.visitor import Visitor
@@ -46,16 +36,6 @@ class FigureRow(msgspec.Struct, frozen=True):
     path: str
     files: tuple[File | None, ...]
     is_same: bool
-
-
-class TableRow(msgspec.Struct, frozen=True):
-    """What differs in one table between the first run and another."""
-
-    path: str
-    other: int
-    found: TableDifference | None
-    problem: str = ""
-    """Why nothing could be found."""
 
 
 @get("/p/{project:str}/compare", include_in_schema=False, sync_to_thread=True)
@@ -126,7 +106,10 @@ def _figures(service: Service, project: str, views: list[RunView]) -> list[Figur
 
 
 def _tables(service: Service, project: str, views: list[RunView]) -> list[TableRow]:
-    return [_table_row(service, project, *pair) for pair in _changed(views, "table")]
+    return [
+        table_row(service, project, _file(service, project, first), _file(service, project, artifact), at)
+        for first, artifact, at in _changed(views, "table")
+    ]
 
 
 def _changed(views: list[RunView], kind: str) -> Iterator[tuple[Artifact, Artifact, int]]:
@@ -160,30 +143,13 @@ def _notebooks(
     return found
 
 
-def _table_row(service: Service, project: str, first: Artifact, artifact: Artifact, at: int) -> TableRow:
-    try:
-        one, other = (_table(service, project, table) for table in (first, artifact))
-        return TableRow(artifact.path, at, table_difference(one, other))
-    except LockgateError as error:
-        return TableRow(artifact.path, at, None, error.message)
-    except ValueError as error:
-        return TableRow(artifact.path, at, None, str(error))
-
-
-def _table(service: Service, project: str, artifact: Artifact) -> Table:
-    """Raises ValueError in words for what cannot be compared."""
-    if not artifact.path.lower().endswith(".parquet"):
-        return read_table(_content(service, project, artifact, MOST_BYTES + 1))
-    file = next(files_of(service.hub, project, artifact))
-    told = read_parquet(service.hub, project, file, Question(0, MOST_ROWS + 1))
-    if told.problem:
-        raise ValueError(told.problem)
-    return make_table(told.header, told.rows)
-
-
 def _content(service: Service, project: str, artifact: Artifact, limit_bytes: int) -> bytes:
-    file = next(files_of(service.hub, project, artifact), None)
+    file = _file(service, project, artifact)
     return read_file(service.hub, project, file, limit_bytes) if file else b""
+
+
+def _file(service: Service, project: str, artifact: Artifact) -> File | None:
+    return next(files_of(service.hub, project, artifact), None)
 
 
 def _code(repository: Path, one: RunView, other: RunView) -> list[diffs.FileDiff]:

@@ -14,11 +14,13 @@ from markupsafe import Markup
 from lockgate.hub.artifact_content import File, files_of
 from lockgate.hub.index import Index
 from lockgate.hub.log_part import read_log_part
+from lockgate.hub.push import VERIFICATIONS
 from lockgate.hub.queries import RunView, show_run
 from lockgate.hub.runtimes import Runtimes
 from lockgate.runs.run import FINAL_RUN_STATES, Event
 from lockgate.web.pages import chart, stage_graph
 from lockgate.web.pages.ansi import html_of
+from lockgate.web.pages.proof import proof_of
 from lockgate.web.pages.stages import StageLine, lines_of, upstream_of
 from lockgate.web.render import render
 from lockgate.web.service import Service
@@ -64,6 +66,8 @@ def show(
     )
     is_over = view.line.state in FINAL_RUN_STATES
     runtime = next((record.runtime for record in view.records.values()), None)
+    address = service.settings.public_url or str(request.base_url).rstrip("/")
+    may_run = visitor.may("run", project)
     return render(
         request,
         "run.html",
@@ -84,7 +88,9 @@ def show(
         runtime=runtime,
         packages=sorted(Runtimes(service.hub.runtimes).packages(runtime).items()) if runtime else [],
         others=tuple(other for other in newest if other != view.line.id),
-        may_run=visitor.may("run", project),
+        proof=proof_of(service, project, view, address if visitor.may("push", project) else ""),
+        may_verify=may_run and is_over and bool(view.records) and not _is_verification(view),
+        may_run=may_run,
         may_cancel=visitor.may("cancel", project),
         may_go_back=visitor.may("rollback", project),
     )
@@ -154,6 +160,10 @@ def _shown_stage(lines: tuple[StageLine, ...], asked: str) -> StageLine | None:
         if found:
             return found[0] if states[0] == "failed" else found[-1]
     return lines[0] if lines else None
+
+
+def _is_verification(view: RunView) -> bool:
+    return view.ref.startswith(VERIFICATIONS)
 
 
 def _graph(view: RunView, lines: Sequence[StageLine], events: Sequence[Event]) -> Markup:
