@@ -24,7 +24,7 @@ PROJECT_KEYS = ("name",)
 RUNTIME_KEYS = ("python", "requirements")
 DATA_KEYS = ("git_limit", "result_limit", "remote")
 BATCH_KEYS = ("backend",)
-VERIFY_KEYS = ("tolerance", "key", "columns", "ignore")
+VERIFY_KEYS = ("tolerance", "key", "columns", "ssim", "ignore")
 STAGE_KEYS = (
     "run",
     "notebook",
@@ -285,6 +285,12 @@ class _Reader:
             raise self.wrong(path, value, "a tolerance", "Write a number from 0 on, as 1e-6.")
         return float(cast("float", value))
 
+    def share(self, value: object, path: Path) -> float:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not 0 <= cast("float", value) <= 1:
+            raise self.wrong(path, value, "a share", "Write a number from 0 to 1, as 0.99.")
+        return float(cast("float", value))
+
     def scalar(self, value: object, path: Path) -> Scalar:
         """Take what a parameter may be; what JSON and 64 bits cannot say would spoil a fingerprint."""
         if isinstance(value, bool | str):
@@ -400,6 +406,7 @@ def _read_allowance(reader: _Reader, pattern: str, table: dict[str, object]) -> 
         tolerance=reader.tolerance(table.get("tolerance", 0.0), (*path, "tolerance")),
         key=reader.words(table, (*path, "key")) if "key" in table else (),
         columns=columns,
+        ssim=reader.share(table["ssim"], (*path, "ssim")) if "ssim" in table else None,
         ignore=reader.words(table, (*path, "ignore")) if "ignore" in table else (),
     )
 

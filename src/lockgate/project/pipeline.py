@@ -82,6 +82,8 @@ class Allowance(msgspec.Struct, frozen=True, omit_defaults=True):
     """Columns that tell a table's rows apart."""
     columns: dict[str, float] = {}
     """Tolerances of single columns, or of keys of that name in a document."""
+    ssim: float | None = None
+    """Of pictures, the least structural similarity; None: `tolerance` counts."""
     ignore: tuple[str, ...] = ()
     """Columns, keys, tags of cells, members of archives, or words of lines that do not count."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import BinaryIO
 
 import msgspec
 
@@ -10,8 +11,9 @@ from lockgate.project.pipeline import Allowance
 from lockgate.runs.record import Artifact, StageRecord
 from lockgate.verify.compare import allowance, compare
 from lockgate.verify.report import ArtifactProof, Compared, worst
+from lockgate.verify.streams import compare_streams
 
-#: What is larger is compared by its bytes alone.
+#: What is larger is compared as it is read, or by its bytes.
 MOST_BYTES = 256_000_000
 
 
@@ -23,6 +25,8 @@ class Content(msgspec.Struct, frozen=True):
     size_bytes: int
     digest: str
     read: Callable[[], bytes]
+    open: Callable[[], BinaryIO]
+    """For what is too large to be read at once; to be closed."""
 
 
 Open = Callable[[Artifact], Iterable[Content]]
@@ -86,7 +90,6 @@ def _compare_files(
 ) -> Compared:
     if left.digest == right.digest and left.size_bytes == right.size_bytes:
         return Compared("identical")
-    one, other = left.read(), right.read()
-    if max(len(one), len(other)) > MOST_BYTES:
-        return Compared("differs", f"its bytes; it is too large to be compared as {about.kind}")
-    return compare(one, other, path, about.kind, allowance(path, allowed))
+    if max(left.size_bytes, right.size_bytes) > MOST_BYTES:
+        return compare_streams(left.open, right.open, path, allowance(path, allowed))
+    return compare(left.read(), right.read(), path, about.kind, allowance(path, allowed))

@@ -8,6 +8,7 @@ from functools import partial
 from lockgate.project.globs import compile_glob
 from lockgate.project.pipeline import Allowance, Kind
 from lockgate.verify import archives, tables
+from lockgate.verify.arrays import compare_npy, compare_safetensors
 from lockgate.verify.closeness import agree_in_text, lines_of
 from lockgate.verify.documents import compare_documents, compare_json, compare_notebooks
 from lockgate.verify.figures import PICTURES, compare_pdf, compare_pictures, compare_svg
@@ -48,6 +49,12 @@ def compare(
         found = _yaml(left, right, allowed)
     elif name.endswith(archives.ENDINGS) and depth < _DEEPEST:
         found = archives.compare_archives(left, right, name, allowed, inside)
+    elif name.endswith(".npy"):
+        # In an archive it is an array of that name
+        stem = name.rpartition("/")[2].removesuffix(".npy")
+        found = compare_npy(left, right, allowed.columns.get(stem, allowed.tolerance))
+    elif name.endswith(".safetensors"):
+        found = compare_safetensors(left, right, allowed)
     elif name.endswith((".json", ".vg", ".vl")) or kind == "metrics":
         found = compare_json(left, right, allowed)
     return found or _texts(left, right, allowed) or Compared("differs", first_difference(left, right))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from xml.etree import ElementTree
 
 from lockgate.project.pipeline import Allowance
 from lockgate.verify.closeness import agree_in_text, few
 from lockgate.verify.report import Compared
+from lockgate.verify.similarity import ssim
 
 PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 #: A picture with more pixels is not opened: some are made to fill a memory.
@@ -26,7 +28,8 @@ _REFERENCE = re.compile(r"url\(#([^)]+)\)|^#(.+)$")
 def compare_pictures(left: bytes, right: bytes, allowed: Allowance) -> Compared | None:
     """Compare two pictures by their pixels; None: one cannot be opened.
 
-    `allowed.tolerance`: the share of pixels that may differ visibly.
+    `allowed.tolerance`: the share of pixels that may differ visibly; `allowed.ssim`: how alike they have to
+    look, which decides where it is given.
     """
     try:
         from PIL import Image, ImageChops  # noqa: PLC0415  (60 ms, and an extra)
@@ -39,17 +42,22 @@ def compare_pictures(left: bytes, right: bytes, allowed: Allowance) -> Compared 
             count = ours.size[0] * ours.size[1]
             if count > MOST_PIXELS or not count:
                 return None
-            difference = ImageChops.difference(ours.convert("RGBA"), theirs.convert("RGBA"))
+            one, other = ours.convert("RGBA"), theirs.convert("RGBA")
+            difference = ImageChops.difference(one, other)
             deepest = difference.getchannel(0)
             for channel in (1, 2, 3):
                 deepest = ImageChops.lighter(deepest, difference.getchannel(channel))
             histogram = deepest.histogram()
+            alike = ssim(one, other) if allowed.ssim is not None and histogram[0] < count else 1.0
     except (OSError, ValueError, SyntaxError, EOFError, MemoryError, Image.DecompressionBombError):
         return None
     differing, seen = count - histogram[0], sum(histogram[_SEEN:])
     if not differing:
         return Compared("within-tolerance", "the same pixels")
     words = f"{differing:,} of {count:,} pixels, {seen:,} visibly"
+    if allowed.ssim is not None:
+        words += f", SSIM {math.floor(alike * 10_000) / 10_000}"
+        return Compared("within-tolerance" if alike >= allowed.ssim else "differs", words)
     return Compared("within-tolerance" if seen <= allowed.tolerance * count else "differs", words)
 
 

@@ -6,7 +6,8 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -40,7 +41,7 @@ def read_table(content: bytes, path: str) -> Table:
         raise NoTableError("it is not UTF-8") from None
     if ending in ("jsonl", "ndjson"):
         return _json_lines(text)
-    return _separated(text, "\t" if ending == "tsv" else _separator(text))
+    return _separated(text, "\t" if ending == "tsv" else separator_of(text))
 
 
 def compare_tables(left: Table, right: Table, allowed: Allowance) -> Compared:
@@ -102,25 +103,56 @@ def _named(key: Row) -> str:
     return " ".join(str(part) for part in key)[:60]
 
 
-def _cells(columns: Sequence[str], pairs: Sequence[tuple[str, Row, Row]], allowed: Allowance) -> Compared:
-    counts: Counter[str] = Counter()
-    first: dict[str, str] = {}
-    tolerances = [allowed.columns.get(name, allowed.tolerance) for name in columns]
-    for name, one, other in pairs:
+class Tally:
+    """Counts in which columns rows do not agree, and remembers the first of each."""
+
+    def __init__(self, columns: Sequence[str], allowed: Allowance) -> None:
+        self._columns = columns
+        self._allowed = allowed
+        self._tolerances = [allowed.columns.get(name, allowed.tolerance) for name in columns]
+        self._counts: Counter[str] = Counter()
+        self._first: dict[str, str] = {}
+
+    @property
+    def is_clean(self) -> bool:
+        return not self._counts
+
+    def add(self, name: str, one: Row, other: Row) -> None:
+        """Compare two rows; `name` tells which they are."""
         if one == other:
-            continue
+            return
         for at, (mine, theirs) in enumerate(zip(one, other, strict=True)):
-            if mine != theirs and not agree(mine, theirs, tolerances[at]):
-                counts[columns[at]] += 1
-                first.setdefault(columns[at], name)
-    if not counts:
-        return Compared("within-tolerance")
-    told = [
-        f"column {name}, {counts[name]:,} of {len(pairs):,} rows (first: {first[name]})"
-        for name in columns
-        if counts[name]
-    ]
-    return Compared("differs", few(told))
+            if mine != theirs and not agree(mine, theirs, self._tolerances[at]):
+                self._differs(self._columns[at], name)
+
+    def compare(self, column: str, name: str, one: object, other: object) -> None:
+        """Compare two values of a column that may not be among the columns given."""
+        if one == other or column in self._allowed.ignore:
+            return
+        if not agree(one, other, self._allowed.columns.get(column, self._allowed.tolerance)):
+            self._differs(column, name)
+
+    def _differs(self, column: str, name: str) -> None:
+        self._counts[column] += 1
+        self._first.setdefault(column, name)
+
+    def told(self, count: int) -> Compared:
+        """Return the verdict on `count` rows."""
+        if self.is_clean:
+            return Compared("within-tolerance")
+        named = [name for name in self._columns if name in self._counts] or list(self._counts)
+        told = [
+            f"column {name}, {self._counts[name]:,} of {count:,} rows (first: {self._first[name]})"
+            for name in named
+        ]
+        return Compared("differs", few(told))
+
+
+def _cells(columns: Sequence[str], pairs: Sequence[tuple[str, Row, Row]], allowed: Allowance) -> Compared:
+    tally = Tally(columns, allowed)
+    for name, one, other in pairs:
+        tally.add(name, one, other)
+    return tally.told(len(pairs))
 
 
 def _as_multiset(rows: Iterable[Row]) -> Counter[str]:
@@ -138,7 +170,8 @@ def _ordered(table: Table, columns: Sequence[str]) -> Table:
     return Table(tuple(columns), [tuple(row[at] for at in places) for row in table.rows])
 
 
-def _separator(text: str) -> str:
+def separator_of(text: str) -> str:
+    """Return what stands between the cells of CSV, by its first line."""
     head = text.partition("\n")[0]
     return max((",", ";", "\t"), key=head.count)
 
@@ -186,6 +219,28 @@ def _parquet(content: bytes) -> Table:
         raise NoTableError(f"it is no Parquet: {error}") from None
     names = [f"{field.name}" for field in found.schema]
     return _table(names, list(zip(*values, strict=True)))
+
+
+def batches_of(stream: BinaryIO) -> tuple[Sequence[str], Iterator[Row]]:
+    """Return the columns of a Parquet file, and its rows as they are read. Raises `NoTableError`."""
+    try:
+        from pyarrow import parquet  # noqa: PLC0415  (an extra, and a third of a second)
+    except ImportError:
+        raise NoTableError("Parquet cannot be read here, that takes pyarrow beside Lockgate") from None
+    try:
+        file = parquet.ParquetFile(stream)
+        return [field.name for field in file.schema_arrow], _rows_of(file)
+    except (ValueError, OSError, MemoryError) as error:
+        raise NoTableError(f"it is no Parquet: {error}") from None
+
+
+def _rows_of(file: Any) -> Iterator[Row]:
+    try:
+        for batch in file.iter_batches(10_000, use_threads=False):
+            columns = [[_plain(value) for value in column.to_pylist()] for column in batch.columns]
+            yield from zip(*columns, strict=True)
+    except (ValueError, OSError, MemoryError) as error:
+        raise NoTableError(f"it is no Parquet: {error}") from None
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
