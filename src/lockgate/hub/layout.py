@@ -54,7 +54,7 @@ class Layout:
         """Stage → the run that its job takes itself to be part of."""
 
     def folder_of(self, stage: str, attempt: int) -> Path:
-        number = self._numbers[self._prepared.planner.stage(stage).name]
+        number = self._numbers[self._prepared.planner.origin(stage)]
         return self._folder / safe_name(number, stage, attempt)
 
     def job_of(self, name: str, attempt: int) -> Job:
@@ -133,6 +133,12 @@ class Layout:
 
     def _inputs(self, name: str, records: Mapping[str, StageRecord]) -> Iterator[Input]:
         inputs = self._prepared.planner.inputs_of(name)
+        predictor, earlier = self._prepared.predictors.get(name), self._prepared.replayed
+        if predictor is not None and earlier is not None:
+            # Both models see the same sample: nothing but the model is of now
+            origin = self._prepared.planner.origin(name)
+            now = {origin: records[origin]} if predictor.of == "again" else {}
+            records = {**earlier.records, **now}
         for path, entry in inputs.files:
             md5 = stored_digest(entry)
             if md5 is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 from msgspec.structs import replace
 
@@ -13,7 +15,7 @@ from lockgate.hub.batch_settings import default_manifest_in
 from lockgate.hub.data_supply import Supply, Wanted
 from lockgate.hub.directory import Hub
 from lockgate.hub.index import Index
-from lockgate.hub.replay import Replayed, RuntimeSource, replayed
+from lockgate.hub.replay import Replayed, RuntimeSource, allowances_in, replayed
 from lockgate.hub.rows import Request
 from lockgate.hub.runtimes import Locked, Runtimes
 from lockgate.project.pipeline import Batch, Pipeline
@@ -22,6 +24,7 @@ from lockgate.project.snapshot import CommitSource
 from lockgate.runs.load import Loaded, files_seen, load
 from lockgate.runs.plan import Known, Plan, Planner
 from lockgate.runs.record import StageRecord
+from lockgate.verify.predictors import Predictor, predictors
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -36,6 +39,8 @@ class Prepared(msgspec.Struct, frozen=True):
     """As the default branch has it, whatever branch was pushed."""
     replayed: Replayed | None = None
     """The run that this one verifies; None: it verifies none."""
+    predictors: Mapping[str, Predictor] = {}
+    """Of a verification, the jobs that let models predict, by their names."""
     forced: frozenset[str] = frozenset()
     """The stages that run whatever is known."""
     lacking: tuple[Wanted, ...] = ()
@@ -106,7 +111,9 @@ def _prepare_proof(
     recorded = {record.fingerprint: record for record in earlier.records.values()}
     # Under the recorded digest, fingerprints are those of then, whatever the hub's Python is now
     digest = next(iter(earlier.records.values())).runtime
-    planner = Planner(pipeline, loaded.inputs, digest, Known(recorded.get, lambda _: None))
+    predicting = predictors(pipeline.stages, earlier.records, allowances_in(source))
+    besides = {name: predictor.stage for name, predictor in predicting.items()}
+    planner = Planner(pipeline, loaded.inputs, digest, Known(recorded.get, lambda _: None), besides)
     asked = request.proof.stages or tuple(earlier.records)
     forced = planner.names(asked)
     plan = planner.plan(asked, asked)
@@ -119,6 +126,7 @@ def _prepare_proof(
         batch=_batch(batch, request, pipeline),
         lacking=_lacking(hub, request, loaded, planner, plan),
         replayed=earlier,
+        predictors=predicting,
         forced=forced,
     )
 

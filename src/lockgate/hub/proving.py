@@ -19,22 +19,23 @@ from lockgate.hub.artifact_bytes import bytes_of
 from lockgate.hub.directory import Hub, open_hub
 from lockgate.hub.index import Index
 from lockgate.hub.isolation import build_isolation
-from lockgate.hub.replay import Replayed, replayed
+from lockgate.hub.replay import Replayed, allowances_in, replayed
 from lockgate.hub.rows import JobRow, Request, RunRow
 from lockgate.hub.runtimes import Runtimes
 from lockgate.hub.suspects import Reads, altered_packages, explain
 from lockgate.hub.wiring import Wiring
-from lockgate.project.manifest import parse_manifest
-from lockgate.project.pipeline import MANIFEST_FILE, Allowance
 from lockgate.project.snapshot import CommitSource
 from lockgate.runs.plan import TRIAL
 from lockgate.runs.record import StageRecord
 from lockgate.verify.artifacts import compare_artifacts
+from lockgate.verify.prediction import judge_models
+from lockgate.verify.predictors import is_predictor
 from lockgate.verify.report import ArtifactProof, Verification, whole
 from lockgate.verify.seeking import Seeker, Trial
 
 #: A comparison that takes longer is given up.
 LONGEST_S = 4 * 3_600
+_ENDED_BADLY = ("failed", "cancelled", "blocked")
 
 
 class Proving(msgspec.Struct, frozen=True):
@@ -101,7 +102,7 @@ def prove(hub: Hub, project: str, run: str) -> Proving:
     earlier = replayed(hub, index, project, row.request.proof.run)
     jobs = {job.stage: job for job in index.jobs(run)}
     again = {record.stage: record for record in index.results(scope_of(row.request))}
-    allowed = _allowed(hub.repository(project), row.request.commit)
+    allowed = allowances_in(CommitSource(hub.repository(project), row.request.commit))
     stages = [stage for stage in earlier.records if stage in again]
     artifacts = tuple(
         proof
@@ -110,10 +111,25 @@ def prove(hub: Hub, project: str, run: str) -> Proving:
             earlier.records[stage], again[stage], lambda artifact: bytes_of(hub, project, artifact), allowed
         )
     )
+    failures = {name: f"{job.cause or job.state}" for name, job in jobs.items() if job.state in _ENDED_BADLY}
+    artifacts, due = judge_models(
+        artifacts,
+        earlier.records,
+        again,
+        failures,
+        lambda artifact: bytes_of(hub, project, artifact),
+        allowed,
+    )
     found = _verification(row, earlier, jobs, again, artifacts)
+    if due:
+        return Proving(found, due)
     if found.verdict != "differs" or not row.request.proof.seeks_cause:
         return Proving(found)
-    tried = {job for job in jobs if TRIAL in job and job.rpartition(TRIAL)[0] in earlier.records}
+    tried = {
+        job
+        for job in jobs
+        if TRIAL in job and job.rpartition(TRIAL)[0] in earlier.records and not is_predictor(job)
+    }
     seeker = Seeker(earlier.records, again, tried, lambda artifact: bytes_of(hub, project, artifact), allowed)
     trials, causes = seeker.seek(artifacts)
     notes = tuple(f"{words}" for words in altered_packages(Runtimes(hub.runtimes), earlier, again))
@@ -146,12 +162,6 @@ def _verification(
         commit=row.request.commit,
         result_recorded=earlier.result,
     )
-
-
-def _allowed(repository: Path, commit: str) -> tuple[Allowance, ...]:
-    """What the snapshot's own `[verify]` allows."""
-    content = CommitSource(repository, commit).read([MANIFEST_FILE]).get(MANIFEST_FILE)
-    return parse_manifest(content.decode("utf-8", "replace")).verify if content is not None else ()
 
 
 def _failure(row: RunRow, jobs: Mapping[str, JobRow]) -> str:

@@ -12,7 +12,8 @@ from lockgate.git.listing import Entry
 from lockgate.hub.directory import Hub
 from lockgate.hub.index import Index
 from lockgate.hub.rows import Request
-from lockgate.project.pipeline import LOCK_FILE
+from lockgate.project.manifest import parse_manifest
+from lockgate.project.pipeline import LOCK_FILE, MANIFEST_FILE, Allowance
 from lockgate.project.runtime import LOCK_MARK
 from lockgate.project.snapshot import CommitSource
 from lockgate.runs.lockfile import read_lock
@@ -55,6 +56,12 @@ def replayed(hub: Hub, index: Index, project: str, run: str) -> Replayed:
             code="verify-nothing",
         )
     return Replayed(row.request, row.result_commit, records, row.started_at or row.created_at)
+
+
+def allowances_in(source: CommitSource) -> tuple[Allowance, ...]:
+    """Return what the snapshot's own `[verify]` allows."""
+    content = source.read([MANIFEST_FILE]).get(MANIFEST_FILE)
+    return parse_manifest(content.decode("utf-8", "replace")).verify if content is not None else ()
 
 
 class RuntimeSource:

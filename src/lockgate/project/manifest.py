@@ -16,7 +16,7 @@ from lockgate.project.described import mistake
 from lockgate.project.description import TABLE_KEYS, Description, Wrong, read_table
 from lockgate.project.lines import error_at
 from lockgate.project.paths import PathError, clean_path
-from lockgate.project.pipeline import MANIFEST_FILE, Allowance, Batch, Data, Runtime, Scalar
+from lockgate.project.pipeline import MANIFEST_FILE, Allowance, Batch, Data, Prediction, Runtime, Scalar
 from lockgate.project.quantities import parse_duration, parse_size
 
 TOP_KEYS = ("project", "runtime", "data", "batch", "params", "stages", "verify", "datasets")
@@ -24,7 +24,8 @@ PROJECT_KEYS = ("name",)
 RUNTIME_KEYS = ("python", "requirements")
 DATA_KEYS = ("git_limit", "result_limit", "remote")
 BATCH_KEYS = ("backend",)
-VERIFY_KEYS = ("tolerance", "key", "columns", "ssim", "ignore")
+VERIFY_KEYS = ("tolerance", "key", "columns", "ssim", "predict", "ignore")
+PREDICT_KEYS = ("run", "needs", "makes")
 STAGE_KEYS = (
     "run",
     "notebook",
@@ -407,6 +408,7 @@ def _read_allowance(reader: _Reader, pattern: str, table: dict[str, object]) -> 
         key=reader.words(table, (*path, "key")) if "key" in table else (),
         columns=columns,
         ssim=reader.share(table["ssim"], (*path, "ssim")) if "ssim" in table else None,
+        predict=_read_prediction(reader, table, (*path, "predict")) if "predict" in table else None,
         ignore=reader.words(table, (*path, "ignore")) if "ignore" in table else (),
     )
 
@@ -422,6 +424,21 @@ def _read_dataset(reader: _Reader, name: str, table: dict[str, object]) -> tuple
     if isinstance(found, Wrong):
         raise reader.error((*path, *found.path), f"[datasets]: {name}: {found.message}", found.hint)
     return place, found
+
+
+def _read_prediction(reader: _Reader, parent: dict[str, object], path: Path) -> Prediction:
+    table = reader.table(parent, path)
+    reader.known(table, path, PREDICT_KEYS, f"[verify]: {path[1]}: predict: ")
+    if "run" not in table:
+        raise reader.error(
+            path, "predict says no command", 'Add run = "…", with {model} for the path of the model.'
+        )
+    needs = reader.texts(table, (*path, "needs")) if "needs" in table else ()
+    return Prediction(
+        command=reader.text_of(table, (*path, "run")),
+        needs=tuple(reader.path({"needs": need}, (*path, "needs")) for need in needs),
+        makes=reader.path(table, (*path, "makes")) if "makes" in table else "predictions.csv",
+    )
 
 
 def _read_stage(reader: _Reader, name: str, table: dict[str, object]) -> StageDeclaration:

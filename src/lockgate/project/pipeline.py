@@ -71,6 +71,17 @@ class Batch(msgspec.Struct, frozen=True, omit_defaults=True):
     """Backend name → its table `[batch.NAME]`, passed through to the backend."""
 
 
+class Prediction(msgspec.Struct, frozen=True):
+    """How a model is made to predict, in a job of its own: the model of then, and that of now."""
+
+    command: str
+    """`{model}` in it stands for the model's path."""
+    needs: tuple[str, ...] = ()
+    """What it reads beside the model: its program, the held sample."""
+    makes: str = "predictions.csv"
+    """The file it writes."""
+
+
 class Allowance(msgspec.Struct, frozen=True, omit_defaults=True):
     """In what an artifact that is made again may differ and still agree."""
 
@@ -84,6 +95,8 @@ class Allowance(msgspec.Struct, frozen=True, omit_defaults=True):
     """Tolerances of single columns, or of keys of that name in a document."""
     ssim: float | None = None
     """Of pictures, the least structural similarity; None: `tolerance` counts."""
+    predict: Prediction | None = None
+    """Of a model, how it is compared by what it predicts where its bytes differ."""
     ignore: tuple[str, ...] = ()
     """Columns, keys, tags of cells, members of archives, or words of lines that do not count."""
 

@@ -82,7 +82,10 @@ class Inputs:
 
         Raises `UserError`: `need-missing`, `link-outside`, `submodule`.
         """
-        stage = self._stages[name]
+        return self.of_stage(self._stages[name], above)
+
+    def of_stage(self, stage: Stage, above: Iterable[str] = ()) -> StageInputs:
+        """Return the inputs of a stage that need not be one of the pipeline's. Raises what `of` does."""
         implied = {"notebook": stage.notebook, "spark": stage.spark}
         for key, path in implied.items():
             if path is not None and path not in self.sources and not self._is_made(path):

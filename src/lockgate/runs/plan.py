@@ -67,12 +67,21 @@ class Plan(msgspec.Struct, frozen=True):
 class Planner:
     """Plans one pipeline at one snapshot; also asked again as artifacts arrive during the run."""
 
-    def __init__(self, pipeline: Pipeline, inputs: Inputs, runtime: str, known: Known) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        inputs: Inputs,
+        runtime: str,
+        known: Known,
+        besides: Mapping[str, Stage] | None = None,
+    ) -> None:
+        """`besides`: jobs of a verification that run something else than a stage, by their names."""
         self.pipeline = pipeline
         self.inputs = inputs
         self.upstream = upstream(pipeline)
         self._order = topological(pipeline, self.upstream)
         self._stages = {stage.name: stage for stage in pipeline.stages}
+        self._besides = besides or {}
         self._runtime = runtime
         self._known = known
         self._inputs_of: dict[str, StageInputs] = {}
@@ -92,21 +101,27 @@ class Planner:
         return Plan(planned, {name: self.upstream[name] for name in order})
 
     def inputs_of(self, name: str) -> StageInputs:
-        name = self.stage(name).name
+        stage = self.stage(name)
+        name = stage.name
         if name not in self._inputs_of:
             self._inputs_of[name] = (
-                self._whole_inputs_of(name) if self._stages[name].needs is None else self.inputs.of(name, ())
+                self._whole_inputs_of(name) if stage.needs is None else self.inputs.of_stage(stage)
             )
         return self._inputs_of[name]
 
     def stage(self, name: str) -> Stage:
-        """Return the stage of this name, or the one that a trial of it runs again."""
-        found = self._stages.get(name)
+        """Return the stage of this name, or the one that a trial of it runs again; of a job besides, what it
+        runs."""
+        found = self._stages.get(name) or self._besides.get(name)
         return found if found is not None else self._stages[name.rpartition(TRIAL)[0]]
 
+    def origin(self, name: str) -> str:
+        """Return the pipeline's stage that a job is of."""
+        return name if name in self._stages else name.rpartition(TRIAL)[0]
+
     def trial_of(self, name: str) -> str | None:
-        """Return what a trial tries; None: it is a stage's own job."""
-        return None if name in self._stages else name.rpartition(TRIAL)[2]
+        """Return what a trial tries; None: it is a stage's own job, or one besides."""
+        return None if name in self._stages or name in self._besides else name.rpartition(TRIAL)[2]
 
     def names(self, asked: Collection[str]) -> frozenset[str]:
         """Return the stages meant by names of stages and groups. Raises `UserError` (`stage-unknown`)."""

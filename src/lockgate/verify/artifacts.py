@@ -9,7 +9,8 @@ import msgspec
 
 from lockgate.project.pipeline import Allowance
 from lockgate.runs.record import Artifact, StageRecord
-from lockgate.verify.compare import allowance, compare
+from lockgate.verify.allowance import allowance
+from lockgate.verify.compare import compare
 from lockgate.verify.report import ArtifactProof, Compared, worst
 from lockgate.verify.streams import compare_streams
 

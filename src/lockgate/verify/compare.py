@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 
-from lockgate.project.globs import compile_glob
 from lockgate.project.pipeline import Allowance, Kind
 from lockgate.verify import archives, tables
+from lockgate.verify.allowance import NOTHING
 from lockgate.verify.arrays import compare_npy, compare_safetensors
 from lockgate.verify.closeness import agree_in_text, lines_of
 from lockgate.verify.documents import compare_documents, compare_json, compare_notebooks
 from lockgate.verify.figures import PICTURES, compare_pdf, compare_pictures, compare_svg
 from lockgate.verify.report import Compared
 
-_NONE = Allowance(pattern="")
 #: An archive in an archive, and so on, is opened so often.
 _DEEPEST = 3
 
 
-def allowance(path: str, declared: Sequence[Allowance]) -> Allowance:
-    """Return what the project allows for a path: the last of its `[verify]` tables that fits."""
-    return next((each for each in reversed(declared) if compile_glob(each.pattern)(path)), _NONE)
-
-
 def compare(
-    left: bytes, right: bytes, path: str, kind: Kind, allowed: Allowance = _NONE, depth: int = 0
+    left: bytes, right: bytes, path: str, kind: Kind, allowed: Allowance = NOTHING, depth: int = 0
 ) -> Compared:
     """Return how two contents compare. `path` tells by its ending what they are, with `kind`.
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from lockgate.project.pipeline import Allowance
-from lockgate.verify.compare import allowance, compare
+from lockgate.verify.allowance import allowance
+from lockgate.verify.compare import compare
 from lockgate.verify.report import Compared
 
 ENDINGS = [
