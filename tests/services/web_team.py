@@ -36,10 +36,18 @@ open("counts.png", "wb").write(
 print("\\x1b[32mdrew\\x1b[0m", len(rows), "bars")
 """
 
+_DATASETS = """
+[datasets."flights.csv"]
+description = "Departures"
+owner = "ada"
+licence = "CC-BY-4.0"
+columns = { delay = "minutes late" }
+"""
+
 FILES = {
     **PROJECT,
     "draw.py": _PICTURE,
-    "lockgate.toml": PROJECT["lockgate.toml"].replace("counts.svg", "counts.png"),
+    "lockgate.toml": PROJECT["lockgate.toml"].replace("counts.svg", "counts.png") + _DATASETS,
 }
 
 

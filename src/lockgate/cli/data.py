@@ -10,6 +10,8 @@ from lockgate.cli.group import LazyGroup
 
 
 class DataGroup(LazyGroup):
+    """The commands of `lockgate data`."""
+
     table: ClassVar[dict[str, tuple[str, str]]] = {
         "add": ("lockgate.cli.data_add", "Put files or folders into the store; a pointer stays in git."),
         "get": ("lockgate.cli.data_get", "Bring the data that the pointers stand for."),
@@ -18,6 +20,7 @@ class DataGroup(LazyGroup):
         "list": ("lockgate.cli.data_list", "List the data of this project."),
         "show": ("lockgate.cli.data_show", "Show one dataset, and its versions."),
         "describe": ("lockgate.cli.data_describe", "Say what data is: owner, licence, source, columns."),
+        "certify": ("lockgate.cli.data_certify", "Certify one version of a dataset, or take that back."),
         "diff": ("lockgate.cli.data_diff", "Say which files differ between two versions."),
         "verify": ("lockgate.cli.data_verify", "Read every byte again, and name what is damaged."),
         "gc": ("lockgate.cli.data_gc", "Remove what nothing needs any more."),

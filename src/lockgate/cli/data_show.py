@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -40,16 +41,21 @@ def command(path: str, no_columns: bool, is_json: bool) -> None:
       lockgate data show data/raw
     """
     from lockgate.data.catalogued import find_dataset  # noqa: PLC0415
+    from lockgate.data.certification import in_words  # noqa: PLC0415
     from lockgate.data.clone import open_clone  # noqa: PLC0415
     from lockgate.data.dataset import dataset  # noqa: PLC0415
     from lockgate.data.local_profile import profile_here  # noqa: PLC0415
+    from lockgate.hub.catalogue import standing_now  # noqa: PLC0415
+    from lockgate.hub.known_certifications import known_certifications  # noqa: PLC0415
 
     clone = open_clone(os.curdir)
     named = find_dataset(clone, inside(clone, [path])[0])
     found = dataset(clone, named.output, named.description)
+    said = known_certifications(Path(clone.root), found.path)
+    standing = standing_now(said, found.md5 or (found.versions[0].git if found.versions else None))
     profile = None if no_columns else profile_here(clone, named.output)
     if is_json:
-        print_json({**msgspec.structs.asdict(found), "profile": profile})
+        print_json({**msgspec.structs.asdict(found), "standing": standing, "profile": profile})
         return
     size = "unknown" if found.size_bytes is None else size_words(found.size_bytes)
     files = "" if found.file_count is None else f", {counted(found.file_count, 'file')}"
@@ -60,6 +66,7 @@ def command(path: str, no_columns: bool, is_json: bool) -> None:
         echo(f"  md5       {found.md5 or 'none yet'}")
         lacking = f"{counted(found.missing_count, 'object')} missing"
         echo(f"  store     {lacking if found.missing_count else 'all of it'}")
+    echo(f"  {in_words(standing)}")
     if profile is not None:
         _print_profile(profile, found.description)
     echo("versions:" if found.versions else "versions: none committed yet")

@@ -15,6 +15,8 @@ _NOTHING = "0" * 40
 
 
 class Version(msgspec.Struct, frozen=True):
+    """What a dataset was at one commit that changed it."""
+
     commit: str
     committed_at: float
     """Seconds since 1970, UTC."""

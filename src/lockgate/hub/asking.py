@@ -23,6 +23,8 @@ from lockgate.runs.comparison import Comparison
 from lockgate.runs.run import FINAL_RUN_STATES
 
 if TYPE_CHECKING:
+    from lockgate.data.certification import Certification
+    from lockgate.hub.certifying import Asked as Certifying
     from lockgate.hub.sending import Receipt
     from lockgate.hub.verification import Asked
     from lockgate.verify.report import Verification
@@ -132,6 +134,17 @@ def _only(found: Sequence[Verification], run: str) -> Verification:
             code="verification-lost",
         )
     return found[0]
+
+
+def ask_certification(place: Place, asked: Certifying, by: str | None) -> Certification:
+    """Certify a dataset, or take that back; over HTTP in the name of whose token it is."""
+    if isinstance(place, LocalHub):
+        from lockgate.hub.certifying import certify  # noqa: PLC0415
+
+        return certify(place.hub, place.project, asked, by or getpass.getuser())
+    from lockgate.data.certification import Certification  # noqa: PLC0415
+
+    return _client(place).post([*_project(place), "certifications"], Certification, asked)
 
 
 def ask_comparison(place: Place, left: str, right: str) -> Comparison:

@@ -31,7 +31,7 @@ _DATABASES = ("index.sqlite", "search.sqlite")
 #: What is made anew, or is about processes that run here.
 _LEFT_OUT = frozenset(
     {
-        "repositories", "store", "incoming", "runs", "runtimes", "checks", "bin", "wake",
+        "repositories", "store", "incoming", "runs", "runtimes", "checks", "profiles", "bin", "wake",
         "dispatcher.lock", "dispatcher.log", "service.lock", "hub.json",
     }
 )  # fmt: skip

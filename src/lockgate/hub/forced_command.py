@@ -53,6 +53,12 @@ _FORMS = {
     "hub lacking": _Form("push", (0, 0)),
     "hub take": _Form("push", (0, 0)),
     "hub give": _Form("read", (0, 0)),
+    "data certify": _Form(
+        "certify",
+        (1, 1),
+        flags=frozenset({"--withdraw"}),
+        valued=frozenset({"--version", "--until", "--words", "--rev", "--by"}),
+    ),
     "cancel": _Form("cancel", (1, 1), valued=frozenset({"--by"})),
 }
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from lockgate.data.certification import Certification
 from lockgate.errors import OutsideError
 from lockgate.hub.rows import JobRow, Request, RowState, RunRow
 from lockgate.hub.tables import FORMAT, SCHEMA, UPGRADES
@@ -31,6 +32,7 @@ _requests = msgspec.msgpack.Decoder(Request)
 _records = msgspec.msgpack.Decoder(StageRecord)
 _lines = msgspec.msgpack.Decoder(tuple[str, ...])
 _verifications = msgspec.msgpack.Decoder(Verification)
+_certifications = msgspec.msgpack.Decoder(Certification)
 _costs = msgspec.msgpack.Decoder(tuple[Cost, ...])
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -376,6 +378,26 @@ class Index:
                 (project, limit),
             ).fetchall()
             return [_verifications.decode(row[0]) for row in rows]
+
+    # Certifications
+
+    def add_certification(self, project: str, said: Certification) -> None:
+        """Keep what the chain says of a dataset; told twice, it counts once. They are added oldest first."""
+        self._do(
+            "insert into certifications (project, entry, path, said) values (?, ?, ?, ?)"
+            " on conflict (project, entry) do nothing",
+            (project, said.entry, said.path, _encode(said)),
+        )
+
+    def certifications(self, project: str, path: str | None = None) -> list[Certification]:
+        """Return what the chain says of a project's datasets, or of one, newest first."""
+        with self._in_words():
+            rows = self._sql.execute(
+                "select said from certifications where project = ?1 and (?2 is null or path = ?2)"
+                " order by number desc",
+                (project, path),
+            ).fetchall()
+            return [_certifications.decode(row[0]) for row in rows]
 
     def results(self, project: str) -> Iterator[StageRecord]:
         """Yield every result of a project."""

@@ -12,9 +12,11 @@ import msgspec
 
 from lockgate.activity.chain import FILE_NAME, entry_ids, parse, read
 from lockgate.activity.entry import Activity
+from lockgate.data.certification import CERTIFIED, WITHDRAWN, Certification
 from lockgate.errors import OutsideError, UserError
 from lockgate.git.contents import read_many
 from lockgate.git.program import attempt, git
+from lockgate.hub.certifying import certification_of
 from lockgate.hub.directory import Hub
 from lockgate.hub.dispatcher import DispatcherLock
 from lockgate.hub.index import Index
@@ -118,6 +120,8 @@ def _restore_ended(hub: Hub, index: Index, problems: list[str]) -> tuple[int, in
         with index.transaction():
             for found in _verifications(hub.repository(project), problems):
                 index.add_verification(project, found)
+            for said in _certifications(hub.repository(project), problems):
+                index.add_certification(project, said)
     streams = [ended_runs(hub.repository(project), project, problems) for project in hub.projects()]
     with index.transaction():
         for restored in heapq.merge(*streams, key=lambda each: each.row.created_at):
@@ -158,6 +162,25 @@ def _verifications(repository: Path, problems: list[str]) -> Iterator[Verificati
                     problems.append(f"{repository.stem}: entry {oid}: {error}")
     except OutsideError:
         return  # told of where runs are looked for
+
+
+def _certifications(repository: Path, problems: list[str]) -> list[Certification]:
+    """Return what the chain says of datasets, oldest first."""
+    found = []
+    try:
+        for oid, activity in read(repository):
+            if activity.kind in (CERTIFIED, WITHDRAWN):
+                try:
+                    found.append(
+                        certification_of(
+                            oid, activity.kind, activity.by, activity.at, activity.commit, activity.evidence
+                        )
+                    )
+                except msgspec.ValidationError as error:
+                    problems.append(f"{repository.stem}: entry {oid}: {error}")
+    except OutsideError:
+        pass  # told of where runs are looked for
+    return found[::-1]
 
 
 def restore(activity: Activity, project: str) -> Restored:

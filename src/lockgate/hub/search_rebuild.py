@@ -17,12 +17,15 @@ def rebuild_search(hub: Hub) -> tuple[str, ...] | None:
     if not (hub.root / "search.sqlite").exists() and not os.environ.get("LOCKGATE_DATABASE_URL"):
         return None
     from lockgate.hub.search.database import open_database  # noqa: PLC0415
+    from lockgate.hub.search.datasets import take_in_datasets  # noqa: PLC0415
     from lockgate.hub.search.intake import Intake  # noqa: PLC0415
 
     database = open_database(hub)
     try:
         intake = Intake(hub, database)
         intake.rebuild()
+        for project in hub.projects():
+            take_in_datasets(hub, database, project)
     finally:
         database.close()
     return tuple(problem for problems in intake.problems.values() for problem in problems)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-FORMAT = 3
+FORMAT = 4
 
 _COSTS = """
 create table costs (
@@ -22,6 +22,18 @@ create table verifications (
   primary key (project, by_run)
 ) without rowid;
 create index verifications_by_run on verifications (project, run);
+"""
+
+_CERTIFICATIONS = """
+create table certifications (
+  number integer primary key autoincrement,
+  project text not null,
+  entry text not null,
+  path text not null,
+  said blob not null,
+  unique (project, entry)
+);
+create index certifications_by_path on certifications (project, path, number);
 """
 
 SCHEMA = (
@@ -78,7 +90,8 @@ create index results_by_stage on results (project, stage, number);
 """
     + _COSTS
     + _VERIFICATIONS
+    + _CERTIFICATIONS
 )
 
 #: The form of an older index → what brings it to the next one.
-UPGRADES = {1: _COSTS, 2: _VERIFICATIONS}
+UPGRADES = {1: _COSTS, 2: _VERIFICATIONS, 3: _CERTIFICATIONS}

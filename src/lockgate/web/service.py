@@ -14,6 +14,7 @@ from lockgate.hub.members.logins import read_logins
 from lockgate.hub.members.rules import Action, may, refusal
 from lockgate.hub.members.values import Actor
 from lockgate.hub.search.database import Database, open_database
+from lockgate.hub.search.datasets import DatasetIntake
 from lockgate.hub.search.intake import Intake
 from lockgate.web.doorman import Doorman
 from lockgate.web.news import News
@@ -39,6 +40,8 @@ class Service:
         self.database: Database = open_database(hub)
         self.doorman = Doorman(self.book, self.database, self.logins.ldap)
         self.intake = Intake(hub, self.database)
+        self.datasets = DatasetIntake(hub, self.database)
+        self._has_synced = False
         self._catching_up = threading.Lock()
         self.news = News(hub, self.catch_up)
         self.tails = Tails(hub)
@@ -50,13 +53,16 @@ class Service:
         """Take what is new into the search index, unless somebody is long at it: then it comes by itself."""
         if self._catching_up.acquire(timeout=patience_s):
             try:
-                self.intake.sync()
+                if self.intake.sync() or not self._has_synced:
+                    self._has_synced = True
+                    self.datasets.wake()
             finally:
                 self._catching_up.release()
 
     def close(self) -> None:
         """Let all go who wait for news."""
         self.news.close()
+        self.datasets.close()
         self.tails.close()
         if self.openid is not None:
             self.openid.close()

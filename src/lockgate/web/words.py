@@ -29,8 +29,13 @@ ICONS = {
     "cancelled": "stop",
     "blocked": "minus",
     "note": "info",
+    "certified": "check",
+    "expired": "clock",
+    "withdrawn": "stop",
+    "changed": "warn",
+    "none": "minus",
 }
-_WORDS = {"blocked": "not run"}
+_WORDS = {"blocked": "not run", "none": "not certified", "changed": "changed since"}
 _STEPS = ((60, 1, "s"), (3600, 60, "min"), (86_400, 3600, "h"), (86_400 * 14, 86_400, "d"))
 
 

@@ -39,6 +39,8 @@ def paths(site: Site) -> list[str]:
         f"{made}/counts.csv",
         f"{made}/counts.png",
         f"/p/flights/commits/{good.result_commit}",
+        "/p/flights/data",
+        "/p/flights/data/flights.csv",
         "/p/flights/files",
         "/p/flights/files/count.py",
         "/p/flights/settings",

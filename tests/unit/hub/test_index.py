@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from lockgate.data.certification import Certification
 from lockgate.errors import OutsideError
 from lockgate.hub.index import Index
 from lockgate.hub.rows import Request
@@ -304,6 +305,7 @@ def test_an_index_of_the_first_format_is_brought_to_this_one(path: Path, is_read
     with sqlite3.connect(path) as sql:
         sql.execute("drop table costs")
         sql.execute("drop table verifications")
+        sql.execute("drop table certifications")
         sql.execute("pragma user_version = 1")
     sql.close()
     Index(path, is_read_only=is_read_only).close()
@@ -313,6 +315,10 @@ def test_an_index_of_the_first_format_is_brought_to_this_one(path: Path, is_read
     found = Verification(run="R", by_run="V", verdict="identical")
     index.add_verification("p", found)
     assert index.verifications("p", "R") == [found]
+    said = Certification(path="a", content="c", commit="d", by="ada", at="2026-11-26T00:00:00Z", entry="e")
+    index.add_certification("p", said)
+    index.add_certification("p", said)
+    assert index.certifications("p", "a") == [said] and index.certifications("p", "b") == []
     index.close()
 
 

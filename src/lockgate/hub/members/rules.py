@@ -19,6 +19,7 @@ Action = Literal[
     "change-settings",
     "rewrite-default",
     "decide-proposal",
+    "certify",
     "invite",
     "manage-backends",
     "add-project",
@@ -41,11 +42,15 @@ _RULES: dict[Action, tuple[frozenset[Role], Scope, str]] = {
     "change-settings": (_LEAD, "write", "change the settings of {}"),
     "rewrite-default": (_LEAD, "write", "delete or rewrite the default branch of {}"),
     "decide-proposal": (_LEAD, "write", "accept or decline proposals of {}"),
+    "certify": (_LEAD, "write", "certify data of {}"),
     "invite": (_LEAD, "admin", "invite, change or remove members of {}"),
     "manage-backends": (_LEAD, "admin", "change the batch systems of {}"),
     "add-project": (frozenset(), "admin", "add projects"),
     "operate": (frozenset(), "admin", "look after the hub"),
 }
+
+#: Action → the party whose members may, whatever their role in the project is.
+_PARTIES: dict[Action, str] = {"certify": "data-steward"}
 
 #: What an operator may do in every project: look after it, not see what is in it.
 _OPERATORS: frozenset[Action] = frozenset(
@@ -89,7 +94,10 @@ def may(actor: Actor | None, action: Action, project: str | None) -> bool:
         return False
     if actor.is_owner or (actor.is_operator and action in _OPERATORS):
         return True
-    return role_of(actor, EVERY if project is None else project) in roles
+    role = role_of(actor, EVERY if project is None else project)
+    if role is not None and project is not None and _PARTIES.get(action) in parties_of(actor, project):
+        return True
+    return role in roles
 
 
 def require(actor: Actor | None, action: Action, project: str | None, leads: Sequence[str] = ()) -> None:
@@ -117,6 +125,8 @@ def refusal(actor: Actor | None, action: Action, project: str | None, leads: Seq
     asked = f" ({', '.join(leads)})" if leads else ""
     if not roles:
         hint = "Ask an operator of the hub."
+    elif action in _PARTIES:
+        hint = f"It takes the party {_PARTIES[action]}: ask a lead of the project{asked}."
     elif "viewer" in roles or "member" not in roles:
         hint = f"Ask a lead of the project{asked}."
     else:

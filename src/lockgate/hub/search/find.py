@@ -15,7 +15,7 @@ from lockgate.hub.search.tables import documents
 from lockgate.hub.search.tables import projects as projects_table
 from lockgate.hub.search.words import asked_words, find_documents, fold
 
-Kind = Literal["activity", "run", "commit", "code", "log"]
+Kind = Literal["activity", "run", "commit", "code", "log", "data"]
 LONGEST = 200
 #: So many matches are looked at for those of readable projects, newest first.
 _LOOKED_AT = 2_000
@@ -70,7 +70,7 @@ def _found(
     every = connection.execute(select(func.count()).select_from(projects_table)).scalar_one()
     own = list(known) if len(known) < every and len(known) <= _NAMED else None
     found: list[Row[Any]] = []
-    seen: set[tuple[int, str]] = set()
+    seen: set[tuple[str, int, str]] = set()
     numbers = find_documents(connection, words, own, _LOOKED_AT if kind or own is None else 4 * size)
     for at in range(0, len(numbers), 2 * size):
         part = numbers[at : at + 2 * size]
@@ -78,10 +78,10 @@ def _found(
         if kind is not None:
             wanted = wanted.where(documents.c.kind == kind)
         for row in connection.execute(wanted.order_by(documents.c.number.desc())):
-            # Of a file's many states the newest one counts
-            if row.kind == "code" and (row.project, row.path) in seen:
+            # Of a file's or a dataset's many states the newest one counts
+            if row.kind in ("code", "data") and (row.kind, row.project, row.path) in seen:
                 continue
-            seen.add((row.project, row.path))
+            seen.add((row.kind, row.project, row.path))
             found.append(row)
             if len(found) >= size:
                 return found

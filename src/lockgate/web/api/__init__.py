@@ -7,6 +7,7 @@ from litestar import Router
 from lockgate.web.api import (
     artifacts,
     backends,
+    datasets,
     document,
     events,
     feed,
@@ -24,8 +25,8 @@ from lockgate.web.api import (
 )
 
 _PARTS = (
-    artifacts, backends, document, events, feed, history, logs, members, objects, projects, proposals, runs,
-    storage, table, tokens, trace,
+    artifacts, backends, datasets, document, events, feed, history, logs, members, objects, projects,
+    proposals, runs, storage, table, tokens, trace,
 )  # fmt: skip
 
 API = Router("/api/v1", route_handlers=[handler for part in _PARTS for handler in part.handlers])

@@ -12,6 +12,7 @@ from lockgate.web.pages import (
     badge,
     commit,
     compare,
+    data,
     files,
     find,
     home,
@@ -25,8 +26,8 @@ from lockgate.web.pages import (
 )
 
 _MODULES = (
-    home, activity, runs, run, actions, proof, badge, artifact, compare, commit, files, settings, proposal,
-    account, hub, find, trace,
+    home, activity, runs, run, actions, proof, badge, artifact, compare, commit, data, files, settings,
+    proposal, account, hub, find, trace,
 )  # fmt: skip
 
 PAGES: list[ControllerRouterHandler] = [handler for page in _MODULES for handler in page.handlers]

@@ -16,6 +16,7 @@ from lockgate.web.visitor import Visitor
 
 _AT_MOST = 100
 KINDS = {
+    "data": "Datasets",
     "run": "Runs",
     "activity": "Activity",
     "code": "Code",
@@ -42,6 +43,8 @@ def path_of(hit: Hit) -> str:
     base = f"/p/{quote(hit.project, safe='')}"
     if hit.kind == "code" and hit.path:
         return f"{base}/files/{quote(hit.path)}" + (f"?at={hit.commit}" if hit.commit else "")
+    if hit.kind == "data" and hit.path:
+        return f"{base}/data/{quote(hit.path)}"
     if hit.kind == "log" and hit.path and hit.commit:
         return f"{base}/activity/{hit.commit}/{quote(hit.path)}"
     if hit.run:

@@ -12,6 +12,7 @@ from litestar.datastructures import State
 from markupsafe import Markup
 
 from lockgate.hub.artifact_content import File, files_of
+from lockgate.hub.dataset_uses import read_by
 from lockgate.hub.index import Index
 from lockgate.hub.log_part import read_log_part
 from lockgate.hub.push import VERIFICATIONS
@@ -85,6 +86,7 @@ def show(
         metrics=tuple(view.metrics.items()),
         bar=chart.bar,
         failed=tuple(line for line in lines if line.state == "failed"),
+        data=read_by(service.hub, project, view.line.commit, view.records),
         runtime=runtime,
         packages=sorted(Runtimes(service.hub.runtimes).packages(runtime).items()) if runtime else [],
         others=tuple(other for other in newest if other != view.line.id),
