@@ -19,7 +19,7 @@ from lockgate.cli.output import print_json
 @click.option(
     "--remote",
     metavar="NAME|URL",
-    help="Bring what the store lacks from here, not from the project's remote.",
+    help="Bring what the store lacks from here, not from the project's remote or hub.",
 )
 @json_option
 def command(
@@ -27,7 +27,7 @@ def command(
 ) -> None:
     """Bring the data here to what its pointers say. Only files that differ are touched.
 
-    What the store does not have comes from the project's remote.
+    What the store does not have comes from the project's remote, else from its hub.
 
     A file whose bytes are nowhere else is not overwritten without --force. Files of no version stay.
 
@@ -41,6 +41,7 @@ def command(
     from lockgate.data.get import get  # noqa: PLC0415
     from lockgate.data.pointed import find_outputs  # noqa: PLC0415
     from lockgate.data.remote_source import RemoteSource  # noqa: PLC0415
+    from lockgate.hub.hub_source import HubSource  # noqa: PLC0415
 
     clone = open_clone(os.curdir)
     if rev is None:
@@ -49,7 +50,9 @@ def command(
         from lockgate.data.versions import outputs_at  # noqa: PLC0415
 
         outputs = outputs_at(clone, rev)
-    got = get(clone, choose(outputs, inside(clone, paths)), [RemoteSource(remote, tell)], is_forced)
+    named = RemoteSource(remote, tell)
+    sources = (named,) if remote is not None else (named, HubSource(tell))
+    got = get(clone, choose(outputs, inside(clone, paths)), sources, is_forced)
     if not is_json:
         write(got_lines(got))
         return

@@ -48,8 +48,9 @@ def _get(paths: list[str]) -> int:
     from lockgate.data.get import get  # noqa: PLC0415
     from lockgate.data.pointed import find_outputs  # noqa: PLC0415
     from lockgate.data.remote_source import RemoteSource  # noqa: PLC0415
+    from lockgate.hub.hub_source import HubSource  # noqa: PLC0415
 
     clone = open_clone(os.curdir)
     chosen = choose(find_outputs(clone), inside(clone, paths))
-    write(got_lines(get(clone, chosen, [RemoteSource(None, tell)])))
+    write(got_lines(get(clone, chosen, [RemoteSource(None, tell), HubSource(tell)])))
     return 0

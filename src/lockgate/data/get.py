@@ -92,8 +92,7 @@ def _wanted(clone: Clone, output: Pointed, sources: Sequence[Source]) -> dict[st
     if not output.is_folder:
         return {"": md5}
     if not clone.has(md5):
-        for source in sources:
-            source.bring(clone, [md5])
+        _bring(clone, {md5}, sources)
     files = listing(clone, md5)
     if files is None:
         if clone.has(md5):
@@ -121,11 +120,7 @@ def _change(
     objects = set(to_place.values())
     absent = missing(clone, objects)
     if absent:
-        for source in sources:
-            source.bring(clone, sorted(absent))
-            absent = missing(clone, absent)
-            if not absent:
-                break
+        absent = _bring(clone, absent, sources)
     if absent:
         names = [
             f"{output.path}/{path}" if path else output.path
@@ -152,6 +147,25 @@ def _change(
             code="file-unwritable",
             is_transient=True,
         ) from None
+
+
+def _bring(clone: Clone, absent: set[str], sources: Sequence[Source]) -> set[str]:
+    """Ask one place after the other; return what none of them has.
+
+    A place that fails is told of when the others do not have what it may have.
+    """
+    failure: LockgateError | None = None
+    for source in sources:
+        try:
+            source.bring(clone, sorted(absent))
+        except LockgateError as error:
+            failure = failure or error
+        absent = missing(clone, absent)
+        if not absent:
+            return absent
+    if failure is not None:
+        raise failure
+    return absent
 
 
 def _apply(clone: Clone, output: Pointed, found: Survey | None, to_place: dict[str, str], got: Got) -> None:
@@ -258,7 +272,8 @@ def _missing(output: Pointed, names: list[str]) -> OutsideError:
     more = f" and {len(names) - _NAMED_AT_MOST} more" if len(names) > _NAMED_AT_MOST else ""
     return OutsideError(
         f"the bytes of {', '.join(names[:_NAMED_AT_MOST])}{more} are not in this clone's store",
-        "Whoever has them sends them to the project's remote: lockgate data put",
+        "Whoever has them sends them to the hub: lockgate hub send; or to the project's remote: "
+        "lockgate data put",
         code="data-missing",
     )
 

@@ -105,6 +105,13 @@ class Store:
         except OSError as error:
             raise self._unwritable(md5, error) from error
 
+    def adopt_new(self, file: Path, md5: str) -> None:
+        """As `adopt`; where the object is here already, the file is thrown away."""
+        if self.has(md5):
+            file.unlink()
+        else:
+            self.adopt(file, md5)
+
     @staticmethod
     def copy_file(source: Path, target: Path) -> None:
         """Copy a file, by reference where the file system can. Raises OSError."""

@@ -11,7 +11,7 @@ import msgspec
 
 from lockgate.data.digest import parse_listing
 from lockgate.data.store import Store
-from lockgate.errors import OutsideError
+from lockgate.errors import OutsideError, UserError
 from lockgate.hub.exchange import Exchange, lacking_of
 from lockgate.hub.object_stream import Piece, Taker, part_bytes
 from lockgate.project.quantities import counted, size_words
@@ -19,6 +19,8 @@ from lockgate.project.quantities import counted, size_words
 #: So many streams at a time, each with this much at least.
 STREAMS = 4
 _STREAM_BYTES, _STREAM_OBJECTS = 32_000_000, 2000
+#: Objects to be fetched have unknown sizes: so many make one more stream worth its connection.
+_STREAM_LEAST = 8
 #: A stream that breaks off is gone on with so often, after so long.
 _ATTEMPTS, _PAUSE_S = 4, 1.0
 
@@ -71,42 +73,88 @@ def send_objects(store: Store, exchange: Exchange, digests: Sequence[str]) -> Ca
 
 
 def fetch_objects(
-    exchange: Exchange, parts: Path, digests: Sequence[str], accept: Callable[[str, Path], None]
+    exchange: Exchange,
+    parts: Path,
+    digests: Sequence[str],
+    accept: Callable[[str, Path], None],
+    came: Callable[[int], None] = lambda _: None,
 ) -> Carried:
-    """Fetch objects; each that came whole and right is given to `accept`.
+    """Fetch objects; each that came whole and right is given to `accept`; `came` hears of bytes as they come.
 
-    What came before a break is kept in `parts`.
+    What came before a break is kept in `parts`. What the hub has with other bytes than its name says is left
+    out, and raised as `UserError` (`data-damaged`) when the others have come.
     """
     done: dict[str, int] = {}
     absent: set[str] = set()
+    damaged: dict[str, UserError] = {}
+    breaks = 0
 
     def keep(md5: str, file: Path) -> None:
         done[md5] = file.stat().st_size
         accept(md5, file)
 
-    for attempt in range(_ATTEMPTS):
+    while True:
         wanted = {
             md5: part_bytes(parts, md5)
             for md5 in dict.fromkeys(digests)
-            if md5 not in done and md5 not in absent
+            if md5 not in done and md5 not in absent and md5 not in damaged
         }
         if not wanted:
             break
         taker = Taker(parts, keep)
         try:
             for chunk in exchange.give(wanted):
+                came(len(chunk))
                 taker.feed(chunk)
             taker.finish()
         except OutsideError as error:
             taker.close()
-            if not error.is_transient or attempt == _ATTEMPTS - 1:
+            breaks += 1
+            if not error.is_transient or breaks == _ATTEMPTS:
                 raise
             time.sleep(_PAUSE_S)
-            continue
+        except UserError as error:
+            taker.close()
+            if taker.damaged is None:
+                raise
+            # What an earlier call left may be what is wrong: that one is begun anew
+            if not wanted[taker.damaged]:
+                damaged[taker.damaged] = error
+        else:
+            break
         finally:
             absent.update(taker.absent)
-        break
+    for damage in damaged.values():
+        raise damage
     return Carried(len(done), sum(done.values()), tuple(sorted(absent)))
+
+
+def fetch_in_streams(
+    exchange: Exchange,
+    parts: Path,
+    digests: Sequence[str],
+    accept: Callable[[str, Path], None],
+    came: Callable[[int], None] = lambda _: None,
+) -> Carried:
+    """As `fetch_objects`, in several streams at a time where there are many: it is called back from threads.
+
+    Every stream comes to its end before what one of them raised is told.
+    """
+    asked = list(dict.fromkeys(digests))
+    count = max(1, min(STREAMS, len(asked) // _STREAM_LEAST))
+    if count == 1:
+        return fetch_objects(exchange, parts, asked, accept, came)
+    with ThreadPoolExecutor(count) as pool:
+        outcomes = [
+            pool.submit(fetch_objects, exchange, parts, asked[number::count], accept, came)
+            for number in range(count)
+        ]
+    carried = [outcome.result() for outcome in outcomes]
+    return Carried(
+        sum(each.count for each in carried),
+        sum(each.size_bytes for each in carried),
+        tuple(sorted(md5 for each in carried for md5 in each.absent)),
+    )
 
 
 def _piece(store: Store, md5: str, offset: int) -> Piece:

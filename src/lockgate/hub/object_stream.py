@@ -108,6 +108,8 @@ class Taker:
         self._is_ended = False
         self.absent: list[str] = []
         """What the other side does not have."""
+        self.damaged: str | None = None
+        """What came with other bytes than its name says, which ended the taking."""
         parts.mkdir(parents=True, exist_ok=True)
 
     def feed(self, piece: bytes) -> None:
@@ -176,6 +178,7 @@ class Taker:
         content = bytes(self._waiting[at : at + size])
         del self._waiting[: at + size]
         if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5[:32]:
+            self.damaged = md5
             raise _damaged(md5)
         handle, name = tempfile.mkstemp(dir=self._parts, prefix=".small-")
         try:
@@ -204,7 +207,11 @@ class Taker:
         if part.left:
             return False
         self._current = None
-        self._accept(part.md5, part.finish())
+        file = part.finish()
+        if file is None:
+            self.damaged = part.md5
+            raise _damaged(part.md5)
+        self._accept(part.md5, file)
         return True
 
 
@@ -219,12 +226,14 @@ class _Part:
         try:
             fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            # Another stream brings the same object: this one goes to a file of its own
-            os.close(self._handle)
-            if offset:
-                raise _malformed() from None
+            # Another stream brings the same object: this one goes to a file of its own, with what was there
+            other = self._handle
             self._handle, name = tempfile.mkstemp(dir=folder, prefix=f"{md5}-")
             self._path = Path(name)
+            try:
+                _copy_start(other, self._handle, offset)
+            finally:
+                os.close(other)
         there = os.fstat(self._handle).st_size
         if offset > size or offset > there:
             os.close(self._handle)
@@ -245,20 +254,24 @@ class _Part:
         self._digest.update(piece)
         self.left -= len(piece)
 
-    def finish(self) -> Path:
-        """Return the whole file. Raises `UserError` (`data-damaged`), after which nothing of it is kept."""
+    def finish(self) -> Path | None:
+        """Return the whole file; None: its bytes have another digest, and nothing of it is kept."""
         is_right = self._digest.hexdigest() == self.md5[:32]
         if is_right:
             os.fsync(self._handle)
         else:
             self._path.unlink(missing_ok=True)
         self.close()
-        if not is_right:
-            raise _damaged(self.md5)
-        return self._path
+        return self._path if is_right else None
 
     def close(self) -> None:
         os.close(self._handle)
+
+
+def _copy_start(source: int, target: int, size: int) -> None:
+    at = 0
+    while at < size and (chunk := os.pread(source, min(PIECE_BYTES, size - at), at)):
+        at += os.pwrite(target, chunk, at)
 
 
 def part_path(parts: Path, md5: str) -> Path:

@@ -66,10 +66,7 @@ class Intake:
         self._tell()
 
     def _accept(self, md5: str, file: Path) -> None:
-        if self._store.has(md5):
-            file.unlink()
-        else:
-            self._store.adopt(file, md5)
+        self._store.adopt_new(file, md5)
         self._new.append(md5)
         if len(self._new) >= _TOGETHER or time.monotonic() - self._told_at > _TOGETHER_S:
             self._tell()

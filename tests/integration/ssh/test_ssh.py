@@ -97,6 +97,22 @@ def test_large_artifacts_come_over_ssh(place: Place, server: Server) -> None:
     assert len(tree.read("d/a b").splitlines()) == 999
 
 
+def test_data_goes_and_comes_over_ssh(place: Place, server: Server) -> None:
+    tree = behind_ssh(place, server, {"lockgate.toml": ONE_STAGE, "i": "1\n"})
+    large = os.urandom(2_000_000)
+    tree.write({"large.bin": large, **{f"many/{n}": f"{n}\n" for n in range(40)}})
+    tree.lockgate("data", "add", "large.bin", "many")
+    tree.commit()
+    assert "sent to the hub: 42 objects" in tree.lockgate("hub", "send").out
+    tree.push("-o", "skip", "main")
+    other = place.clone("third", "third@example.org", url=server.url(place.repository()))
+    assert "many: 40 files placed" in other.lockgate("data", "get").out
+    assert (other.path / "large.bin").read_bytes() == large
+    assert {path.name: path.read_text() for path in (other.path / "many").iterdir()} == {
+        str(n): f"{n}\n" for n in range(40)
+    }
+
+
 def test_a_result_is_given_away_over_ssh(place: Place, server: Server) -> None:
     text = (
         '[data]\nresult_limit = "100 B"\n[stages.s]\nrun = "seq 1000 > big"\nneeds = ["i"]\nmakes = ["big"]\n'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -187,6 +188,18 @@ def test_data_goes_to_the_hub_and_comes_back(machine: Machine) -> None:
     assert "sent to the hub: 1 object, 3.0 MB" in machine.lockgate("run")
     assert (machine.tree / "o").read_bytes() == large
     assert "sent to the hub" not in machine.lockgate("run")
+
+    machine.lockgate("data", "add", "x.bin")
+    (machine.tree / "x.bin").unlink()
+    shutil.rmtree(machine.tree / ".dvc" / "cache")
+    machine.lockgate("data", "get", "x.bin")
+    assert (machine.tree / "x.bin").read_bytes() == large
+    # A viewer has it too, who may send nothing
+    machine.log_in("eve")
+    (machine.tree / "x.bin").unlink()
+    shutil.rmtree(machine.tree / ".dvc" / "cache")
+    machine.lockgate("data", "get", "x.bin")
+    assert (machine.tree / "x.bin").read_bytes() == large
 
 
 def test_a_viewer_may_not_ask_what_the_hub_lacks_nor_send(machine: Machine, team: Site) -> None:
