@@ -21,7 +21,7 @@ from lockgate.hub.search.home import home
 from lockgate.hub.search.intake import Intake
 from lockgate.hub.search.runs_table import list_runs
 from lockgate.hub.search.sheet import Sheet, pack
-from lockgate.hub.search.words import kept_words, stored, tsvector, words_of
+from lockgate.hub.search.words import in_title, kept_words, stored, tsvector, words_of
 from measure import Row
 from mlflow_runs import beside_mlflow
 
@@ -105,6 +105,14 @@ def questions(database: Database) -> list[tuple[str, Callable[[int], object], fl
         ("feed, first page, 20 projects", lambda n: feed(database, EVERY), _PAGE_MS),
         ("feed, any page, one project", lambda n: feed(database, one(n), before=page(n)), _PAGE_MS),
         ("feed of a member", lambda n: feed(database, EVERY, by=f"member{n % 30}"), _PAGE_MS),
+        ("feed, words of titles in 20 projects, few fit",
+         lambda n: feed(database, EVERY, text=f"{_WORDS[n % 31]} run{n * 37 % 5000}"), _ASK_MS),
+        ("feed, words of titles in 20 projects, many fit",
+         lambda n: feed(database, EVERY, text=f"{_WORDS[n % 31]} {_WORDS[n * 5 % 32]}"), _ASK_MS),
+        ("feed, words of titles in 20 projects, none fits",
+         lambda n: feed(database, EVERY, text=f"{_WORDS[n % 31]} nobody{n}"), _ASK_MS),
+        ("feed, a word of every title, any page",
+         lambda n: feed(database, EVERY, text="succ", before=page(n)), _ASK_MS),
         ("runs table, first page", lambda n: list_runs(database, one(n)), _PAGE_MS),
         ("runs table, 20 projects", lambda n: list_runs(database, EVERY), _PAGE_MS),
         ("runs table, two metrics, sorted by one",
@@ -314,7 +322,7 @@ class _Loader:
 def _kept(number: int) -> list[str]:
     """The words of a document as `words_in` gives them; those of title and day are taken apart once."""
     each = _as_document(number)
-    found = [*_known_words(each.title), *_known_words(day_words(each.at)), each.by, each.run or "", each.key]
+    found = [*_known_title(each.title), *_known_words(day_words(each.at)), each.by, each.run or "", each.key]
     if number % 10_000 == 0:
         assert set(found) == {stored(word) for word in words_in(each)}
     return kept_words(number + 1, number % PROJECTS + 1, found)
@@ -323,6 +331,11 @@ def _kept(number: int) -> list[str]:
 @functools.lru_cache(maxsize=400_000)
 def _known_words(text: str) -> list[str]:
     return [stored(word) for word in words_of([text])]
+
+
+@functools.lru_cache(maxsize=400_000)
+def _known_title(title: str) -> list[str]:
+    return [*_known_words(title), *(stored(in_title(word)) for word in words_of([title]))]
 
 
 @contextlib.contextmanager

@@ -9,6 +9,8 @@ from binascii import Error as Base64Error
 from litestar.types import HTTPScope
 
 from lockgate.errors import UserError
+from lockgate.hub.members.authenticate import by_token
+from lockgate.hub.members.rules import actor_of
 from lockgate.hub.members.tokens import id_of
 from lockgate.hub.members.values import OWNER, Actor
 from lockgate.web.doorman import login_failed
@@ -32,13 +34,33 @@ async def identify(service: Service, scope: HTTPScope) -> Actor | None:
         return await service.doorman.token(value.strip(), address)
     if kind.lower() != "basic":
         raise login_failed()
+    name, secret = _name_and_secret(value)
+    if id_of(secret) is not None:
+        return await service.doorman.token(secret, address)
+    return await service.doorman.password(name, secret, address)
+
+
+def identify_again(service: Service, scope: HTTPScope, password: str | None) -> Actor | None:
+    """Return who a request that was let in is by now; None: nobody any more.
+
+    No password is reckoned again: it is good as long as its member's digest is `password`, what it was then.
+    """
+    if service.book.is_open:
+        return OWNER
+    kind, _, value = header(scope, b"authorization").partition(" ")
+    name, secret = _name_and_secret(value) if kind.lower() == "basic" else ("", value.strip())
+    if id_of(secret) is not None:
+        return by_token(service.book, secret)
+    member = service.book.find(name)
+    return actor_of(member) if member is not None and member.password == password else None
+
+
+def _name_and_secret(value: str) -> tuple[str, str]:
     try:
         name, _, secret = base64.b64decode(value.strip(), validate=True).decode("utf-8").partition(":")
     except (Base64Error, ValueError):
         raise login_failed() from None
-    if id_of(secret) is not None:
-        return await service.doorman.token(secret, address)
-    return await service.doorman.password(name, secret, address)
+    return name, secret
 
 
 def require_loopback(scope: HTTPScope) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Generic, TypeVar
 
-#: A connection that nothing comes over is taken for broken by proxies.
-HEARTBEAT_S = 15.0
+from lockgate.errors import LockgateError
+
+#: A connection that nothing comes over is taken for broken by proxies. Whether a listener may still hear is
+#: asked as often, whatever comes.
+HEARTBEAT_S = 5.0
 BEAT = b": \n\n"
 
 _T = TypeVar("_T")
@@ -67,11 +71,30 @@ def frame(event: str, data: bytes, id_: str | None = None) -> bytes:
     return head.encode() + data + b"\n\n"
 
 
+class Welcome:
+    """Whether a listener may still hear; `ask` is called in a thread, from time to time."""
+
+    def __init__(self, ask: Callable[[], bool]) -> None:
+        self._ask = ask
+        self._asked_at = time.monotonic()
+
+    async def is_over(self) -> bool:
+        """Return True once they may not any more, or it cannot be known."""
+        if time.monotonic() - self._asked_at < HEARTBEAT_S:
+            return False
+        self._asked_at = time.monotonic()
+        try:
+            return not await asyncio.to_thread(self._ask)
+        except LockgateError:
+            return True
+
+
 async def listen(
     channel: Channel[_T], position: int, show: Callable[[list[_T]], bytes], is_welcome: Callable[[], bool]
 ) -> AsyncIterator[bytes]:
     """Yield what is told from a number on, until it is over or the listener may not hear it any more."""
-    while True:
+    welcome = Welcome(is_welcome)
+    while not await welcome.is_over():
         heard = channel.after(position)
         position = channel.end
         if heard:
@@ -81,6 +104,4 @@ async def listen(
         elif channel.is_over:
             return
         elif not await channel.wait(HEARTBEAT_S):
-            if not is_welcome():
-                return
             yield BEAT

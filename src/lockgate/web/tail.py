@@ -10,7 +10,7 @@ import msgspec
 from lockgate.hub.directory import Hub
 from lockgate.hub.index import Index
 from lockgate.hub.logs import logs_of, read_part
-from lockgate.web.channel import BEAT, HEARTBEAT_S, Channel, frame
+from lockgate.web.channel import BEAT, HEARTBEAT_S, Channel, Welcome, frame
 
 _LOOK_S = 0.2
 _PIECE_BYTES = 1 << 16
@@ -93,12 +93,13 @@ class Tail:
 
     async def listen(self, offset: int, is_welcome: Callable[[], bool]) -> AsyncIterator[bytes]:
         """Yield frames from a byte on: what is past from the file, what comes as it comes."""
+        welcome = Welcome(is_welcome)
         self.watchers += 1
         try:
             while self._end is None and not self.channel.is_over:
                 await asyncio.sleep(_LOOK_S / 10)
             offset = min(max(0, offset), self._end or 0)
-            while True:
+            while not await welcome.is_over():
                 parts = [part for part in self.channel.after(0) if part.start >= offset]
                 until = parts[0].start if parts else self._end or 0
                 if parts and until == offset:
@@ -113,12 +114,10 @@ class Tail:
                         yield part.frame
                     offset = part.end if content else until
                 elif self.channel.is_over:
-                    break
+                    yield frame("end", b"{}")
+                    return
                 elif not await self.channel.wait(HEARTBEAT_S):
-                    if not is_welcome():
-                        return
                     yield BEAT
-            yield frame("end", b"{}")
         finally:
             self.watchers -= 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from litestar import Request
 from litestar.datastructures import State
@@ -10,7 +11,7 @@ from litestar.datastructures import State
 from lockgate.hub.members.rules import Action, actor_of, may
 from lockgate.hub.members.values import Actor
 from lockgate.hub.search.sessions import find_session, mark_of
-from lockgate.web.authentication import header, identify
+from lockgate.web.authentication import header, identify, identify_again
 from lockgate.web.cookies import SESSION, VISIT, csrf_of_visit, new_visit
 from lockgate.web.crossing import FIELD, HEADER, SAFE, check_origin, check_token
 from lockgate.web.service import Service
@@ -27,6 +28,7 @@ class Visitor:
         *,
         has_session: bool = False,
         fresh_visit: str = "",
+        again: Callable[[], Actor | None] = lambda: None,
     ) -> None:
         self.actor = actor
         """None: nobody who is known."""
@@ -35,6 +37,9 @@ class Visitor:
         self.has_session = has_session
         self.fresh_visit = fresh_visit
         """The cookie that a page has to set for `csrf` to be good."""
+        self.again = again
+        """Tells who it is by now; None: their session, token or password is good no more. It asks the
+        database: not for the thread of the loop."""
         self._service = service
 
     @property
@@ -53,11 +58,7 @@ class Visitor:
 
     def still(self, action: Action, project: str) -> bool:
         """Return whether they may even now: what was so when a stream began may have changed since."""
-        if self.actor is None or self.actor.is_owner:
-            return self.actor is not None and self._service.book.is_open
-        member = self._service.book.find(self.actor.name)
-        now = actor_of(member) if member is not None else None
-        return may(self.actor, action, project) and may(now, action, project)
+        return may(self.again(), action, project)
 
     def require(self, action: Action, project: str | None = None) -> None:
         """Raise `UserError` unless they may: `not-logged-in`, `not-allowed`, `project-unknown`."""
@@ -114,13 +115,29 @@ async def check_crossing(request: Request[None, None, State]) -> None:
 async def _find(request: Request[None, None, State], service: Service) -> Visitor:
     secret = request.cookies.get(SESSION)
     if secret and not header(request.scope, b"authorization") and not service.book.is_open:
-        session = await asyncio.to_thread(find_session, service.database, secret[:200])
-        member = service.book.find(session.member) if session is not None else None
-        actor = actor_of(member) if member is not None else None
-        is_good = session is not None and member is not None and session.password == mark_of(member.password)
-        if session is not None and actor is not None and is_good:
-            return Visitor(service, actor, session.csrf, has_session=True)
+        actor, csrf = await asyncio.to_thread(_of_session, service, secret[:200])
+        if actor is not None:
+            return Visitor(
+                service, actor, csrf, has_session=True, again=lambda: _of_session(service, secret[:200])[0]
+            )
     actor = await identify(service, request.scope)
+    member = service.book.find(actor.name) if actor is not None else None
+    password = member.password if member is not None else None
     visit = request.cookies.get(VISIT, "")
     fresh = "" if len(visit) >= 32 else new_visit()
-    return Visitor(service, actor, csrf_of_visit(fresh or visit), fresh_visit=fresh)
+    return Visitor(
+        service,
+        actor,
+        csrf_of_visit(fresh or visit),
+        fresh_visit=fresh,
+        again=lambda: identify_again(service, request.scope, password),
+    )
+
+
+def _of_session(service: Service, secret: str) -> tuple[Actor | None, str]:
+    """Return whose session this is, and the token of its forms."""
+    session = find_session(service.database, secret)
+    member = service.book.find(session.member) if session is not None else None
+    if session is None or member is None or session.password != mark_of(member.password):
+        return None, ""
+    return actor_of(member), session.csrf

@@ -97,6 +97,23 @@ def test_an_older_form_is_upgraded_and_a_copy_kept(
     connection_.close()
 
 
+def test_an_index_without_the_words_of_titles_is_built_again(
+    hub: Hub, url: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(database_module, "NEWEST", "0001")
+        old = open_database(hub, url)
+        secret, _ = create_session(old, "ada")
+        with old.write() as connection:
+            connection.execute(text("insert into projects (number, name, tip) values (1, 'p', 'abc')"))
+        old.close()
+    new = open_database(hub, url)
+    assert find_session(new, secret) is not None
+    with new.read() as connection:
+        assert connection.execute(text("select count(*) from projects")).scalar() == 0
+    new.close()
+
+
 def test_a_form_of_a_newer_lockgate_is_refused(hub: Hub, url: str | None, database: Database) -> None:
     with database.write() as connection:
         connection.execute(text("update alembic_version set version_num = '9999'"))

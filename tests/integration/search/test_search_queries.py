@@ -14,7 +14,7 @@ from lockgate.errors import UserError
 from lockgate.hub.directory import Hub
 from lockgate.hub.index import Index
 from lockgate.hub.rows import Request
-from lockgate.hub.search import narrowing
+from lockgate.hub.search import narrowing, titles
 from lockgate.hub.search.database import Database
 from lockgate.hub.search.feed import feed
 from lockgate.hub.search.home import home
@@ -22,6 +22,7 @@ from lockgate.hub.search.intake import Intake
 from lockgate.hub.search.runs_table import MOST_COLUMNS, OWN, export_csv, list_columns, list_runs
 from lockgate.hub.search.sessions import create_session, end_session, find_session, mark_of
 from lockgate.hub.search.views import View, delete_view, list_views, save_view
+from lockgate.hub.search.words import asked_words, words_of
 
 Begin = Callable[[str], Recorder]
 
@@ -221,6 +222,41 @@ def test_the_feed_is_narrowed(filled: Filled) -> None:
     assert feed(database, []).entries == ()
     entry = feed(database, ["flights"], ref="exp-1").entries[0]
     assert (entry.outcome, entry.detail.cause, entry.where) == ("failed", "train: exit 1 of 100%", "exp-1")
+
+
+@pytest.mark.parametrize(("few", "walked"), [(titles.FEW, titles.WALKED), (0, titles.WALKED), (0, 0)])
+def test_titles_are_found_the_same_whichever_way(
+    filled: Filled, monkeypatch: pytest.MonkeyPatch, few: int, walked: int
+) -> None:
+    monkeypatch.setattr(titles, "FEW", few)
+    monkeypatch.setattr(titles, "WALKED", walked)
+    database, both = filled.database, ["flights", "cars"]
+    whole = feed(database, both).entries
+    words = {word for entry in whole for word in words_of([entry.title])}
+    assert {"succeeded", "queued", "exp"} <= words
+    for text in [*sorted(words), "run succ", "QUEUED run", "exp-1", "succeeded nobody", "ran succeeded"]:
+        fits = [entry.id for entry in whole if titles.holds(entry.title, asked_words(text))]
+        found: list[str] = []
+        before = None
+        while True:
+            page = feed(database, both, text=text, limit=2, before=before)
+            found += [entry.id for entry in page.entries]
+            before = page.next
+            if before is None:
+                break
+        assert found == fits, text
+        mine = [entry.id for entry in feed(database, both, text=text, by="bo").entries]
+        assert mine == [entry.id for entry in whole if entry.id in fits and entry.by == "bo"]
+        assert {entry.project for entry in feed(database, ["cars"], text=text).entries} <= {"cars"}
+    assert feed(database, both, text="%&").entries == ()
+
+
+def test_a_title_holds_words_without_case_accents_and_humps() -> None:
+    title = "Café run of gradientBoost_v2 SUCCEEDED"
+    for text in ("cafe", "CAFÉ run", "boost", "gradientboost", "v2", "run succ", "grad"):
+        assert titles.holds(title, asked_words(text)), text
+    for text in ("caf run", "succ run", "oost", "failed"):
+        assert not titles.holds(title, asked_words(text)), text
 
 
 def test_the_feed_page_by_page(filled: Filled) -> None:

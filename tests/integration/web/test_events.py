@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
 import time
@@ -12,9 +13,13 @@ from typing import Any
 
 import httpx
 import pytest
-from web_site import PROJECT, Site, served
+from msgspec.structs import replace
+from web_site import PASSWORD, PROJECT, Site, served
 
 from lockgate.hub.index import Index
+from lockgate.hub.members.authenticate import set_password
+from lockgate.hub.members.book import open_book
+from lockgate.hub.members.tokens import revoke
 
 #: Prints for a second and a half, as much as the test waits for.
 TALKATIVE = PROJECT | {
@@ -51,13 +56,13 @@ class Listener(threading.Thread):
         super().__init__(daemon=True)
         self.heard: list[Event] = []
         self._client = site.client(headers={k.replace("_", "-"): v for k, v in headers.items()})
-        self._path = path
+        self.path = path
         self.is_open = threading.Event()
         self.start()
         assert self.is_open.wait(30)
 
     def run(self) -> None:
-        with self._client, self._client.stream("GET", "/api/v1" + self._path) as answer:
+        with self._client, self._client.stream("GET", "/api/v1" + self.path) as answer:
             assert answer.status_code == 200
             assert answer.headers["content-type"].startswith("text/event-stream")
             self.is_open.set()
@@ -149,6 +154,62 @@ def test_streams_end_when_the_service_does(live: Site) -> None:
     project.join(10)
     assert not project.is_alive()
     assert time.monotonic() - started < 10
+
+
+#: Prints for longer than the test takes.
+ENDLESS = PROJECT | {
+    "count.py": "import time\nfor n in range(1200):\n    print('line', n, flush=True)\n    time.sleep(0.1)\n"
+}
+
+
+def session_of(site: Site, name: str) -> str:
+    """Log in with a browser; return the header with its cookies."""
+    with site.client() as browser:
+        (csrf,) = re.findall(r'name="csrf" value="([^"]*)"', browser.get("/login").text)
+        form = {"name": name, "password": PASSWORD, "csrf": csrf}
+        answer = browser.post("/login", data=form, headers={"origin": site.url})
+        assert answer.status_code == 303, answer.text
+        return "; ".join(f"{cookie.name}={cookie.value}" for cookie in browser.cookies.jar)
+
+
+@pytest.mark.slow
+def test_streams_end_with_what_let_them_in_whatever_they_tell(tmp_path: Path) -> None:
+    with served(tmp_path) as site:
+        site.project(files=ENDLESS, has_run=False)
+        names = ("changed", "removed", "demoted", "revoked", "stays")
+        tokens = {name: site.member(name) for name in names}
+        site.start()
+        with site.client(headers={"authorization": f"Bearer {tokens['stays']}"}) as client:
+            run = client.post("/api/v1/projects/flights/runs", json={"commit": "main"}).json()["run"]
+            end = time.monotonic() + 60
+            while not client.get(f"/api/v1/projects/flights/runs/{run}").json()["stages"]:
+                assert time.monotonic() < end
+        paths = (
+            "/events",
+            "/projects/flights/events",
+            f"/projects/flights/runs/{run}/events",
+            f"/projects/flights/runs/{run}/logs/stream?stage=count",
+        )
+        ways = {name: {"cookie": session_of(site, name)} for name in names if name != "revoked"}
+        ways["revoked"] = {"authorization": f"Bearer {tokens['revoked']}"}
+        streams = {name: [Listener(site, path, **way) for path in paths] for name, way in ways.items()}
+        for listeners in streams.values():
+            listeners[-1].wait_for("log")
+        book = open_book(site.hub)
+        set_password(book, "changed", "nine eels in the millpond")
+        book.change("removed", lambda member: replace(member, is_active=False))
+        book.change("demoted", lambda member: replace(member, roles={}))
+        revoke(book, "revoked", "test")
+        ended = [listener for name in names[:-1] for listener in streams[name]]
+        for listener in ended:
+            listener.join(30)
+        assert [listener.path for listener in ended if listener.is_alive()] == []
+        assert all(listener.is_alive() for listener in streams["stays"])
+        said = len(streams["stays"][-1].heard)
+        until = time.monotonic() + 30
+        while len(streams["stays"][-1].heard) == said:
+            assert time.monotonic() < until, "nothing is told any more"
+            time.sleep(0.05)
 
 
 @pytest.mark.slow

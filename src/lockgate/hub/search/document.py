@@ -7,10 +7,13 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from lockgate.hub.search.words import words_of
+from lockgate.hub.search.words import in_title, words_of
 
 #: So much of a text is kept to search and to show.
 KEPT_CHARS = 64_000
+
+#: The kinds of documents that stand for an entry of the chain, one for each; its id is their key.
+OF_ENTRIES = ("activity", "run")
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,12 +31,13 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def words_in(document: Document) -> list[str]:
-    """Return what it is found by: its texts, who and when."""
+    """Return what it is found by: its texts, who and when; an entry by the words of its title too."""
     texts: Iterator[str] = iter(
         (document.title, document.by, day_words(document.at), document.run or "", document.path or "",
          document.commit or "", document.body)
     )  # fmt: skip
-    return words_of(texts)
+    marked = words_of([document.title]) if document.kind in OF_ENTRIES else []
+    return [*words_of(texts), *map(in_title, marked)]
 
 
 def day_words(at: float) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, and_, or_, select
+from sqlalchemy import ColumnElement, Row, select
 
 from lockgate.errors import UserError
 from lockgate.hub.push import describe
@@ -15,6 +15,8 @@ from lockgate.hub.search.detail import Detail
 from lockgate.hub.search.first import first_rows
 from lockgate.hub.search.known import load_projects
 from lockgate.hub.search.tables import activities
+from lockgate.hub.search.titles import older_than, titled
+from lockgate.hub.search.words import asked_words
 
 LONGEST_PAGE = 500
 _details = msgspec.json.Decoder(Detail)
@@ -62,18 +64,21 @@ def feed(
     """Return the newest entries of these projects.
 
     `by` is a member; `ref` a branch, with or without `refs/heads/`; `kind` a kind as `run.finished` or its
-    first word, `run`; `text` words that the title holds. Raises `UserError` (`page-invalid`), `OutsideError`
-    (`search-unavailable`).
+    first word, `run`; `text` words that the title holds, the last one perhaps only begun. Raises `UserError`
+    (`page-invalid`), `OutsideError` (`search-unavailable`).
     """
     size = max(1, min(limit, LONGEST_PAGE))
-    conditions = [*_narrowed(by, ref, kind, text), *_older(before)]
+    conditions = [*_narrowed(by, ref, kind), *_older(before)]
     with database.read() as connection:
         known = load_projects(connection, projects)
         if not known:
             return FeedPage(entries=(), next=None)
-        rows = first_rows(
-            connection, activities.c.values(), list(known), conditions, activities.c.at, size + 1
-        )
+        if text and text.strip():
+            rows = titled(connection, known, asked_words(text), conditions, size + 1)
+        else:
+            rows = first_rows(
+                connection, activities.c.values(), list(known), conditions, activities.c.at, size + 1
+            )
     following = f"{rows[size - 1].at!r}:{rows[size - 1].number}" if len(rows) > size else None
     return FeedPage(entries=tuple(_entry(row, known) for row in rows[:size]), next=following)
 
@@ -100,9 +105,7 @@ def entries_of_run(database: Database, project: str, run: str, limit: int = 100)
         return tuple(_entry(row, known) for row in connection.execute(question))
 
 
-def _narrowed(
-    by: str | None, ref: str | None, kind: str | None, text: str | None
-) -> list[ColumnElement[bool]]:
+def _narrowed(by: str | None, ref: str | None, kind: str | None) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if by:
         conditions.append(activities.c.by == by)
@@ -113,9 +116,6 @@ def _narrowed(
     elif kind:
         # All that begin with `run.`: `/` is the character after the point
         conditions += [activities.c.kind >= f"{kind}.", activities.c.kind < f"{kind}/"]
-    for word in (text or "").split()[:10]:
-        escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").replace("\0", "")
-        conditions.append(activities.c.title.ilike(f"%{escaped}%", escape="\\"))
     return conditions
 
 
@@ -131,12 +131,7 @@ def _older(before: str | None) -> list[ColumnElement[bool]]:
         ) from None
     if not (abs(key) < 1e15 and abs(last) < 1 << 62):
         return [activities.c.number < 0]
-    return [
-        and_(
-            activities.c.at <= key,
-            or_(activities.c.at < key, activities.c.number < last),
-        )
-    ]
+    return [older_than(key, last)]
 
 
 def _entry(row: Row[Any], known: dict[int, str]) -> FeedEntry:

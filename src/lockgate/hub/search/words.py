@@ -20,6 +20,8 @@ MOST_WORDS = 20_000
 MOST_ASKED = 12
 LONGEST_WORD = 64
 
+#: No word of a text begins so, nor does that of a project, which goes on with a digit.
+_IN_TITLE = "\u00a7t"
 _PIECES = re.compile(r"[^\W_]+")
 _HUMPS = re.compile(r"[a-z]+|[A-Z]+(?![a-z])|[A-Z][a-z]*|[0-9]+")
 _WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
@@ -77,7 +79,14 @@ def stored(word: str) -> str:
 
     The beginning of a word stays the beginning of what is stored.
     """
+    if word.startswith(_IN_TITLE):
+        return _IN_TITLE + stored(word.removeprefix(_IN_TITLE))
     return word if word.isascii() else "u" + word.encode("utf-8", "replace").hex()
+
+
+def in_title(word: str) -> str:
+    """Return the word by which a document is one whose title holds this one; nobody can ask for it."""
+    return _IN_TITLE + word
 
 
 def project_word(project: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Annotated
@@ -29,7 +30,7 @@ _HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 async def of_hub(request: Request[None, None, State], service: Service, visitor: Visitor) -> Stream:
     """What is new in all projects that the visitor may read, as events `news`."""
     visitor.require_known()
-    return _stream(service, _news(request, service, visitor, visitor.projects))
+    return _stream(service, _news(request, service, lambda: service.readable(visitor.again())))
 
 
 @get("/projects/{project:str}/events", media_type=_KIND)
@@ -40,7 +41,7 @@ async def of_project(
     visitor.require("read", project)
     return _stream(
         service,
-        _news(request, service, visitor, lambda: (project,) if visitor.still("read", project) else ()),
+        _news(request, service, lambda: (project,) if visitor.still("read", project) else ()),
     )
 
 
@@ -111,7 +112,6 @@ async def _progress(
 async def _news(
     request: Request[None, None, State],
     service: Service,
-    visitor: Visitor,
     projects: Callable[[], tuple[str, ...]],
 ) -> AsyncIterator[bytes]:
     news = service.news
@@ -121,7 +121,7 @@ async def _news(
         position = min(position, int(number) + 1)
     elif boot:
         yield frame("news", b'{"kind":"missed","project":""}')
-    mine = projects()
+    mine = await asyncio.to_thread(projects)
 
     def is_welcome() -> bool:
         nonlocal mine
