@@ -14,6 +14,7 @@ from pathlib import Path
 
 from data import data
 from measure import LOCKGATE, Row, absolute, environment, paired, program, sh, timed
+from observing import observing
 from pages import first_page
 from pipelines import fan
 from remotes import remotes
@@ -293,5 +294,6 @@ CASES: dict[str, Callable[[Path, bool], list[Row]]] = {
     "pages": first_page,
     "search": search_index,
     "remotes": remotes,
+    "observing": observing,
     "data": data,
 }

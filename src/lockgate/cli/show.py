@@ -13,9 +13,12 @@ from lockgate.project.quantities import duration_words, size_words
 from lockgate.runs.reason import reason_beside_state
 from lockgate.runs.runid import short
 
+_USES_AT_MOST = 20
+
 if TYPE_CHECKING:
     from lockgate.hub.queries import RunView
     from lockgate.hub.rows import JobRow
+    from lockgate.runs.observation import Observation
     from lockgate.verify.report import Verification
 
 
@@ -65,6 +68,10 @@ def _print(view: RunView) -> None:
     if view.stages:
         echo()
         table([_stage(job) for job in view.stages], ("STAGE", "STATE", "TIME", "MEMORY", "WHY"))
+    if view.observations:
+        echo()
+        for stage, seen in view.observations.items():
+            _print_observation(stage, seen)
     if view.metrics:
         echo()
         table(
@@ -78,6 +85,28 @@ def _print(view: RunView) -> None:
         echo()
         rows_ = [(a.path, a.kind, size_words(a.size_bytes), a.md5[:10]) for a in view.artifacts]
         table(rows_, ("ARTIFACT", "KIND", "SIZE", "MD5"))
+
+
+def _print_observation(stage: str, seen: Observation) -> None:
+    from lockgate.runs.observation import in_words  # noqa: PLC0415
+
+    if seen.fault:
+        echo(f"{stage} was not observed: {seen.fault}")
+        return
+    for use in seen.undeclared[:_USES_AT_MOST]:
+        echo(f"{stage} {in_words(use)}: not declared")
+    if len(seen.undeclared) > _USES_AT_MOST:
+        echo(f"… and {len(seen.undeclared) - _USES_AT_MOST} more that {stage} does not declare")
+    if seen.unread:
+        echo(f"{stage} opened nothing of {', '.join(seen.unread[:_USES_AT_MOST])}, which it needs")
+    about = [f"{len(seen.read)} of its inputs read", f"{seen.software_count} files of software"]
+    if seen.allowed:
+        about.append(f"{len(seen.allowed)} uses allowed undeclared")
+    if seen.unseen_count:
+        about.append(f"{seen.unseen_count} calls not seen")
+    if seen.is_cut_short:
+        about.append("ended before all was noted")
+    echo(f"{stage} was observed: {', '.join(about)}")
 
 
 def _number(value: float | str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,7 @@ from lockgate.cli.parameters import parse_parameters
 from lockgate.project.quantities import counted
 
 if TYPE_CHECKING:
-    from lockgate.hub.standing import Standing
+    from lockgate.hub.standing import Standing, Undeclared
 
 _NAMED_AT_MOST = 40
 
@@ -22,19 +24,46 @@ _NAMED_AT_MOST = 40
 @click.option("-p", "--param", "params", multiple=True, metavar="NAME=VALUE", help="As `lockgate run -p`.")
 @click.option("--all", "is_all", is_flag=True, help="Name the stages too that need not run.")
 @click.option("--exit-code", "is_exit_code", is_flag=True, help="Exit with 1 if anything would run.")
+@click.option(
+    "--add", "added", multiple=True, metavar="PATH", help="Declare a file that stages were seen to use."
+)
+@click.option(
+    "--ignore", "ignored", multiple=True, metavar="WHAT", help="Let stages use it undeclared; * for anything."
+)
 @json_option
-def command(params: tuple[str, ...], is_all: bool, is_exit_code: bool, is_json: bool) -> int:
+def command(
+    params: tuple[str, ...],
+    is_all: bool,
+    is_exit_code: bool,
+    added: tuple[str, ...],
+    ignored: tuple[str, ...],
+    is_json: bool,
+) -> int:
     """Say which stages a run of the work tree would execute, and why. Never waits for anything.
+
+    Where the project asks for it (observe = true), tell too what stages were seen to use and do not declare.
+    --add and --ignore write what you make of that into lockgate.toml, and do nothing else.
 
     \b
     Example:
       lockgate status
       lockgate status -p depth=8
+      lockgate status --add settings.ini --ignore env:USER
     """
     from lockgate.git.worktree import find_root  # noqa: PLC0415
     from lockgate.hub.standing import standing  # noqa: PLC0415
 
-    found = standing(find_root(Path.cwd()), parse_parameters(params))
+    root = find_root(Path.cwd())
+    found = standing(root, parse_parameters(params))
+    if added or ignored:
+        from lockgate.hub.declaring import declare  # noqa: PLC0415
+
+        done = declare(root, found.undeclared, added, ignored)
+        if is_json:
+            print_json(done)
+        for line in () if is_json else done:
+            echo(f"lockgate.toml: {line}")
+        return 0
     if is_json:
         print_json(found)
     else:
@@ -65,3 +94,23 @@ def _print(found: Standing, is_all: bool) -> None:
         echo(f"  … and {len(to_run) - _NAMED_AT_MOST} more")
     for note in found.notes:
         echo(f"note: {note}")
+    _print_undeclared(found.undeclared)
+
+
+def _print_undeclared(undeclared: Sequence[Undeclared]) -> None:
+    if not undeclared:
+        return
+    from lockgate.runs.observation import in_words, is_path_inside  # noqa: PLC0415
+
+    echo()
+    echo("used, and not declared:")
+    rows = []
+    for each in undeclared[:_NAMED_AT_MOST]:
+        choices = "[add] [ignore]" if is_path_inside(each.use.what) else "[ignore]"
+        rows.append((f"  {each.stage}", choices, in_words(each.use)))
+    table(rows)
+    if len(undeclared) > _NAMED_AT_MOST:
+        echo(f"  … and {len(undeclared) - _NAMED_AT_MOST} more: --json shows all")
+    first = next((each for each in undeclared if is_path_inside(each.use.what)), undeclared[0]).use.what
+    option = "--add" if is_path_inside(first) else "--ignore"
+    echo(f"Declare it, or let it be: lockgate status {option} {shlex.quote(first)}")

@@ -10,6 +10,7 @@ import click
 
 from lockgate.cli.options import json_option
 from lockgate.cli.output import bold, echo, print_json, table
+from lockgate.runs.observation import in_words
 from lockgate.runs.runid import short
 
 if TYPE_CHECKING:
@@ -71,6 +72,11 @@ def _show_made(found: Origin) -> None:
         ("  md5", artifact.md5),
     ]
     table([row for row in rows if row[1]])
+    if record.undeclared:
+        echo()
+        echo(bold("used besides, and not declared"))
+        for use in record.undeclared[:LINES_AT_MOST]:
+            echo(f"  {record.stage} {in_words(use)}")
     echo()
     echo(bold("made from"))
     for line in _tree(found.steps[:LINES_AT_MOST]):

@@ -35,6 +35,7 @@ from lockgate.hub.rows import RunRow
 from lockgate.hub.wiring import Wiring
 from lockgate.runs.advance import advance, effects_due, outcome_of
 from lockgate.runs.job import ExitRecord, Job
+from lockgate.runs.observation import Observation
 from lockgate.runs.plan import TRIAL
 from lockgate.runs.record import Artifact, StageRecord
 from lockgate.runs.run import (
@@ -104,6 +105,8 @@ class Execution:
         self._stages_by_folder: dict[str, str] = {}
         self._ended_at = self.started_at
         self._new_records: list[StageRecord] = []
+        self._seen: dict[str, Observation] = {}
+        self._newly_seen: dict[str, Observation] = {}
         self._to_clean: list[Path] = []
         self._starts: dict[str, tuple[str, float]] = {}
         self._waiting: dict[str, str] = {}
@@ -309,6 +312,7 @@ class Execution:
                 record = self._find(job.fingerprint)
                 if record is not None:
                     self._records[stage] = record
+        self._seen = self._wiring.index.observations(self.request.id)
         self._reasons = {job.stage: job.reason for job in self._wiring.index.jobs(self.request.id)}
 
     def _persist(self, events: Sequence[Event]) -> None:
@@ -316,6 +320,8 @@ class Execution:
         before, moved = self.run, dict[str, None]()
         with index.transaction():
             index.add_results(self._scope, self._new_records)
+            if self._newly_seen:
+                index.add_observations(self.request.id, self._newly_seen)
             for event in events:
                 after, effects = advance(self.run, event)
                 if after is self.run and not effects:
@@ -344,6 +350,7 @@ class Execution:
             if self.run.state != before.state:
                 self._persist_state(now)
         self._new_records.clear()
+        self._newly_seen.clear()
 
     def _persist_state(self, now: float) -> None:
         run = self.run
@@ -477,6 +484,8 @@ class Execution:
             fingerprint=self.run.jobs[stage].fingerprint or "",
             ended_at=exit_record.ended_at or self._ended_at,
         )
+        if taken.observation is not None:
+            self._seen[stage] = self._newly_seen[stage] = taken.observation
         if taken.record is None:
             self._partial[stage] = taken.partial
             return JobFailed(stage, taken.fault)
@@ -563,6 +572,7 @@ class Execution:
             runtime_text=prepared.runtime.text if prepared else "",
             runtime_digest=prepared.runtime.digest if prepared else "",
             reasons=self._reasons,
+            seen=self._seen,
             pipeline_stages=(
                 frozenset(stage.name for stage in prepared.loaded.pipeline.stages)
                 if prepared

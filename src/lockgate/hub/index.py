@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from lockgate.errors import OutsideError
 from lockgate.hub.rows import JobRow, Request, RowState, RunRow
 from lockgate.hub.tables import FORMAT, SCHEMA, UPGRADES
 from lockgate.runs.cost import Cost, cost_of, names_of, remember
+from lockgate.runs.observation import Observation
 from lockgate.runs.record import StageRecord
 from lockgate.runs.run import Event, JobStatus
 from lockgate.verify.report import Verification
@@ -33,6 +34,7 @@ _records = msgspec.msgpack.Decoder(StageRecord)
 _lines = msgspec.msgpack.Decoder(tuple[str, ...])
 _verifications = msgspec.msgpack.Decoder(Verification)
 _certifications = msgspec.msgpack.Decoder(Certification)
+_observations = msgspec.msgpack.Decoder(Observation)
 _costs = msgspec.msgpack.Decoder(tuple[Cost, ...])
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -398,6 +400,20 @@ class Index:
                 (project, path),
             ).fetchall()
             return [_certifications.decode(row[0]) for row in rows]
+
+    # Observations
+
+    def add_observations(self, run: str, seen: Mapping[str, Observation]) -> None:
+        """Keep what the stages of a run really used."""
+        rows = [(run, stage, _encode(each)) for stage, each in seen.items()]
+        with self._in_words():
+            self._sql.executemany("insert or replace into observations values (?, ?, ?)", rows)
+
+    def observations(self, run: str) -> dict[str, Observation]:
+        """Return stage → what its newest attempt in a run really used, as far as that was observed."""
+        with self._in_words():
+            rows = self._sql.execute("select stage, seen from observations where run = ?", (run,)).fetchall()
+            return {row[0]: _observations.decode(row[1]) for row in rows}
 
     def results(self, project: str) -> Iterator[StageRecord]:
         """Yield every result of a project."""

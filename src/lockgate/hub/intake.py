@@ -10,12 +10,14 @@ import msgspec
 from lockgate.errors import OutsideError, UserError
 from lockgate.hub.index import Index
 from lockgate.hub.instant import iso
+from lockgate.hub.observing import observed
 from lockgate.hub.preparation import Prepared
 from lockgate.hub.wiring import Wiring
 from lockgate.project.pipeline import Stage
 from lockgate.runs.collect import Collector
 from lockgate.runs.cost import Cost, names_of
 from lockgate.runs.job import ExitRecord
+from lockgate.runs.observation import Observation
 from lockgate.runs.plan import command_of
 from lockgate.runs.record import Artifact, StageRecord
 from lockgate.runs.sizing import Offer, offer
@@ -29,6 +31,8 @@ class Taken(msgspec.Struct, frozen=True):
     record: StageRecord | None = None
     fault: str = ""
     partial: tuple[Artifact, ...] = ()
+    observation: Observation | None = None
+    """What it really used, where the project asks for that."""
 
 
 def take_in(
@@ -53,6 +57,7 @@ def take_in(
         wiring.store,
         prepared.loaded.pipeline.data.result_limit_bytes,
     )
+    seen = observed(prepared, stage, folder, inventory)
     offered = _offer(wiring.index, prepared, declared, exit_record)
     fault = judge(folder, exit_record, declared, prepared.loaded.inputs, inventory, offered)
     if fault is None:
@@ -64,9 +69,10 @@ def take_in(
             fault = f"what it made cannot be read: {error.strerror or error}"
     if fault is not None:
         try:
-            return Taken(fault=fault, partial=collector.salvage(declared, folder / "workspace"))
+            partial = collector.salvage(declared, folder / "workspace")
         except (OSError, OutsideError):
-            return Taken(fault=fault)
+            partial = ()
+        return Taken(fault=fault, partial=partial, observation=seen)
     return Taken(
         StageRecord(
             stage=stage,
@@ -82,7 +88,9 @@ def take_in(
             artifacts=artifacts,
             duration_s=exit_record.duration_s,
             peak_memory_bytes=exit_record.peak_memory_bytes,
-        )
+            undeclared=seen.undeclared if seen else (),
+        ),
+        observation=seen,
     )
 
 

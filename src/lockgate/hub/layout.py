@@ -18,7 +18,7 @@ from lockgate.hub.runtimes import Runtimes
 from lockgate.project.pipeline import Stage
 from lockgate.runs import notebook_runner
 from lockgate.runs.job import Job
-from lockgate.runs.jobscript import base_environment, job_script
+from lockgate.runs.jobscript import OBSERVED, OBSERVER, base_environment, job_script
 from lockgate.runs.notebook import RUNNER_FILE, notebook_command
 from lockgate.runs.pointed import stored_digest
 from lockgate.runs.record import Artifact, StageRecord
@@ -88,6 +88,8 @@ class Layout:
             (folder / HOLD_FOLDER / "sitecustomize.py").write_bytes(program)
         if stage.notebook is not None:
             (folder / RUNNER_FILE).write_bytes(Path(notebook_runner.__file__).read_bytes())
+        if self._prepared.loaded.pipeline.is_observed:
+            _place_observer(folder)
         return inventory
 
     def _script(self, stage: Stage, trial: str | None) -> str:
@@ -121,6 +123,7 @@ class Layout:
             from_folder=from_folder,
             isolation=self._isolation(is_here=self._prepared.backend_of(stage.name) == "local"),
             inside_hub=self._inside_hub(),
+            is_observed=self._prepared.loaded.pipeline.is_observed,
         )
 
     def _recorded_at(self, stage: str) -> float:
@@ -183,3 +186,12 @@ class Layout:
     def _of_store(self, path: str, md5: str, mode: int) -> Input:
         self._store.require(md5)
         return Input(path, source=self._store.path(md5), is_executable=mode == EXECUTABLE)
+
+
+def _place_observer(folder: Path) -> None:
+    # By their places: who imports them observes
+    programs = Path(notebook_runner.__file__).parent
+    for name in (OBSERVED, "python"):
+        (folder / name).mkdir(exist_ok=True)
+    (folder / OBSERVER).write_bytes((programs / "observer.py").read_bytes())
+    (folder / "python" / "sitecustomize.py").write_bytes((programs / "variable_reader.py").read_bytes())

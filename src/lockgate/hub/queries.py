@@ -17,6 +17,7 @@ from lockgate.hub.rows import JobRow, RunRow
 from lockgate.project.pipeline import LOCK_FILE
 from lockgate.project.snapshot import CommitSource
 from lockgate.runs.lockfile import read_lock
+from lockgate.runs.observation import Observation
 from lockgate.runs.record import Artifact, StageRecord
 from lockgate.runs.runid import LENGTH
 from lockgate.verify.report import Verification
@@ -54,6 +55,8 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
     has_moved_branch: bool
     verifications: tuple[Verification, ...] = ()
     """What verifications of it found, newest first; of a verification, what it found."""
+    observations: dict[str, Observation] = {}
+    """What its stages really used, where the project asks for that."""
 
     @property
     def artifacts(self) -> list[Artifact]:
@@ -107,6 +110,7 @@ def show_run(hub: Hub, project: str, text: str) -> RunView:
         metrics=read_metrics(repository, mine),
         result_commit=row.result_commit,
         has_moved_branch=row.has_moved_branch,
+        observations=index.observations(row.request.id),
         verifications=tuple(index.verifications(project, row.request.id)),
     )
 

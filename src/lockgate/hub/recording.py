@@ -22,6 +22,7 @@ from lockgate.project.pipeline import LOCK_FILE
 from lockgate.project.quantities import duration_words
 from lockgate.runs.job import ExitRecord
 from lockgate.runs.lockfile import read_lock, write_lock
+from lockgate.runs.observation import Observation
 from lockgate.runs.record import Artifact, StageRecord
 from lockgate.runs.run import Outcome, Run
 from lockgate.runs.runid import short
@@ -55,6 +56,8 @@ class Outcomes(msgspec.Struct, frozen=True, kw_only=True):
     runtime_text: str
     runtime_digest: str
     reasons: Mapping[str, str]
+    seen: Mapping[str, Observation] = {}
+    """What stages really used, where the project asks for that."""
     pipeline_stages: frozenset[str]
     """Every stage declared, of which the run may be a part."""
 
@@ -274,6 +277,7 @@ def _evidence(outcomes: Outcomes, written: Written) -> dict[str, object]:
             **({"reused_from": job.reused_from} if job.reused_from else {}),
             **({"fingerprint": job.fingerprint} if job.fingerprint else {}),
             **({"exit": outcomes.exits[stage]} if stage in outcomes.exits else {}),
+            **({"observed": outcomes.seen[stage]} if stage in outcomes.seen else {}),
         }
         for stage, job in run.jobs.items()
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from lockgate.hub.recording import VERIFICATION
 from lockgate.hub.rows import JobRow, Request, RunRow
 from lockgate.runs.cost import Cost
 from lockgate.runs.job import ExitRecord
+from lockgate.runs.observation import Observation
 from lockgate.runs.record import StageRecord
 from lockgate.runs.run import Outcome
 from lockgate.runs.runid import is_run_id, made_at
@@ -53,6 +54,7 @@ class _Stage(msgspec.Struct, frozen=True):
     cause: str | None = None
     reused_from: str | None = None
     exit: ExitRecord | None = None
+    observed: Observation | None = None
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +76,8 @@ class Restored(msgspec.Struct, frozen=True):
     records: tuple[StageRecord, ...]
     kills: tuple[Cost, ...] = ()
     """Jobs that were killed for want of memory or time."""
+    seen: Mapping[str, Observation] = {}
+    """What stages really used."""
 
 
 def reindex(hub: Hub, *, is_waking: bool = True) -> Reindexed:
@@ -128,6 +132,7 @@ def _restore_ended(hub: Hub, index: Index, problems: list[str]) -> tuple[int, in
             index.restore_run(restored.row, restored.jobs)
             index.add_results(restored.row.request.project, restored.records)
             index.add_costs(restored.row.request.project, restored.kills)
+            index.add_observations(restored.row.request.id, restored.seen)
             runs += 1
             results += len(restored.records)
     return runs, results
@@ -208,7 +213,8 @@ def restore(activity: Activity, project: str) -> Restored:
         for each in ended.stages
         if each.exit is not None and each.exit.cause in ("memory", "walltime")
     )
-    return Restored(row, jobs, ended.records, kills)
+    seen = {each.stage: each.observed for each in ended.stages if each.observed is not None}
+    return Restored(row, jobs, ended.records, kills, seen)
 
 
 def _job(stage: _Stage) -> JobRow:

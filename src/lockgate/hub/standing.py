@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -11,11 +11,22 @@ from lockgate.errors import LockgateError, UserError
 from lockgate.git.listing import Listing
 from lockgate.hub.address import Address, LocalHub, address
 from lockgate.hub.index import Index
+from lockgate.project.pipeline import Pipeline
 from lockgate.project.runtime import find_runtime
 from lockgate.project.snapshot import CommitSource, WorktreeSource
 from lockgate.runs.load import Loaded, files_seen, load
+from lockgate.runs.observation import Use, left_over, need_takes
 from lockgate.runs.plan import Known, PlannedStage, Planner
 from lockgate.runs.record import StageRecord
+
+
+class Undeclared(msgspec.Struct, frozen=True):
+    """Something a stage was seen to use without declaring it."""
+
+    stage: str
+    group: str
+    """The stage's name as it is written in the file."""
+    use: Use
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -25,6 +36,8 @@ class Standing(msgspec.Struct, frozen=True):
     stages: tuple[PlannedStage, ...]
     notes: tuple[str, ...] = ()
     """What a person should know besides, as an artifact edited by hand."""
+    undeclared: tuple[Undeclared, ...] = ()
+    """What stages were seen to use, and neither declare nor may use."""
 
     @property
     def is_nothing_to_do(self) -> bool:
@@ -41,7 +54,20 @@ def standing(root: Path, params: Mapping[str, str]) -> Standing:
     runtime, differences = _runtime(loaded, source, local)
     known = Known(finder.find, finder.previous, _files_at(root), lambda earlier: differences)
     planner = Planner(loaded.pipeline, loaded.inputs, runtime, known)
-    return Standing(loaded.pipeline.project, planner.plan().stages, tuple(_notes(loaded)))
+    planned = planner.plan().stages
+    undeclared = tuple(_undeclared(loaded.pipeline, planned, finder)) if loaded.pipeline.is_observed else ()
+    return Standing(loaded.pipeline.project, planned, tuple(_notes(loaded)), undeclared)
+
+
+def _undeclared(pipeline: Pipeline, planned: Sequence[PlannedStage], finder: _Finder) -> Iterator[Undeclared]:
+    """Yield what each stage's record tells, less what is declared or allowed since."""
+    declared = {stage.name: stage for stage in pipeline.stages}
+    for each in planned:
+        record = each.reused or finder.previous(each.name)
+        stage = declared[each.name]
+        for use in left_over(record.undeclared if record is not None else (), pipeline.undeclared):
+            if not any(need_takes(need, use.what) for need in stage.needs or ()):
+                yield Undeclared(stage.name, stage.group, use)
 
 
 def _hub(root: Path) -> Address | None:

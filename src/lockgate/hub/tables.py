@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-FORMAT = 4
+FORMAT = 5
 
 _COSTS = """
 create table costs (
@@ -34,6 +34,15 @@ create table certifications (
   unique (project, entry)
 );
 create index certifications_by_path on certifications (project, path, number);
+"""
+
+_OBSERVATIONS = """
+create table observations (
+  run text not null,
+  stage text not null,
+  seen blob not null,
+  primary key (run, stage)
+) without rowid;
 """
 
 SCHEMA = (
@@ -91,7 +100,8 @@ create index results_by_stage on results (project, stage, number);
     + _COSTS
     + _VERIFICATIONS
     + _CERTIFICATIONS
+    + _OBSERVATIONS
 )
 
 #: The form of an older index → what brings it to the next one.
-UPGRADES = {1: _COSTS, 2: _VERIFICATIONS, 3: _CERTIFICATIONS}
+UPGRADES = {1: _COSTS, 2: _VERIFICATIONS, 3: _CERTIFICATIONS, 4: _OBSERVATIONS}

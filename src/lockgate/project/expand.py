@@ -47,6 +47,8 @@ def build_pipeline(manifest: Manifest, overrides: Mapping[str, str], project: st
         runtime=manifest.runtime,
         data=manifest.data,
         batch=manifest.batch,
+        is_observed=manifest.is_observed,
+        undeclared=manifest.undeclared,
     )
     _refuse_names_twice(manifest, stages)
     _refuse_makes_twice(manifest, stages)

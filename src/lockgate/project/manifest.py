@@ -20,7 +20,7 @@ from lockgate.project.pipeline import MANIFEST_FILE, Allowance, Batch, Data, Pre
 from lockgate.project.quantities import parse_duration, parse_size
 
 TOP_KEYS = ("project", "runtime", "data", "batch", "params", "stages", "verify", "datasets")
-PROJECT_KEYS = ("name",)
+PROJECT_KEYS = ("name", "observe", "undeclared")
 RUNTIME_KEYS = ("python", "requirements")
 DATA_KEYS = ("git_limit", "result_limit", "remote")
 BATCH_KEYS = ("backend",)
@@ -89,6 +89,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     text: str = ""
     """What it was read from, to name lines in errors."""
     project: str | None = None
+    is_observed: bool = False
+    undeclared: tuple[str, ...] = ()
     runtime: Runtime | None = None
     data: Data = Data()
     batch: Batch = Batch()
@@ -127,6 +129,8 @@ def parse_manifest(text: str, file: str = MANIFEST_FILE) -> Manifest:
         file=file,
         text=text,
         project=reader.name(project, ("project", "name")) if "name" in project else None,
+        is_observed=reader.truth(project, ("project", "observe")) if "observe" in project else False,
+        undeclared=(reader.words(project, ("project", "undeclared")) if "undeclared" in project else ()),
         runtime=_read_runtime(reader, document),
         data=_read_data(reader, document),
         batch=_read_batch(reader, document),
@@ -279,6 +283,12 @@ class _Reader:
         if not isinstance(found, list) or not all(isinstance(word, str) and word for word in found):
             raise self.wrong(path, value, "text, or a list of texts")
         return tuple(found)
+
+    def truth(self, parent: Mapping[str, object], path: Path) -> bool:
+        value = parent[path[-1]]
+        if not isinstance(value, bool):
+            raise self.wrong(path, value, "true or false")
+        return value
 
     def tolerance(self, value: object, path: Path) -> float:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)

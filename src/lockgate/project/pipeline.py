@@ -112,3 +112,7 @@ class Pipeline(msgspec.Struct, frozen=True, omit_defaults=True):
     """None: nothing declared in the file, to be found by convention."""
     data: Data = Data()
     batch: Batch = Batch()
+    is_observed: bool = False
+    """Whether what each stage opens, reads and calls is noted while it runs. Never part of a fingerprint."""
+    undeclared: tuple[str, ...] = ()
+    """What stages may use without declaring it: paths, `env:NAME`, `host:ADDRESS:PORT`; `*` for anything."""

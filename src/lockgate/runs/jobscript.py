@@ -24,9 +24,22 @@ COMMAND = "command"
 #: Linux takes no word of a command line that has 128 KiB, see execve(2), MAX_ARG_STRLEN; each single quote
 #: takes four.
 _LONGEST_BYTES = 100_000
+#: In the folder of a job that is observed: the program that does it, and the folder of its notes.
+OBSERVER, OBSERVED = "observer.py", "observed"
 
 #: In a job's folder, what an isolated command may write to, where it is there.
-_WRITABLE = ("workspace", "tmp", "spark")
+_WRITABLE = ("workspace", "tmp", "spark", OBSERVED)
+
+_OBSERVE = f"""\
+{{{{
+    set -- /bin/sh -c {{command}}
+    if python3 -ISc 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null; then
+        set -- python3 -IS ../{OBSERVER} ../{OBSERVED} "$@"
+    else
+        printf '!there is no Python 3.8 or newer\\0' >../{OBSERVED}/calls
+    fi
+    exec "$@"
+}}}}"""
 
 THREADS = (
     "OMP_NUM_THREADS",
@@ -84,6 +97,7 @@ def job_script(
     from_folder: Mapping[str, str] | None = None,
     isolation: Isolation | None = None,
     inside_hub: Sequence[str] = (),
+    is_observed: bool = False,
 ) -> str:
     """Return `job.sh`: runs `command` in `workspace/` as `sh -c` would, once, and records how it ended.
 
@@ -94,7 +108,8 @@ def job_script(
 
     With `isolation` the command alone is isolated, and what is around it is not: so its folder cannot be
     written to but for the workspace, `tmp` and Spark's. It sees no more of the hub than `inside_hub`, paths
-    below the hub's directory, of which those that end in `/` may be written to.
+    below the hub's directory, of which those that end in `/` may be written to. `is_observed`: the command
+    runs below the program `OBSERVER`, which the folder must have, where the host has a Python for it.
 
     A command too long for a command line is written to the file `command` beside the script, and read there.
 
@@ -110,7 +125,7 @@ def job_script(
         raise ValueError("a command cannot hold a NUL")
     exports = [f"export {name}={quoted(value)}" for name, value in environment.items()]
     exports += [f'export {name}="$PWD"/{quoted(path)}' for name, path in inside.items()]
-    kept, run = _running(command)
+    kept, run = _running(command, is_observed=is_observed)
     return _SCRIPT.format(
         title=" ".join(title.split()),
         already_started=ALREADY_STARTED,
@@ -123,13 +138,17 @@ def job_script(
     )
 
 
-def _running(command: str) -> tuple[str, str]:
+def _running(command: str, *, is_observed: bool) -> tuple[str, str]:
     """Return what is to be done before, and what runs the command in the job's folder."""
     has_own_shell = any(own in command for own in _OWN_SHELL)
     if len(quoted(command).encode()) <= _LONGEST_BYTES:
+        if is_observed:
+            return "", f"cd ./workspace && {_OBSERVE.format(command=quoted(command))}"
         how = "exec /bin/sh -c" if has_own_shell else "unset folder && eval"
         return "", f"cd ./workspace && {how} {quoted(command)}"
     kept = _KEPT.format(text=quoted(f"cd ./workspace || exit\n{command}"), name=COMMAND)
+    if is_observed:
+        return kept, f"cd ./workspace && {_OBSERVE.format(command=quoted(f'cd .. && . ./{COMMAND}'))}"
     how = f"exec /bin/sh -c '. ./{COMMAND}'" if has_own_shell else f"unset folder && . ./{COMMAND}"
     return kept, how
 
@@ -146,6 +165,15 @@ def _isolate(run: str, isolation: Isolation, inside_hub: Sequence[str]) -> str:
             *(f'"$folder"/{name}' for name in _WRITABLE),
         ],
     )
+
+
+def given_names() -> frozenset[str]:
+    """Return the names of the variables that a job is given, or that its shell sets."""
+    environment, from_folder = base_environment(
+        run="", stage="", cpus=1, source_date_epoch=0, runtime_bin="/", cache="/"
+    )
+    shell = ("PWD", "OLDPWD", "SHLVL", "_", "PYTHONPATH", "MASTER", "LOCKGATE_JOB")
+    return frozenset((*environment, *from_folder, *shell))
 
 
 def base_environment(

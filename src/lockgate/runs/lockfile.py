@@ -13,6 +13,7 @@ import msgspec
 from lockgate.errors import UserError
 from lockgate.git.listing import FILE
 from lockgate.project.pipeline import LOCK_FILE, Kind, Scalar
+from lockgate.runs.observation import Use
 from lockgate.runs.record import Artifact, StageRecord
 
 FORMAT = 1
@@ -33,6 +34,7 @@ class _StageLine(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown
     runtime: str
     params: dict[str, Scalar] = {}
     needs: tuple[tuple[str, str], ...] = ()
+    undeclared: tuple[Use, ...] = ()
 
 
 class _ArtifactLine(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -77,6 +79,7 @@ def write_lock(records: Iterable[StageRecord]) -> bytes:
                     record.runtime,
                     dict(sorted(record.params.items())),
                     record.needs,
+                    record.undeclared,
                 )
             )
         )
@@ -154,5 +157,6 @@ def _record(line: _StageLine, artifacts: Mapping[str, Artifact]) -> StageRecord:
         runtime=line.runtime,
         params=line.params,
         needs=line.needs,
+        undeclared=line.undeclared,
         artifacts=tuple(artifacts.values()),
     )

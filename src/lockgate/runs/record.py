@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from lockgate.project.pipeline import Kind, Scalar
+from lockgate.runs.observation import Use
 
 
 class Artifact(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -41,3 +42,5 @@ class StageRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     artifacts: tuple[Artifact, ...] = ()
     duration_s: float | None = None
     peak_memory_bytes: int | None = None
+    undeclared: tuple[Use, ...] = ()
+    """What it was seen to use without declaring it, where the project asks for that."""

@@ -19,6 +19,7 @@ from lockgate.hub.rows import Request
 from lockgate.hub.tables import FORMAT
 from lockgate.runs.cost import KEPT, Cost
 from lockgate.runs.job import ExitRecord
+from lockgate.runs.observation import Observation, Use
 from lockgate.runs.record import Artifact, StageRecord
 from lockgate.runs.run import (
     CancelRequested,
@@ -306,6 +307,7 @@ def test_an_index_of_the_first_format_is_brought_to_this_one(path: Path, is_read
         sql.execute("drop table costs")
         sql.execute("drop table verifications")
         sql.execute("drop table certifications")
+        sql.execute("drop table observations")
         sql.execute("pragma user_version = 1")
     sql.close()
     Index(path, is_read_only=is_read_only).close()
@@ -320,6 +322,14 @@ def test_an_index_of_the_first_format_is_brought_to_this_one(path: Path, is_read
     index.add_certification("p", said)
     assert index.certifications("p", "a") == [said] and index.certifications("p", "b") == []
     index.close()
+
+
+def test_what_stages_used_is_kept_by_run_the_newest_attempt_counts(index: Index) -> None:
+    seen = Observation(undeclared=(Use("/data/x", "read"),), read=("a",), software_count=3)
+    index.add_observations("R", {"s": Observation(fault="lost"), "t": Observation()})
+    index.add_observations("R", {"s": seen})
+    assert index.observations("R") == {"s": seen, "t": Observation()}
+    assert index.observations("other") == {}
 
 
 def test_the_latest_costs_are_kept_of_each_stage_and_each_matrix(index: Index) -> None:

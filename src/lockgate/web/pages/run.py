@@ -18,6 +18,7 @@ from lockgate.hub.log_part import read_log_part
 from lockgate.hub.push import VERIFICATIONS
 from lockgate.hub.queries import RunView, show_run
 from lockgate.hub.runtimes import Runtimes
+from lockgate.runs.observation import in_words
 from lockgate.runs.run import FINAL_RUN_STATES, Event
 from lockgate.web.pages import chart, stage_graph
 from lockgate.web.pages.ansi import html_of
@@ -89,6 +90,8 @@ def show(
         data=read_by(service.hub, project, view.line.commit, view.records),
         runtime=runtime,
         packages=sorted(Runtimes(service.hub.runtimes).packages(runtime).items()) if runtime else [],
+        observations=view.observations,
+        use_words=in_words,
         others=tuple(other for other in newest if other != view.line.id),
         proof=proof_of(service, project, view, address if visitor.may("push", project) else ""),
         may_verify=may_run and is_over and bool(view.records) and not _is_verification(view),
