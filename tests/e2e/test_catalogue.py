@@ -131,6 +131,26 @@ def test_a_file_that_git_holds_is_looked_through_too(story: Story) -> None:
     assert [column["name"] for column in found["profile"]["columns"]] == ["code", "name"]
 
 
+def test_it_is_given_to_catalogues_elsewhere(story: Story) -> None:
+    with story.ask("vera") as client:
+        answer = client.get("/api/v1/projects/flights/croissant", params={"path": "data/flights.csv"})
+        assert answer.headers["content-type"].startswith("application/ld+json")
+        found = answer.json()
+        (file,) = found["distribution"]
+        assert client.get(file["contentUrl"]).text == ROWS and found["conformsTo"].endswith("/1.1")
+        fields = found["recordSet"][0]["field"]
+        assert [field["dataType"] for field in fields] == ["sc:Text", "sc:Integer", "sc:Date"]
+        git = client.get("/api/v1/projects/flights/croissant", params={"path": "airports.csv"}).json()
+        assert "Kennedy" in client.get(git["distribution"][0]["contentUrl"]).text
+        told = client.get("/api/v1/projects/flights/dcat", params={"form": "turtle"})
+        assert told.headers["content-type"].startswith("text/turtle") and "CC-BY-4.0" in told.text
+        linked = client.get("/api/v1/projects/flights/dcat").json()
+        types = [each for node in linked["@graph"] for each in node.get("@type", [])]
+        assert types.count("dcat:Dataset") == 2 and types.count("dcat:Catalog") == 1
+    with story.site.client() as client:
+        assert client.get("/api/v1/projects/flights/dcat").status_code == 401
+
+
 def test_a_run_and_a_model_tell_what_they_used(story: Story) -> None:
     found = story.dataset()
     (use,) = found["uses"]["runs"]

@@ -1,17 +1,12 @@
-"""The real DVC, in a virtual environment of its own that is kept between test sessions."""
+"""The real DVC, in an environment of its own."""
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import os
 import subprocess
-import sys
 from pathlib import Path
 
-import pytest
-
-_LOCK = Path(__file__).parents[2] / "requirements" / "dvc.txt"
+from locked_environment import locked_environment
 
 
 class Dvc:
@@ -42,35 +37,4 @@ class Dvc:
 
 def dvc_program() -> Path:
     """Return the program, installed as locked; skips loudly where it cannot be had."""
-    cache = Path(os.environ["UV_CACHE_DIR"]).parent / "lockgate-tests"
-    lock = _LOCK.read_bytes()
-    name = f"dvc-{sys.version_info.major}.{sys.version_info.minor}-{hashlib.sha256(lock).hexdigest()[:12]}"
-    home = cache / name
-    cache.mkdir(parents=True, exist_ok=True)
-    # Workers of one session, and sessions, come here at the same time
-    with (cache / f"{name}.lock").open("w") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)
-        if not (home / "whole").exists():
-            _install(home)
-    return home / "bin" / "dvc"
-
-
-def _install(home: Path) -> None:
-    uv = Path(sys.executable).parent / "uv"
-    words: list[Path | str] = [
-        "pip",
-        "install",
-        "-q",
-        "--require-hashes",
-        "--python",
-        home / "bin" / "python",
-    ]
-    commands: tuple[list[Path | str], ...] = (
-        [uv, "venv", "-q", "--clear", "-p", sys.executable, home],
-        [uv, *words, "-r", _LOCK],
-    )
-    for command in commands:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            pytest.skip(f"NOT TESTED: DVC: {done.stderr.strip()[-300:]}")
-    (home / "whole").touch()
+    return locked_environment("dvc") / "dvc"

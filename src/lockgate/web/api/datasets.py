@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
-from litestar import get, post
+from litestar import Request, Response, get, post
+from litestar.datastructures import State
 from litestar.params import Parameter
 
 from lockgate.data.certification import Certification, Standing
 from lockgate.data.dataset_versions import Version
 from lockgate.data.profile import Profile
+from lockgate.data.rdf import json_ld, turtle
 from lockgate.hub.catalogue import Catalogue, Entry, catalogue
 from lockgate.hub.certifying import Asked, certify
+from lockgate.hub.croissant import croissant
 from lockgate.hub.dataset_page import look_up
 from lockgate.hub.dataset_uses import Read, Uses, read_by
+from lockgate.hub.dcat import PREFIXES, dcat
+from lockgate.hub.publishing import page_of, publish
 from lockgate.hub.queries import show_run
 from lockgate.web.service import Service
 from lockgate.web.visitor import Visitor
 
+_JSON_LD = "application/ld+json"
 Words = Annotated[str, Parameter(max_length=1000)]
 
 
@@ -74,4 +80,44 @@ def certify_dataset(service: Service, visitor: Visitor, project: str, data: Aske
     return certify(service.hub, project, data, visitor.name, visitor.email)
 
 
-handlers = [list_datasets, show_dataset, read_datasets, certify_dataset]
+@get("/projects/{project:str}/croissant", sync_to_thread=True, media_type=_JSON_LD)
+def as_croissant(
+    request: Request[None, None, State],
+    service: Service,
+    visitor: Visitor,
+    project: str,
+    path: Words,
+    at: Words | None = None,
+) -> dict[str, object]:
+    """One dataset as Croissant, for the tools of machine learning."""
+    visitor.require("read", project)
+    (found,) = publish(service.hub, project, _address(request, service), path, at or None)
+    return croissant(found)
+
+
+@get("/projects/{project:str}/dcat", sync_to_thread=True, media_type=_JSON_LD)
+def as_dcat(
+    request: Request[None, None, State],
+    service: Service,
+    visitor: Visitor,
+    project: str,
+    form: Literal["json-ld", "turtle"] = "json-ld",
+    at: Words | None = None,
+) -> Response[dict[str, object]] | Response[bytes]:
+    """The whole catalogue as DCAT, in JSON-LD or Turtle."""
+    visitor.require("read", project)
+    address = _address(request, service)
+    triples = dcat(
+        project, page_of(address, project), publish(service.hub, project, address, revision=at or None)
+    )
+    if form == "turtle":
+        return Response(turtle(triples, PREFIXES).encode(), media_type="text/turtle; charset=utf-8")
+    return Response(json_ld(triples, PREFIXES), media_type=_JSON_LD)
+
+
+def _address(request: Request[None, None, State], service: Service) -> str:
+    """Return where the hub is served, as others reach it."""
+    return service.settings.public_url or str(request.base_url).rstrip("/")
+
+
+handlers = [as_croissant, as_dcat, list_datasets, show_dataset, read_datasets, certify_dataset]
