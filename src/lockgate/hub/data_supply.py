@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 import msgspec
 
-from lockgate.data.digest import Listed, md5_of_file, parse_listing
+from lockgate.data.digest import Listed, parse_listing
+from lockgate.data.remotes.contract import Remote
 from lockgate.data.store import Store
 from lockgate.errors import LockgateError, OutsideError, UserError
-from lockgate.hub.data_source import Source, data_source
+from lockgate.hub.data_source import DataSource, data_source
 from lockgate.hub.directory import Hub
 from lockgate.hub.holdings import Holdings
 from lockgate.hub.object_lookup import ProjectObjects
+from lockgate.hub.room import require_room
 from lockgate.project.quantities import counted, size_words
 from lockgate.runs.plan import Plan, Planner
 from lockgate.runs.pointed import Pointed, stored_digest
 
 _NAMED_AT_MOST = 3
+#: So many objects are fetched before they are made the project's: a kill costs no more than these.
+_TOGETHER = 500
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -40,8 +41,9 @@ class Supply:
         self._project = project
         self._store = Store(hub.store)
         self._objects = ProjectObjects(hub, project)
-        self._source: Source | None = None
+        self._source: DataSource | None = None
         self._has_looked = False
+        self._remote: Remote | None = None
 
     def listing(self, md5: str) -> Sequence[Listed] | None:
         """Return the files of a stored folder, fetched where it is not here; None: nobody has it."""
@@ -78,14 +80,34 @@ class Supply:
             for listed in parse_listing(self._store.read(whole.md5)):
                 yield Wanted(listed.md5, whole.path, whole.size_bytes)
 
-    def nowhere(self, wanted: Sequence[Wanted]) -> list[Wanted]:
-        """Return what of it the project's remote does not have either."""
+    def nowhere(self, wanted: Sequence[Wanted], *, is_quick: bool = False) -> list[Wanted]:
+        """Return what of it the project's remote does not have either.
+
+        `is_quick`: a remote behind a network is not asked, and taken to have it. Raises `OutsideError` where
+        it cannot be reached, `UserError` (`hub-settings`).
+        """
         source = self.source
-        there = source.present([each.md5 for each in wanted]) if source is not None and wanted else set()
+        if not wanted or source is None or source.open is None:
+            return list(wanted)
+        if is_quick and not source.is_near:
+            return []
+        there = self._opened(source).present([each.md5 for each in wanted])
         return [each for each in wanted if each.md5 not in there]
 
+    def refusal(self, wanted: Sequence[Wanted]) -> UserError:
+        """Return why a run whose data is nowhere does not begin: `data-missing`, `data-ungranted`."""
+        source = self.source
+        if source is None or source.open is not None:
+            return _missing(wanted)
+        return UserError(
+            f"{_listed(wanted)} not on the hub, which has no grant to fetch it from {source.url}",
+            "Where the data is, send it: lockgate hub send; or the operator writes into hub.toml: "
+            f'[credentials.NAME] with url and for = ["{self._project}"]',
+            code="data-ungranted",
+        )
+
     @property
-    def source(self) -> Source | None:
+    def source(self) -> DataSource | None:
         if not self._has_looked:
             self._source, self._has_looked = data_source(self._hub, self._project), True
         return self._source
@@ -93,54 +115,70 @@ class Supply:
     def fetch(self, digests: Sequence[str]) -> None:
         """Bring objects from the project's remote, with what the folders among them hold.
 
-        Raises `UserError` (`data-damaged`), `OutsideError`: `data-missing`, and what the remote says.
+        Raises `OutsideError`: `data-missing`, `hub-full`, `remote-damaged`, and what the remote says. What
+        has come is kept, half objects too.
         """
-        source = self.source
-        holdings = Holdings(self._hub, self._project)
-        waiting = list(digests)
-        while waiting:
-            md5 = waiting.pop()
-            if not self._objects.has(md5):
-                if source is None:
-                    raise _nowhere(md5)
-                self._fetch_one(source, md5)
-                holdings.add([md5])
-                self._objects.learn(md5)
-            if md5.endswith(".dir"):
-                inside = parse_listing(self._store.read(md5))
-                waiting += [each.md5 for each in inside if not self._objects.has(each.md5)]
+        asked = list(dict.fromkeys(digests))
+        while asked:
+            lacking = [md5 for md5 in asked if not self._objects.has(md5)]
+            for at in range(0, len(lacking), _TOGETHER):
+                self._fetch_some(lacking[at : at + _TOGETHER])
+            folders = [md5 for md5 in asked if md5.endswith(".dir")]
+            inside = [each.md5 for md5 in folders for each in parse_listing(self._store.read(md5))]
+            asked = [md5 for md5 in dict.fromkeys(inside) if not self._objects.has(md5)]
 
-    def _fetch_one(self, source: Source, md5: str) -> None:
-        parts = self._hub.incoming / self._project
-        parts.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=parts, prefix=f"{md5}-")
-        os.close(handle)
-        draft = Path(name)
+    def _fetch_some(self, digests: Sequence[str]) -> None:
+        from lockgate.data.transfer import bring  # noqa: PLC0415
+
+        source = self.source
+        if source is None or source.open is None:
+            raise _nowhere(digests[0])
+        # Not straight into the store: what another project has there would count as fetched, unseen
+        staging = Store(self._hub.incoming / self._project / "fetched")
         try:
-            source.fetch(md5, draft)
-            if md5_of_file(draft) != md5[:32]:
-                raise UserError(
-                    f"what the project's remote has as {md5} is not that: its bytes have another digest",
-                    "Send it anew from a clone that has it: dvc push, or lockgate data put",
-                    code="data-damaged",
-                )
-            if not self._store.has(md5):
-                self._store.adopt(draft, md5)
+            bring(staging, self._opened(source), digests, lambda _: require_room(self._hub))
         finally:
-            draft.unlink(missing_ok=True)
+            came = [md5 for md5 in digests if staging.has(md5)]
+            for md5 in came:
+                self._adopt(staging, md5)
+            Holdings(self._hub, self._project).add(came)
+            for md5 in came:
+                self._objects.learn(md5)
+
+    def _adopt(self, staging: Store, md5: str) -> None:
+        try:
+            self._store.adopt_new(staging.path(md5), md5)
+        except (OutsideError, FileNotFoundError):
+            # Another run that needed it too may have been faster
+            if not self._store.has(md5):
+                raise
+
+    def _opened(self, source: DataSource) -> Remote:
+        if self._remote is None:
+            assert source.open is not None
+            self._remote = source.open()
+        return self._remote
 
 
 def supply(hub: Hub, project: str, wanted: Sequence[Wanted]) -> None:
-    """Have the hub have it all. Raises `UserError`: `data-missing`, `data-damaged`; `OutsideError`."""
+    """Have the hub have it all. Raises `UserError`: `data-missing`, `data-ungranted`; `OutsideError`."""
     source = Supply(hub, project)
     nowhere = source.nowhere(wanted)
     if nowhere:
-        raise missing_error(nowhere)
+        raise source.refusal(nowhere)
     source.fetch([each.md5 for each in wanted])
 
 
-def missing_error(wanted: Sequence[Wanted]) -> UserError:
-    """Return the refusal of a run whose data is nowhere to be had."""
+def _missing(wanted: Sequence[Wanted]) -> UserError:
+    return UserError(
+        f"{_listed(wanted)} not on the hub, nor on the project's remote",
+        "Where the data is, send it: lockgate hub send",
+        code="data-missing",
+    )
+
+
+def _listed(wanted: Sequence[Wanted]) -> str:
+    """Return what is wanted in words, with its verb."""
     named: dict[str, Wanted] = {}
     for each in wanted:
         named.setdefault(each.path, each)
@@ -150,11 +188,7 @@ def missing_error(wanted: Sequence[Wanted]) -> UserError:
     ]
     more = len(named) - len(words)
     listed = ", ".join(words) + (f" and {counted(more, 'other')}" if more else "")
-    return UserError(
-        f"{listed} {'is' if len(named) == 1 else 'are'} not on the hub, nor on the project's remote",
-        "Where the data is, send it: lockgate hub send",
-        code="data-missing",
-    )
+    return f"{listed} {'is' if len(named) == 1 else 'are'}"
 
 
 def _nowhere(md5: str) -> OutsideError:

@@ -21,6 +21,7 @@ from lockgate.hub.directory import Hub, configure, is_configured, make_wake, wri
 from lockgate.hub.dispatcher import RECEIVED_LIMIT_S
 from lockgate.hub.index import Index
 from lockgate.hub.queue import ensure_dispatcher
+from lockgate.hub.remote_grants import read_grants, way_to
 from lockgate.project.quantities import size_words
 from lockgate.runs.runid import short
 
@@ -58,6 +59,7 @@ def examine(hub: Hub, *, is_deep: bool = False, now: float | None = None) -> Ite
     yield _pipe(hub, fix)
     yield _disk(hub)
     yield _isolation(hub)
+    yield from _credentials(hub)
     for project in hub.projects():
         yield _project(hub, project, fix)
         if is_deep:
@@ -185,6 +187,30 @@ def _isolation(hub: Hub) -> Finding:
             "Give the hub to an account of its own.",
         )  # fmt: skip
     return Finding(what, "ok", "on: jobs do not see the hub's key, its members' book, other projects")
+
+
+def _credentials(hub: Hub) -> Iterator[Finding]:
+    """Whether each remote that is granted could be asked as `hub.toml` says; the remotes are not asked."""
+    try:
+        grants = read_grants(hub)
+    except LockgateError as error:
+        yield Finding("credentials", "problem", error.message, error.hint)
+        return
+    for name, grant in grants.items():
+        unknown = [project for project in grant.projects if not hub.repository(project).is_dir()]
+        try:
+            for project in grant.projects:
+                way_to(hub, project, grant.url)
+        except LockgateError as error:
+            yield Finding(f"credentials {name}", "problem", error.message, error.hint)
+            continue
+        if unknown:
+            yield Finding(
+                f"credentials {name}", "note", f"granted to no project of this hub: {', '.join(unknown)}",
+                f"Correct for in [credentials.{name}] of hub.toml.",
+            )  # fmt: skip
+        else:
+            yield Finding(f"credentials {name}", "ok", f"{grant.url} for {', '.join(grant.projects)}")
 
 
 def _project(hub: Hub, project: str, fix: str) -> Finding:

@@ -268,11 +268,13 @@ def _check_sizes(hub: Hub, project: str, updates: list[Update]) -> None:
 
 def _check_data(hub: Hub, prepared: Prepared) -> None:
     """Refuse a run of a work tree whose data is nowhere; a branch is taken, and its run says so."""
-    from lockgate.hub.data_supply import Supply, missing_error  # noqa: PLC0415
+    from lockgate.hub.data_supply import Supply  # noqa: PLC0415
 
-    nowhere = Supply(hub, prepared.request.project).nowhere(prepared.lacking)
+    supply = Supply(hub, prepared.request.project)
+    # A remote behind a network may be slow to answer: the run asks it, a push does not wait for that
+    nowhere = supply.nowhere(prepared.lacking, is_quick=True)
     if nowhere:
-        raise missing_error(nowhere)
+        raise supply.refusal(nowhere)
 
 
 def _adopt_first_branch(repository: Path, updates: list[Update]) -> None:

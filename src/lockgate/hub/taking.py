@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from lockgate.data.store import Store
-from lockgate.errors import OutsideError
 from lockgate.hub.directory import Hub
 from lockgate.hub.holdings import Holdings
 from lockgate.hub.object_lookup import DIGEST, ProjectObjects
 from lockgate.hub.object_stream import PIECE_BYTES, Piece, Taker, part_bytes, stream
-from lockgate.project.quantities import size_words
+from lockgate.hub.room import require_room
 
-#: So much of the hub's disk stays free whatever is sent: its database and repositories must go on.
-ROOM_KEPT_BYTES = 100_000_000
 #: After so many objects, or so long, what came is made the project's.
 _TOGETHER, _TOGETHER_S = 1000, 1.0
 
@@ -50,7 +46,7 @@ class Intake:
 
     def feed(self, piece: bytes) -> None:
         """Take the next bytes. Raises as `Taker.feed`, and `OutsideError` (`hub-full`)."""
-        self._require_room(len(piece))
+        require_room(self._hub, len(piece))
         self._taker.feed(piece)
 
     def finish(self) -> None:
@@ -75,15 +71,6 @@ class Intake:
         self._holdings.add(self._new)
         self._new = []
         self._told_at = time.monotonic()
-
-    def _require_room(self, size: int) -> None:
-        if shutil.disk_usage(self._hub.root).free - size < ROOM_KEPT_BYTES:
-            raise OutsideError(
-                f"the hub's disk is full: less than {size_words(ROOM_KEPT_BYTES)} are free",
-                "Its owner makes room on it; then try again, what came is kept.",
-                code="hub-full",
-                is_transient=True,
-            )
 
 
 def take_stream(hub: Hub, project: str, source: BinaryIO) -> None:
