@@ -192,3 +192,15 @@ def test_a_large_file_goes_on_where_the_hub_was_killed(place: Place) -> None:
     assert store.check(md5)
     assert not part.exists()
     assert lacking() == {}
+
+
+def test_a_program_behind_a_pointer_can_be_executed(place: Place) -> None:
+    manifest = '[stages.go]\nrun = "./tool.sh > o"\nneeds = ["tool.sh"]\nmakes = ["o"]\n'
+    tree = place.project({"lockgate.toml": manifest})
+    tree.write({"tool.sh": "#!/bin/sh\necho went\n"})
+    (tree.path / "tool.sh").chmod(0o755)
+    tree.lockgate("data", "add", "tool.sh")
+    assert "isexec: true" in tree.read("tool.sh.dvc")
+    tree.commit()
+    tree.lockgate("run")
+    assert tree.read("o") == "went\n"

@@ -8,6 +8,9 @@ import pytest
 from data_place import hub_store, store_of
 from e2e_place import Place, WorkTree
 
+from lockgate.data.digest import md5_of
+from lockgate.data.linking import digest_of
+from lockgate.git.worktree import Changes
 from lockgate.hub import history_repair, large_files
 from lockgate.hub.carrying import Carried
 from lockgate.hub.push import Options
@@ -178,3 +181,35 @@ def test_hooks_that_lie_elsewhere_are_not_touched(place: Place) -> None:
     tree.git("config", "core.hooksPath", str(place.outside))
     assert "is not touched; to have it: lockgate hook pre-commit" in tree.lockgate("init").out
     assert list(place.outside.iterdir()) == []
+
+
+def test_what_looks_as_it_did_is_not_read_again(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was read is known by its inode, size and time: one file of many that changed is read alone."""
+    monkeypatch.setattr(large_files, "FILES_AT_MOST", 20)
+    tree = place.project({"lockgate.toml": MANIFEST.replace("1 MB", "1 kB")})
+    tree.write({"large.bin": b"x" * 5_000, **{f"many/{n}": f"{n}\n" for n in range(30)}})
+    for path in (tree.path / "large.bin", *(tree.path / "many").iterdir()):
+        os.utime(path, ns=(1_700_000_000_000_000_001,) * 2)
+    untracked = ("large.bin", *(f"many/{n}" for n in range(30)))
+    changes = Changes(tree.head(), "main", (), untracked)
+    read: list[str] = []
+
+    def digest(path: str, seen: tuple[int, int, int]) -> str:
+        read.append(os.path.relpath(path, tree.path))
+        return digest_of(path, seen)
+
+    monkeypatch.setattr(large_files, "digest_of", digest)
+    first = large_files.swaps_for(tree.path, changes)
+    assert sorted(read) == sorted(untracked)
+    read.clear()
+    assert large_files.swaps_for(tree.path, changes) == first
+    assert read == []
+    (tree.path / "many" / "7").write_text("seven\n")
+    store = store_of(tree)
+    store.path(md5_of(b"x" * 5_000)).unlink()
+    again = large_files.swaps_for(tree.path, changes)
+    assert read == ["many/7"]
+    assert again.put["large.bin.dvc"] == first.put["large.bin.dvc"]
+    assert again.put["many.dvc"] != first.put["many.dvc"]
+    assert store.has(md5_of(b"x" * 5_000))
+    assert store.has(md5_of(b"seven\n"))

@@ -77,6 +77,16 @@ def survey(clone: Clone, path: str, known: Known | None, read: Reader) -> Survey
         return None
     if known is not None and tree == known.tree:
         return Survey(tree, known, looked_at_ns, 0)
+    digests, read_count = digests_of(tree, top, known, read)
+    return Survey(tree, digests, looked_at_ns, read_count)
+
+
+def digests_of(tree: Tree, top: str, known: Known | None, read: Reader) -> tuple[dict[str, list[str]], int]:
+    """Return the digests of a tree's files, in its order, and how many had to be read for it: those that
+    do not look as they did when they were known.
+
+    Raises `UserError` (`data-changing`), and what `read` does.
+    """
     digests: dict[str, list[str]] = {}
     unread: list[tuple[list[str], int, str, tuple[int, int, int]]] = []
     for folder, (names, stats) in tree.items():
@@ -94,7 +104,7 @@ def survey(clone: Clone, path: str, known: Known | None, read: Reader) -> Survey
             else:
                 unread.append((here, at, f"{top}/{folder}{name}" if name else top, seen))
     _read(unread, read)
-    return Survey(tree, digests, looked_at_ns, len(unread))
+    return digests, len(unread)
 
 
 def _is_unchanged(top: str, tree: Tree) -> bool:

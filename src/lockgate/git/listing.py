@@ -9,7 +9,7 @@ import msgspec
 
 FILE, EXECUTABLE, LINK, FOLDER, SUBMODULE = 0o100644, 0o100755, 0o120000, 0o040000, 0o160000
 #: None of git's: a file or folder whose bytes lie in the store, `id` being their md5 without `.dir`.
-STORED, STORED_FOLDER = 0o200644, 0o240000
+STORED, STORED_EXECUTABLE, STORED_FOLDER = 0o200644, 0o200755, 0o240000
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -8,15 +8,19 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from lockgate.data.digest import Listed, folder_listing, md5_of_file
+from lockgate.data.clone import open_clone
+from lockgate.data.digest import Listed, folder_listing
 from lockgate.data.dvc_folder import ensure_dvc_folder
+from lockgate.data.linking import digest_of, still_changing
 from lockgate.data.output import Output, Pointer
 from lockgate.data.pointer import pointer_file, write_pointer
+from lockgate.data.scan import Tree, total_bytes
+from lockgate.data.state import Known, State, now_ns
 from lockgate.data.store import Store
-from lockgate.errors import LockgateError, OutsideError
+from lockgate.data.survey import digests_of, files_of_tree
+from lockgate.errors import LockgateError
 from lockgate.git.program import git
 from lockgate.git.worktree import Changes, Swaps
-from lockgate.hub.clone_data import clone_store
 from lockgate.project.manifest import parse_manifest
 from lockgate.project.pipeline import MANIFEST_FILE, Data
 
@@ -36,7 +40,7 @@ def swaps_for(root: Path, changes: Changes) -> Swaps:
     """Return what of a work tree's changes becomes data in a snapshot; the bytes go into the clone's store.
 
     Work tree, index and branch stay as they are.
-    Raises `OutsideError`: `store-unwritable`, `data-changing`.
+    Raises `UserError` (`data-changing`), `OutsideError` (`store-unwritable`).
     """
     limit = git_limit(root)
     folders = crowded_folders(root, changes.untracked)
@@ -49,8 +53,12 @@ def swaps_for(root: Path, changes: Changes) -> Swaps:
     if not large and not folders:
         return Swaps()
     ensure_dvc_folder(str(root))
-    put = {pointer_file(path): _file_pointer(root, path) for path in large}
-    put |= {pointer_file(folder): _folder_pointer(root, folder) for folder in folders}
+    keeper = _Keeper(root)
+    try:
+        put = {pointer_file(path): keeper.file_pointer(path) for path in large}
+        put |= {pointer_file(folder): keeper.folder_pointer(folder) for folder in folders}
+    finally:
+        keeper.state.save()
     return Swaps((*large, *folders), put)
 
 
@@ -89,42 +97,68 @@ def _size(path: Path) -> int:
     return about.st_size if stat.S_ISREG(about.st_mode) else 0
 
 
-def _file_pointer(root: Path, path: str) -> bytes:
-    md5, about = _kept(clone_store(root), root, path)
-    return pointer_text(
-        PurePosixPath(path).name, md5, about.st_size, is_executable=bool(about.st_mode & 0o100)
-    )
+class _Keeper:
+    """Puts files of the work tree, which stay as they are, into the clone's store; of what is known from
+    an earlier time only that is read which does not look the same."""
+
+    def __init__(self, root: Path) -> None:
+        clone = open_clone(str(root))
+        self.state = State(clone.git_dir)
+        self._root = root
+        self._store = Store(Path(clone.store))
+
+    def file_pointer(self, path: str) -> bytes:
+        """Keep a file; return the pointer to it."""
+        about = (self._root / path).stat()
+        looked_at_ns, tree = now_ns(), {"": ([""], list(_seen(about)))}
+        digests, read_count = self._kept(path, tree)
+        (md5,) = digests[""]
+        if read_count:
+            self.state.put(path, Known("", md5, tree, digests), looked_at_ns)
+        is_executable = bool(about.st_mode & 0o100)
+        return pointer_text(PurePosixPath(path).name, md5, about.st_size, is_executable=is_executable)
+
+    def folder_pointer(self, folder: str) -> bytes:
+        """Keep the files of a folder, links left out; return the pointer to it."""
+        looked_at_ns, tree = now_ns(), _tree(self._root / folder)
+        digests, read_count = self._kept(folder, tree)
+        listed = [Listed(md5, path) for path, md5 in files_of_tree(tree, digests).items()]
+        md5 = self._store.put_listing(folder_listing(listed))
+        if read_count:
+            self.state.put(folder, Known("", md5, tree, digests), looked_at_ns)
+        output = Output(PurePosixPath(folder).name, md5, total_bytes(tree), len(listed))
+        return write_pointer(Pointer(pointer_file(output.path), (output,))).encode("utf-8", "surrogateescape")
+
+    def _kept(self, path: str, tree: Tree) -> tuple[dict[str, list[str]], int]:
+        top = f"{self._root}/{path}"
+        digests, read_count = digests_of(tree, top, self.state.get(path), digest_of)
+        for folder, (names, stats) in tree.items():
+            for at, (name, md5) in enumerate(zip(names, digests[folder], strict=True)):
+                if not self._store.has(md5):
+                    self._keep(Path(top, folder + name), md5, tuple(stats[3 * at : 3 * at + 3]))
+        return digests, read_count
+
+    def _keep(self, place: Path, md5: str, seen: tuple[int, ...]) -> None:
+        self._store.put(place, md5)
+        if _seen(place.stat()) != seen:
+            self._store.path(md5).unlink(missing_ok=True)
+            raise still_changing(str(place))
 
 
-def _folder_pointer(root: Path, folder: str) -> bytes:
-    listed, size, store = [], 0, clone_store(root)
-    for here, _, names in os.walk(root / folder):
+def _tree(top: Path) -> Tree:
+    tree: Tree = {}
+    for here, _, names in os.walk(top):
+        files: list[str] = []
+        stats: list[int] = []
         for name in names:
-            place = Path(here) / name
-            if place.is_symlink() or not place.is_file():
-                continue
-            md5, about = _kept(store, root, place.relative_to(root).as_posix())
-            size += about.st_size
-            listed.append(Listed(md5, place.relative_to(root / folder).as_posix()))
-    md5 = store.put_listing(folder_listing(listed))
-    output = Output(PurePosixPath(folder).name, md5, size, len(listed))
-    return write_pointer(Pointer(f"{output.path}.dvc", (output,))).encode("utf-8", "surrogateescape")
+            about = (Path(here) / name).lstat()
+            if stat.S_ISREG(about.st_mode):
+                files.append(name)
+                stats += _seen(about)
+        inside = Path(here).relative_to(top).as_posix()
+        tree["" if inside == "." else f"{inside}/"] = (files, stats)
+    return tree
 
 
 def _seen(about: os.stat_result) -> tuple[int, int, int]:
     return about.st_ino, about.st_size, about.st_mtime_ns
-
-
-def _kept(store: Store, root: Path, path: str) -> tuple[str, os.stat_result]:
-    """Put a file into the clone's store; it stays as it is in the work tree."""
-    place = root / path
-    before = place.stat()
-    md5 = md5_of_file(place)
-    store.put(place, md5)
-    after = place.stat()
-    if _seen(before) != _seen(after):
-        raise OutsideError(
-            f"{path} was written to while it was read", "Wait until it is whole, then try again.",
-            code="data-changing", is_transient=True,
-        )  # fmt: skip
-    return md5, after

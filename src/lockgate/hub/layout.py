@@ -8,7 +8,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from lockgate.data.store import Store
-from lockgate.git.listing import EXECUTABLE, FILE, FOLDER, LINK, Entry
+from lockgate.git.listing import EXECUTABLE, FILE, FOLDER, LINK, STORED_EXECUTABLE, Entry
 from lockgate.git.objects import Repository
 from lockgate.hub.directory import Hub
 from lockgate.hub.isolation import job_isolation
@@ -147,7 +147,7 @@ class Layout:
             if md5 is None:
                 yield self._of_blob(path, entry)
             else:
-                yield from self._of_data(path, md5)
+                yield from self._of_data(path, md5, EXECUTABLE if entry.mode == STORED_EXECUTABLE else FILE)
         for path, maker in inputs.artifacts:
             artifact = next(a for a in records[maker].artifacts if a.path == path)
             yield from self._of_artifact(artifact)
@@ -162,9 +162,9 @@ class Layout:
             is_executable=entry.mode == EXECUTABLE,
         )
 
-    def _of_data(self, path: str, md5: str) -> Iterator[Input]:
+    def _of_data(self, path: str, md5: str, mode: int = FILE) -> Iterator[Input]:
         if not md5.endswith(".dir"):
-            yield self._of_store(path, md5, FILE)
+            yield self._of_store(path, md5, mode)
             return
         yield Input(path, is_folder=True)
         for listed in self._store.listing(md5):

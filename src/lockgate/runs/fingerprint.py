@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from lockgate.git.listing import EXECUTABLE, LINK, STORED, STORED_FOLDER, SUBMODULE, Entry
+from lockgate.git.listing import EXECUTABLE, LINK, STORED, STORED_EXECUTABLE, STORED_FOLDER, SUBMODULE, Entry
 from lockgate.project.pipeline import Scalar
 
 #: Raised whenever the way stages are run changes what they would make.
@@ -33,10 +33,12 @@ def fingerprint(
 
 
 def source_identity(entry: Entry) -> str:
-    """Return the identity of a file of the snapshot: its object id, marked where its mode matters; that of
-    data behind a pointer is its content alone."""
+    """Return the identity of a file of the snapshot, marked where its mode matters: its object id, or the
+    digest of data behind a pointer."""
     if entry.mode == STORED:
         return f"md5:{entry.id}"
+    if entry.mode == STORED_EXECUTABLE:
+        return f"md5:{entry.id}:x"
     if entry.mode == STORED_FOLDER:
         return f"md5:{entry.id}.dir"
     if entry.mode == EXECUTABLE:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from lockgate.data.pointer import SUFFIX, Output, Pointer
-from lockgate.git.listing import LINK, STORED, STORED_FOLDER, SUBMODULE, Entry, Listing
+from lockgate.git.listing import LINK, STORED, STORED_EXECUTABLE, STORED_FOLDER, SUBMODULE, Entry, Listing
 
 
 class Pointed(msgspec.Struct, frozen=True):
@@ -20,9 +20,12 @@ class Pointed(msgspec.Struct, frozen=True):
 
     @property
     def entry(self) -> Entry:
-        """Return its place among the sources: its digest alone, whatever else its pointer says."""
+        """Return its place among the sources: its digest, and whether it can be executed; nothing else that
+        its pointer says counts."""
         md5 = self.output.md5 or ""
-        mode = STORED_FOLDER if self.output.is_folder else STORED
+        mode = STORED_EXECUTABLE if self.output.is_executable else STORED
+        if self.output.is_folder:
+            mode = STORED_FOLDER
         return Entry(mode, md5.removesuffix(".dir"))
 
 
@@ -68,4 +71,4 @@ def stored_digest(entry: Entry) -> str | None:
     """Return the digest of the object that an entry means, for a folder with `.dir`; None: it is git's."""
     if entry.mode == STORED_FOLDER:
         return entry.id + ".dir"
-    return entry.id if entry.mode == STORED else None
+    return entry.id if entry.mode in (STORED, STORED_EXECUTABLE) else None
