@@ -160,6 +160,8 @@ def test_a_run_and_a_model_tell_what_they_used(story: Story) -> None:
         (read,) = client.get(f"/api/v1/projects/flights/runs/{use['run']}/datasets").json()
     assert (read["entry"]["path"], read["stages"]) == ("data/flights.csv", ["train"])
     assert "/p/flights/data/data/flights.csv" in story.page(f"/p/flights/runs/{use['run']}")
+    said = story.lockgate("show", use["run"]).split("DATA ")[1]
+    assert "data/flights.csv" in said and found["entry"]["md5"][:10] in said and "not certified" in said
 
 
 def test_search_finds_it_by_a_column(story: Story) -> None:
@@ -229,6 +231,13 @@ def test_a_certification_may_not_come_from_another_site(story: Story) -> None:
         headers = {"authorization": "", "origin": "https://elsewhere.example"}
         answer = client.post("/p/flights/certify", data={"path": "data/flights.csv"}, headers=headers)
     assert answer.status_code in (401, 403)
+
+
+@pytest.mark.parametrize("at", ["nothing", "a\0b", "--all", "main:airports.csv", "x" * 900])
+def test_a_revision_that_is_none_is_told(story: Story, at: str) -> None:
+    with story.ask("vera") as client:
+        answer = client.get(DATASET, params={"path": "airports.csv", "at": at})
+    assert answer.json()["error"]["code"] == "revision-unknown"
 
 
 def test_another_projects_bytes_are_not_shown(story: Story, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +13,8 @@ from lockgate.cli.output import echo, print_json, table
 from lockgate.project.quantities import counted, size_words
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lockgate.data.pointed import Pointed
     from lockgate.project.description import Description
 
@@ -49,13 +52,29 @@ def command(rev: str | None, is_json: bool) -> None:
     if not found:
         echo("no data yet: lockgate data add PATH")
         return
-    table([_row(each.output, each.description) for each in found])
+    certified = _certified(Path(clone.root), [each.output for each in found])
+    table(
+        [
+            _row(each.output, each.description, "certified" if each.output.path in certified else "")
+            for each in found
+        ]
+    )
 
 
-def _row(output: Pointed, said: Description) -> tuple[str, str, str, str]:
+def _certified(root: Path, outputs: Sequence[Pointed]) -> set[str]:
+    """Return the paths of certified versions by the clone's copy of the chain, without what git holds."""
+    from lockgate.hub.catalogue import of_path, standing_now  # noqa: PLC0415
+    from lockgate.hub.known_certifications import known_certifications  # noqa: PLC0415
+
+    said = known_certifications(root)
+    return {each.path for each in outputs if standing_now(of_path(said, each.path), each.md5).is_certified}
+
+
+def _row(output: Pointed, said: Description, standing: str) -> tuple[str, str, str, str, str]:
     return (
         output.path,
         "unknown" if output.size_bytes is None else size_words(output.size_bytes),
         "" if output.file_count is None else counted(output.file_count, "file"),
+        standing,
         (said.text.splitlines() or [""])[0][:80],
     )

@@ -16,6 +16,9 @@ from lockgate.runs.runid import short
 _USES_AT_MOST = 20
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lockgate.hub.dataset_uses import Read
     from lockgate.hub.queries import RunView
     from lockgate.hub.rows import JobRow
     from lockgate.runs.observation import Observation
@@ -34,7 +37,7 @@ def command(run: str, hub: Path | None, project: str | None, is_json: bool) -> N
       lockgate show
       lockgate show 8F3KQ2ZD --json
     """
-    from lockgate.hub.asking import ask_run  # noqa: PLC0415
+    from lockgate.hub.asking import ask_data, ask_run  # noqa: PLC0415
 
     place = ask_hub(hub, project, ["show", run, *(["--json"] if is_json else [])])
     view = ask_run(place, run)
@@ -42,6 +45,7 @@ def command(run: str, hub: Path | None, project: str | None, is_json: bool) -> N
         print_json(view)
     else:
         _print(view)
+        _print_data(ask_data(place, view))
 
 
 def _print(view: RunView) -> None:
@@ -85,6 +89,15 @@ def _print(view: RunView) -> None:
         echo()
         rows_ = [(a.path, a.kind, size_words(a.size_bytes), a.md5[:10]) for a in view.artifacts]
         table(rows_, ("ARTIFACT", "KIND", "SIZE", "MD5"))
+
+
+def _print_data(read: Sequence[Read]) -> None:
+    from lockgate.data.certification import in_words  # noqa: PLC0415
+
+    if read:
+        echo()
+        rows = [(each.entry.path, (each.entry.content or "")[:10], in_words(each.standing)) for each in read]
+        table(rows, ("DATA", "VERSION", "STANDING"))
 
 
 def _print_observation(stage: str, seen: Observation) -> None:

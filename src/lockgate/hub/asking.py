@@ -25,6 +25,7 @@ from lockgate.runs.run import FINAL_RUN_STATES
 if TYPE_CHECKING:
     from lockgate.data.certification import Certification
     from lockgate.hub.certifying import Asked as Certifying
+    from lockgate.hub.dataset_uses import Read
     from lockgate.hub.sending import Receipt
     from lockgate.hub.verification import Asked
     from lockgate.verify.report import Verification
@@ -57,6 +58,15 @@ def ask_run(place: Place, run: str) -> RunView:
     if isinstance(place, LocalHub):
         return show_run(place.hub, place.project, run)
     return _client(place).get([*_project(place), "runs", run], RunView)
+
+
+def ask_data(place: Place, view: RunView) -> Sequence[Read]:
+    """Return the datasets that a run read, and how those versions stand today."""
+    from lockgate.hub.dataset_uses import Read, read_by  # noqa: PLC0415
+
+    if isinstance(place, LocalHub):
+        return read_by(place.hub, place.project, view.line.commit, view.records)
+    return _client(place).get([*_project(place), "runs", view.line.id, "datasets"], list[Read])
 
 
 def ask_logs(place: Place, run: str, stage: str | None, *, is_follow: bool) -> Iterator[Piece]:

@@ -41,7 +41,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """Of a folder."""
     is_made: bool = False
     """A stage makes it."""
-    description: Description = Description()
+    description: Description
 
     @property
     def content(self) -> str | None:
@@ -118,7 +118,7 @@ def commit_at(repository: Path, revision: str | None) -> str | None:
     Raises `UserError` (`revision-unknown`).
     """
     name = revision or default_branch(repository)
-    for form in (f"refs/heads/{name}", f"refs/tags/{name}", name):
+    for form in (f"refs/heads/{name}", f"refs/tags/{name}", name) if "\0" not in name else ():
         code, output, _ = attempt(
             repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{form}^{{commit}}"
         )

@@ -38,7 +38,7 @@ from lockgate.hub.holdings import Holdings
 from lockgate.hub.home import OWNER, free_name
 from lockgate.hub.index import Index
 from lockgate.hub.instant import iso
-from lockgate.hub.reindex import ended_runs
+from lockgate.hub.reindex import ended_runs, restore_words
 from lockgate.runs.crate.contents import BUNDLE, PUBLIC_KEY, LeftOut
 from lockgate.runs.record import Artifact
 
@@ -273,6 +273,7 @@ class _Import:
                         index.restore_run(each.row, each.jobs)
                     fresh = [r for r in each.records if known is None or r.fingerprint not in known[0]]
                     index.add_results(self._name, fresh)
+                restore_words(index, self._repository, self._name, [])
         finally:
             index.close()
 

@@ -122,10 +122,7 @@ def _restore_ended(hub: Hub, index: Index, problems: list[str]) -> tuple[int, in
     runs = results = 0
     for project in hub.projects():
         with index.transaction():
-            for found in _verifications(hub.repository(project), problems):
-                index.add_verification(project, found)
-            for said in _certifications(hub.repository(project), problems):
-                index.add_certification(project, said)
+            restore_words(index, hub.repository(project), project, problems)
     streams = [ended_runs(hub.repository(project), project, problems) for project in hub.projects()]
     with index.transaction():
         for restored in heapq.merge(*streams, key=lambda each: each.row.created_at):
@@ -136,6 +133,14 @@ def _restore_ended(hub: Hub, index: Index, problems: list[str]) -> tuple[int, in
             runs += 1
             results += len(restored.records)
     return runs, results
+
+
+def restore_words(index: Index, repository: Path, project: str, problems: list[str]) -> None:
+    """Add what the chain says of runs and data: verifications, certifications."""
+    for found in _verifications(repository, problems):
+        index.add_verification(project, found)
+    for said in _certifications(repository, problems):
+        index.add_certification(project, said)
 
 
 def ended_runs(repository: Path, project: str, problems: list[str]) -> Iterator[Restored]:
