@@ -156,6 +156,8 @@ class Observer:
             folder = ctypes.c_int(folder).value
             place = "cwd" if folder == AT_FDCWD else f"fd/{folder}"
             path = os.readlink(f"/proc/{pid}/{place}".encode()) + (b"/" + path if path else b"")
+        if b"/.." in path:
+            path = os.path.realpath(path)
         # What was written first is the command's own, also when it is read later
         if path in self._seen or flags & (os.O_DIRECTORY | os.O_PATH):
             return

@@ -55,7 +55,7 @@ def job(tmp_path: Path) -> Job:
 
 
 def test_files_are_noted_by_every_way_to_open_them(job: Job, tmp_path: Path) -> None:
-    for name in ("plain", "relative", "by a folder", "linked"):
+    for name in ("plain", "relative", "by a folder", "linked", "around"):
         (tmp_path / name).write_text("x")
     (job.workspace / "link").symlink_to(tmp_path / "linked")
     script = """
@@ -66,13 +66,16 @@ os.chdir("/")
 open(os.path.relpath(root + "/relative")).close()
 os.close(os.open("by a folder", os.O_RDONLY, dir_fd=os.open(root, os.O_RDONLY | os.O_DIRECTORY)))
 open(root + "/job/workspace/link").close()
+open("/etc/.." + root + "/around").close()
 open(root + "/made", "w").close()
 open(root + "/made").close()
 os.listdir(root)
 """
     assert job.run(sys.executable, "-c", script).returncode == 0
     inside = {path for path in job.files() if path.startswith(str(tmp_path))}
-    assert inside == {str(tmp_path / name) for name in ("plain", "relative", "by a folder", "linked")}
+    assert inside == {
+        str(tmp_path / name) for name in ("plain", "relative", "by a folder", "linked", "around")
+    }
     assert str(tmp_path / "made") in job.files("w")
     assert job.notes()[-1] == "."
 
