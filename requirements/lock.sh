@@ -15,12 +15,15 @@ compile() {
 compile dev pyproject.toml requirements/dev.in --extra demo --extra dask --extra kubernetes \
     --extra hub --extra s3 --extra ssh --extra ldap --extra oidc --extra parquet --extra postgresql --extra telemetry "$@"
 compile batch requirements/batch.in --constraints requirements/dev.txt "$@"
+compile checks requirements/checks.in --constraints requirements/dev.txt "$@"
+# It is of the package, not of its development
+mv requirements/checks.txt src/lockgate/data/checking/requirements.lock
 compile dvc requirements/dvc.in "$@"
 compile exports requirements/exports.in "$@"
 compile build requirements/build.in --constraints requirements/dev.txt "$@"
 compile bootstrap requirements/bootstrap.in --constraints requirements/dev.txt "$@"
 
-if grep -nE '://|find-links|index-url' requirements/*.txt; then
+if grep -nE '://|find-links|index-url' requirements/*.txt src/lockgate/data/checking/requirements.lock; then
     echo "lock: the lines above name a registry; a lock must not" >&2
     exit 1
 fi

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from spooler import Spooler, SpoolerSystem
 
 from lockgate.backends import ledger
@@ -57,6 +58,11 @@ class TestBatchBackend(BackendContract):
 
     def test_jobs_of_other_resources_are_a_batch_of_their_own(self, tmp_path: Path) -> None:
         jobs = [self.job(tmp_path / str(n), "true", resources=Resources(cpus=1 + n % 2)) for n in range(6)]
+        assert all(record.is_success for record in self.run(self.opened(), *jobs).values())
+        assert self.spooler.calls.count("submit") == 2
+
+    def test_jobs_of_another_runtime_are_a_batch_of_their_own(self, tmp_path: Path) -> None:
+        jobs = [replace(self.job(tmp_path / str(n), "true"), runtime=str(n % 2)) for n in range(4)]
         assert all(record.is_success for record in self.run(self.opened(), *jobs).values())
         assert self.spooler.calls.count("submit") == 2
 

@@ -123,7 +123,7 @@ class Handover:
         for job in jobs:
             if len(alike) == limit:
                 break
-            if (job.run, job.resources, job.options) == (first.run, first.resources, first.options):
+            if _kind(job) == _kind(first):
                 alike.append(job)
         return tuple(alike)
 
@@ -209,3 +209,8 @@ def _made(note: Note, native_ids: Sequence[str]) -> Note:
     made = msgspec.structs.replace(note, native_ids=tuple(native_ids))
     ledger.keep(made)
     return made
+
+
+def _kind(job: Job) -> tuple[object, ...]:
+    """What jobs share that are handed over together."""
+    return job.run, job.resources, job.options, job.runtime

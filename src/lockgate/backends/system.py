@@ -14,7 +14,7 @@ MEMBERS = "members"
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """Jobs with equal resources and options, handed over in one call: an array where the system has them."""
+    """Jobs of equal resources, options and runtime, handed over in one call: an array where there is one."""
 
     key: str
     """What the jobs are called at the system; unique, `[A-Za-z0-9-]`, at most 40 characters."""

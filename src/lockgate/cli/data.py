@@ -21,6 +21,7 @@ class DataGroup(LazyGroup):
         "show": ("lockgate.cli.data_show", "Show one dataset, and its versions."),
         "describe": ("lockgate.cli.data_describe", "Say what data is: owner, licence, source, columns."),
         "certify": ("lockgate.cli.data_certify", "Certify one version of a dataset, or take that back."),
+        "check": ("lockgate.cli.data_check", "Check tables by their rules, or suggest some."),
         "diff": ("lockgate.cli.data_diff", "Say which files differ between two versions."),
         "verify": ("lockgate.cli.data_verify", "Read every byte again, and name what is damaged."),
         "gc": ("lockgate.cli.data_gc", "Remove what nothing needs any more."),

@@ -253,7 +253,7 @@ class Dispatcher:
         if not execution.needs_preparation:
             return
         execution.needs_preparation = False
-        run, runtime, runtimes = execution.request.id, execution.prepared.runtime, execution.runtimes
+        run, needed, runtimes = execution.request.id, execution.prepared.runtimes, execution.runtimes
         hub, project, lacking = self._wiring.hub, execution.request.project, execution.prepared.lacking
 
         def build() -> None:
@@ -261,7 +261,8 @@ class Dispatcher:
             try:
                 if lacking:
                     supply(hub, project, lacking)
-                runtimes.build(runtime.digest, runtime.text, runtime.kind, Path(runtime.interpreter))
+                for each in needed:
+                    runtimes.build(each.digest, each.text, each.kind, Path(each.interpreter))
             except LockgateError as error:
                 failure = error
             except Exception as error:

@@ -436,7 +436,7 @@ class Execution:
             prepared = self.prepared
         except LockgateError as error:
             return (PreparationFailed(f"{error.message} ({error.hint})"),)
-        is_built = self.runtimes.ready(prepared.runtime.digest) is not None
+        is_built = all(self.runtimes.ready(each.digest) is not None for each in prepared.runtimes)
         if not prepared.plan.is_nothing_to_do and not (is_built and not prepared.lacking):
             self.needs_preparation = True
             return ()

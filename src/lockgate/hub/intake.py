@@ -82,7 +82,7 @@ def take_in(
             member=prepared.request.member,
             ended_at=iso(ended_at),
             command=command_of(declared),
-            runtime=prepared.runtime.digest,
+            runtime=prepared.runtime_of(declared).digest,
             params=declared.params,
             needs=prepared.planner.needs_of(stage, records) or (),
             artifacts=artifacts,

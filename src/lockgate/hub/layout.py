@@ -10,6 +10,7 @@ from pathlib import Path
 from lockgate.data.store import Store
 from lockgate.git.listing import EXECUTABLE, FILE, FOLDER, LINK, STORED_EXECUTABLE, Entry
 from lockgate.git.objects import Repository
+from lockgate.hub.checking import check_command, check_inputs
 from lockgate.hub.directory import Hub
 from lockgate.hub.isolation import job_isolation
 from lockgate.hub.jobname import safe_name
@@ -47,7 +48,7 @@ class Layout:
         self._runtimes = runtimes
         self._committed_at = committed_at
         self._isolation = cache(partial(job_isolation, hub))
-        self._inside_hub = cache(partial(runtimes.inside, hub.root, prepared.runtime.digest))
+        self._inside_hub = cache(partial(runtimes.inside, hub.root))
         self._numbers = {stage.name: n for n, stage in enumerate(prepared.loaded.pipeline.stages)}
         earlier = prepared.replayed
         self._played = {stage: record.run for stage, record in earlier.records.items()} if earlier else {}
@@ -67,6 +68,7 @@ class Layout:
             folder=str(self.folder_of(name, attempt)),
             resources=stage.resources,
             options=self._prepared.batch.options.get(backend, {}),
+            runtime=self._prepared.runtime_of(stage).digest,
         )
 
     def lay_out(self, name: str, attempt: int, records: Mapping[str, StageRecord]) -> Inventory:
@@ -93,9 +95,11 @@ class Layout:
         return inventory
 
     def _script(self, stage: Stage, trial: str | None) -> str:
-        digest = self._prepared.runtime.digest
+        digest = self._prepared.runtime_of(stage).digest
         request = self._prepared.request
         command = stage.command
+        if stage.checks is not None:
+            command = check_command(stage.checks)
         if command is None:
             command = notebook_command(stage.notebook or "", stage.makes, stage.params)
         environment, from_folder = base_environment(
@@ -122,7 +126,7 @@ class Layout:
             title=title,
             from_folder=from_folder,
             isolation=self._isolation(is_here=self._prepared.backend_of(stage.name) == "local"),
-            inside_hub=self._inside_hub(),
+            inside_hub=self._inside_hub(digest),
             is_observed=self._prepared.loaded.pipeline.is_observed,
         )
 
@@ -151,6 +155,9 @@ class Layout:
         for path, maker in inputs.artifacts:
             artifact = next(a for a in records[maker].artifacts if a.path == path)
             yield from self._of_artifact(artifact)
+        stage = self._prepared.planner.stage(name)
+        if stage.checks is not None:
+            yield from check_inputs(stage, self._prepared.loaded.files, self._repository)
 
     def _of_blob(self, path: str, entry: Entry) -> Input:
         if entry.mode == LINK:

@@ -12,15 +12,17 @@ from lockgate.git.batch import Batch as GitBatch
 from lockgate.git.defaultbranch import default_branch
 from lockgate.git.listing import Listing
 from lockgate.hub.batch_settings import default_manifest_in
+from lockgate.hub.checking import check_runtime
 from lockgate.hub.data_supply import Supply, Wanted
 from lockgate.hub.directory import Hub
 from lockgate.hub.index import Index
 from lockgate.hub.replay import Replayed, RuntimeSource, allowances_in, replayed
 from lockgate.hub.rows import Request
 from lockgate.hub.runtimes import Locked, Runtimes
-from lockgate.project.pipeline import Batch, Pipeline
+from lockgate.project.pipeline import Batch, Pipeline, Stage
 from lockgate.project.runtime import package_changes
 from lockgate.project.snapshot import CommitSource
+from lockgate.runs.checked import is_check, runtime_of
 from lockgate.runs.load import Loaded, files_seen, load
 from lockgate.runs.plan import Known, Plan, Planner
 from lockgate.runs.record import StageRecord
@@ -43,12 +45,24 @@ class Prepared(msgspec.Struct, frozen=True):
     """Of a verification, the jobs that let models predict, by their names."""
     forced: frozenset[str] = frozenset()
     """The stages that run whatever is known."""
+    check_runtime: Locked | None = None
+    """What checks run in; None: there is none."""
     lacking: tuple[Wanted, ...] = ()
     """Data that the stages to be run need and the hub does not have yet."""
 
     def backend_of(self, stage: str) -> str:
         """Return the backend a stage goes to: as asked at the push, as the stage says, else the batch's."""
         return self.request.backend or self.planner.stage(stage).backend or self.batch.backend
+
+    def runtime_of(self, stage: Stage) -> Locked:
+        """Return what a stage runs in."""
+        return self.runtime if stage.checks is None or self.check_runtime is None else self.check_runtime
+
+    @property
+    def runtimes(self) -> tuple[Locked, ...]:
+        """What must be built before the first job."""
+        needs_own = any(stage.reused is None and is_check(stage.name) for stage in self.plan.stages)
+        return (self.runtime, *((self.check_runtime,) if needs_own and self.check_runtime else ()))
 
 
 def prepare(
@@ -78,7 +92,14 @@ def _prepare(
         return _prepare_proof(hub, index, runtimes, request, batch, source, loaded)
     runtime = runtimes.locked(loaded.files, pipeline.runtime, read, has_notebooks)
     known = _known(hub, index, runtimes, request, loaded, runtime)
-    planner = Planner(pipeline, loaded.inputs, runtime.digest, known)
+    checking = _check_runtime(runtimes, pipeline)
+    planner = Planner(
+        pipeline,
+        loaded.inputs,
+        runtime.digest,
+        known,
+        check_runtime=checking.digest if checking is not None else "",
+    )
     plan = planner.plan(request.only, request.force)
     return Prepared(
         request=request,
@@ -87,6 +108,7 @@ def _prepare(
         planner=planner,
         plan=plan,
         batch=_batch(batch, request, pipeline),
+        check_runtime=checking,
         lacking=_lacking(hub, request, loaded, planner, plan),
         forced=planner.names(request.force),
     )
@@ -110,10 +132,18 @@ def _prepare_proof(
     runtime = runtimes.locked(kept.files(), pipeline.runtime, kept.read, has_notebooks)
     recorded = {record.fingerprint: record for record in earlier.records.values()}
     # Under the recorded digest, fingerprints are those of then, whatever the hub's Python is now
-    digest = next(iter(earlier.records.values())).runtime
+    digest = runtime_of(earlier.records.values()) or runtime.digest
+    checking = _check_runtime(runtimes, pipeline)
+    of_checks = (record.runtime for record in earlier.records.values() if is_check(record.stage))
     predicting = predictors(pipeline.stages, earlier.records, allowances_in(source))
-    besides = {name: predictor.stage for name, predictor in predicting.items()}
-    planner = Planner(pipeline, loaded.inputs, digest, Known(recorded.get, lambda _: None), besides)
+    planner = Planner(
+        pipeline,
+        loaded.inputs,
+        digest,
+        Known(recorded.get, lambda _: None),
+        {name: predictor.stage for name, predictor in predicting.items()},
+        check_runtime=next(of_checks, checking.digest if checking is not None else ""),
+    )
     asked = request.proof.stages or tuple(earlier.records)
     forced = planner.names(asked)
     plan = planner.plan(asked, asked)
@@ -124,11 +154,16 @@ def _prepare_proof(
         planner=planner,
         plan=plan,
         batch=_batch(batch, request, pipeline),
+        check_runtime=checking,
         lacking=_lacking(hub, request, loaded, planner, plan),
         replayed=earlier,
         predictors=predicting,
         forced=forced,
     )
+
+
+def _check_runtime(runtimes: Runtimes, pipeline: Pipeline) -> Locked | None:
+    return check_runtime(runtimes) if pipeline.checks else None
 
 
 def _lacking(hub: Hub, request: Request, loaded: Loaded, planner: Planner, plan: Plan) -> tuple[Wanted, ...]:

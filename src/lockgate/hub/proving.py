@@ -25,6 +25,7 @@ from lockgate.hub.runtimes import Runtimes
 from lockgate.hub.suspects import Reads, altered_packages, explain
 from lockgate.hub.wiring import Wiring
 from lockgate.project.snapshot import CommitSource
+from lockgate.runs.checked import runtime_of
 from lockgate.runs.plan import TRIAL
 from lockgate.runs.record import StageRecord
 from lockgate.verify.artifacts import compare_artifacts
@@ -157,8 +158,8 @@ def _verification(
         artifacts=artifacts,
         is_fresh=proof.is_fresh,
         is_whole=not proof.stages,
-        runtime_recorded=next((record.runtime for record in earlier.records.values()), ""),
-        runtime_again=next((record.runtime for record in again.values()), ""),
+        runtime_recorded=runtime_of(earlier.records.values()) or "",
+        runtime_again=runtime_of(again.values()) or "",
         commit=row.request.commit,
         result_recorded=earlier.result,
     )

@@ -116,7 +116,7 @@ def judge_push(
         _check_backends(prepared)
         if prepared.lacking and update.ref.startswith(SNAPSHOTS):
             _check_data(hub, prepared)
-        is_ready = runtimes.ready(prepared.runtime.digest) is not None
+        is_ready = all(runtimes.ready(each.digest) is not None for each in prepared.runtimes)
         foreseen = forecast(index, prepared, is_ready)
         lines = planned_lines(prepared, foreseen, isolation_lack(hub))
         if options.is_dry_run:

@@ -14,6 +14,7 @@ from lockgate.hub.index import Index
 from lockgate.project.pipeline import Pipeline
 from lockgate.project.runtime import find_runtime
 from lockgate.project.snapshot import CommitSource, WorktreeSource
+from lockgate.runs.checked import is_check
 from lockgate.runs.load import Loaded, files_seen, load
 from lockgate.runs.observation import Use, left_over, need_takes
 from lockgate.runs.plan import Known, PlannedStage, Planner
@@ -53,7 +54,9 @@ def standing(root: Path, params: Mapping[str, str]) -> Standing:
     finder = _Finder(loaded.lock, local)
     runtime, differences = _runtime(loaded, source, local)
     known = Known(finder.find, finder.previous, _files_at(root), lambda earlier: differences)
-    planner = Planner(loaded.pipeline, loaded.inputs, runtime, known)
+    planner = Planner(
+        loaded.pipeline, loaded.inputs, runtime, known, check_runtime=_check_runtime(loaded, local)
+    )
     planned = planner.plan().stages
     undeclared = tuple(_undeclared(loaded.pipeline, planned, finder)) if loaded.pipeline.is_observed else ()
     return Standing(loaded.pipeline.project, planned, tuple(_notes(loaded)), undeclared)
@@ -136,7 +139,9 @@ def _runtime(loaded: Loaded, source: WorktreeSource, hub: LocalHub | None) -> tu
         else:
             return locked.digest, ()
     else:
-        recorded = {record.runtime: record.commit for record in loaded.lock.values()}
+        recorded = {
+            record.runtime: record.commit for record in loaded.lock.values() if not is_check(record.stage)
+        }
         if len(recorded) == 1:
             digest, commit = next(iter(recorded.items()))
             before = _files_at(source.root)(commit)
@@ -144,6 +149,18 @@ def _runtime(loaded: Loaded, source: WorktreeSource, hub: LocalHub | None) -> tu
             if before is None or path is None or before.get(path) == loaded.files.get(path):
                 return digest, ()
     return f"not locked yet: {runtime.path}", (f"{runtime.path or 'its packages'}, to be locked anew",)
+
+
+def _check_runtime(loaded: Loaded, hub: LocalHub | None) -> str:
+    """Return the digest of what checks run in; that on record where the hub is far away."""
+    if not loaded.pipeline.checks:
+        return ""
+    if hub is None:
+        return next((record.runtime for record in loaded.lock.values() if is_check(record.stage)), "")
+    from lockgate.hub.checking import check_runtime  # noqa: PLC0415  (only where tables are checked)
+    from lockgate.hub.runtimes import Runtimes  # noqa: PLC0415
+
+    return check_runtime(Runtimes(hub.hub.runtimes, may_lock=False)).digest
 
 
 def _notes(loaded: Loaded) -> list[str]:

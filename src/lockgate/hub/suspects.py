@@ -12,6 +12,7 @@ from lockgate.hub.replay import Replayed
 from lockgate.hub.runtimes import Runtimes
 from lockgate.project.requirements import normal_name
 from lockgate.project.snapshot import CommitSource
+from lockgate.runs.checked import runtime_of
 from lockgate.runs.record import StageRecord
 from lockgate.verify.report import Cause
 
@@ -49,13 +50,13 @@ def altered_packages(
     runtimes: Runtimes, earlier: Replayed, again: Mapping[str, StageRecord]
 ) -> Iterator[str]:
     """Yield what the hub's runtime has installed otherwise than it was locked, and whether it is another."""
-    digest = next(iter(earlier.records.values())).runtime
+    digest = runtime_of(earlier.records.values()) or ""
     locked = {normal_name(name): version for name, version in runtimes.packages(digest).items()}
     installed = _installed(runtimes.bin_path(digest).parent)
     for name, version in sorted(locked.items()):
         if name in installed and "/" not in version and installed[name] not in version.split(" or "):
             yield f"the hub's runtime has {name} {installed[name]} where {version} is locked"
-    now = next((record.runtime for record in again.values()), digest)
+    now = runtime_of(again.values()) or digest
     if now != digest:
         yield f"the runtime is another: {digest[:10]} then, {now[:10]} now (Python or the platform)"
 

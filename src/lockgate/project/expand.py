@@ -49,6 +49,7 @@ def build_pipeline(manifest: Manifest, overrides: Mapping[str, str], project: st
         batch=manifest.batch,
         is_observed=manifest.is_observed,
         undeclared=manifest.undeclared,
+        checks=manifest.checks,
     )
     _refuse_names_twice(manifest, stages)
     _refuse_makes_twice(manifest, stages)

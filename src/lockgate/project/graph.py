@@ -19,6 +19,9 @@ def upstream(pipeline: Pipeline) -> dict[str, tuple[str, ...]]:
 
     A stage without needs waits for all stages written above it but those that wait for it. Only the nearest
     of them are named: each other one is upstream of a named one.
+
+    What needs a table that is checked waits for the check too. A stage without needs does so unless the check
+    waits for it: of a table that it makes, or that is compared with one that it makes.
     """
     stages = pipeline.stages
     makes = _Makes(stages)
@@ -28,6 +31,8 @@ def upstream(pipeline: Pipeline) -> dict[str, tuple[str, ...]]:
     ]
     if any(stage.needs is None for stage in stages):
         _Order(stages, edges).fill()
+    if any(stage.checks is not None for stage in stages):
+        _Checks(stages, edges).fill()
     names = [stage.name for stage in stages]
     return {names[at]: tuple([names[other] for other in found]) for at, found in enumerate(edges)}
 
@@ -146,6 +151,57 @@ class _Makes:
         for path in (folder, *_around(folder)):
             if path in self.maker:
                 yield path
+
+
+class _Checks:
+    """Lets stages wait for the checks of what they need."""
+
+    def __init__(self, stages: Sequence[Stage], edges: list[tuple[int, ...]]) -> None:
+        self.stages = stages
+        self.edges = edges
+        self.checks = [number for number, stage in enumerate(stages) if stage.checks is not None]
+        self.taken: dict[str, tuple[int, ...]] = {}
+
+    def fill(self) -> None:
+        for number, stage in enumerate(self.stages):
+            if stage.checks is None and stage.needs is not None:
+                found = {check for need in stage.needs for check in self.of_need(need)}
+                self.edges[number] = tuple(sorted({*self.edges[number], *found}))
+        whole = [at for at, stage in enumerate(self.stages) if stage.checks is None and stage.needs is None]
+        for check in self.checks:
+            above = self.above(check)
+            makers = set(self.edges[check])
+            for number in whole:
+                if number not in above and makers <= self.above(number):
+                    self.edges[number] = (*self.edges[number], check)
+
+    def of_need(self, need: str) -> tuple[int, ...]:
+        """Return the checks of what a need takes, lies in, or lies around."""
+        if need not in self.taken:
+            is_match = compile_glob(need) if is_glob(need) else None
+            self.taken[need] = tuple(
+                check
+                for check in self.checks
+                if _meets(need, self.stages[check].checks or "")
+                or (is_match is not None and is_match(self.stages[check].checks or ""))
+            )
+        return self.taken[need]
+
+    def above(self, number: int) -> set[int]:
+        found: set[int] = set()
+        pending = list(self.edges[number])
+        while pending:
+            other = pending.pop()
+            if other not in found:
+                found.add(other)
+                pending += self.edges[other]
+        return found
+
+
+def _meets(need: str, path: str) -> bool:
+    if is_glob(need):
+        return may_hold(need, path)
+    return need == path or path.startswith(f"{need}/") or need.startswith(f"{path}/")
 
 
 def _around(path: str) -> Iterable[str]:

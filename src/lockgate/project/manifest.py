@@ -12,14 +12,26 @@ import msgspec
 import tomli
 
 from lockgate.errors import UserError
+from lockgate.project.check import COLUMN_KEYS, read_check
+from lockgate.project.check import TABLE_KEYS as CHECK_KEYS
 from lockgate.project.described import mistake
 from lockgate.project.description import TABLE_KEYS, Description, Wrong, read_table
 from lockgate.project.lines import error_at
 from lockgate.project.paths import PathError, clean_path
-from lockgate.project.pipeline import MANIFEST_FILE, Allowance, Batch, Data, Prediction, Runtime, Scalar
+from lockgate.project.pipeline import (
+    MANIFEST_FILE,
+    Allowance,
+    Batch,
+    Check,
+    Data,
+    Prediction,
+    Resources,
+    Runtime,
+    Scalar,
+)
 from lockgate.project.quantities import parse_duration, parse_size
 
-TOP_KEYS = ("project", "runtime", "data", "batch", "params", "stages", "verify", "datasets")
+TOP_KEYS = ("project", "runtime", "data", "batch", "params", "stages", "verify", "datasets", "checks")
 PROJECT_KEYS = ("name", "observe", "undeclared")
 RUNTIME_KEYS = ("python", "requirements")
 DATA_KEYS = ("git_limit", "result_limit", "remote")
@@ -99,6 +111,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     verify: tuple[Allowance, ...] = ()
     datasets: dict[str, Description] = {}
     """Path → what is said of the data there."""
+    checks: tuple[Check, ...] = ()
     has_placeholders: bool = True
     """Whether `{name}` in a stage stands for a parameter; a `dvc.yaml` has its own `${name}`."""
 
@@ -143,6 +156,9 @@ def parse_manifest(text: str, file: str = MANIFEST_FILE) -> Manifest:
         ),
         datasets=dict(
             _read_dataset(reader, name, table) for name, table in reader.tables(document, ("datasets",))
+        ),
+        checks=tuple(
+            _read_check(reader, name, table) for name, table in reader.tables(document, ("checks",))
         ),
     )
 
@@ -451,6 +467,38 @@ def _read_prediction(reader: _Reader, parent: dict[str, object], path: Path) -> 
     )
 
 
+def _read_check(reader: _Reader, pattern: str, table: dict[str, object]) -> Check:
+    path = ("checks", pattern)
+    reader.known(table, path, CHECK_KEYS, f"[checks]: {pattern}: ")
+    for name, rules in reader.table(table, (*path, "columns")).items():
+        if isinstance(rules, dict):
+            reader.known(
+                rules, (*path, "columns", name), COLUMN_KEYS, f"[checks]: {pattern}: column {name}: "
+            )
+    try:
+        place = clean_path(pattern)
+    except PathError as problem:
+        raise reader.error(path, f"[checks]: {problem.message}", problem.hint, problem.code) from None
+    found = read_check(
+        place,
+        table,
+        _read_resources(reader, table, path),
+        reader.name(table, (*path, "backend")) if "backend" in table else None,
+    )
+    if not isinstance(found, Check):
+        raise reader.error((*path, *found.path), f"[checks]: {pattern}: {found.message}", found.hint)
+    return found
+
+
+def _read_resources(reader: _Reader, table: dict[str, object], path: Path) -> Resources:
+    return Resources(
+        cpus=reader.whole_number(table, (*path, "cpus"), 1) if "cpus" in table else 1,
+        gpus=reader.whole_number(table, (*path, "gpus"), 0) if "gpus" in table else 0,
+        memory_bytes=reader.size(table, (*path, "memory"), 1) if "memory" in table else None,
+        walltime_s=reader.duration(table, (*path, "walltime")) if "walltime" in table else None,
+    )
+
+
 def _read_stage(reader: _Reader, name: str, table: dict[str, object]) -> StageDeclaration:
     path = ("stages", name)
     reader.check_name(name, path, "stage")
@@ -470,6 +518,7 @@ def _read_stage(reader: _Reader, name: str, table: dict[str, object]) -> StageDe
         for key in ("needs", "makes", "metrics", "figures")
         if key in table
     }
+    resources = _read_resources(reader, table, path)
     return StageDeclaration(
         name=name,
         command=reader.text_of(table, (*path, "run")) if "run" in table else None,
@@ -481,10 +530,10 @@ def _read_stage(reader: _Reader, name: str, table: dict[str, object]) -> StageDe
         figures=paths.get("figures", ()),
         params=params,
         matrix=matrix,
-        cpus=reader.whole_number(table, (*path, "cpus"), 1) if "cpus" in table else 1,
-        gpus=reader.whole_number(table, (*path, "gpus"), 0) if "gpus" in table else 0,
-        memory_bytes=reader.size(table, (*path, "memory"), 1) if "memory" in table else None,
-        walltime_s=reader.duration(table, (*path, "walltime")) if "walltime" in table else None,
+        cpus=resources.cpus,
+        gpus=resources.gpus,
+        memory_bytes=resources.memory_bytes,
+        walltime_s=resources.walltime_s,
         backend=reader.name(table, (*path, "backend")) if "backend" in table else None,
     )
 

@@ -22,6 +22,50 @@ class Resources(msgspec.Struct, frozen=True, omit_defaults=True):
     walltime_s: int | None = None
 
 
+class Reference(msgspec.Struct, frozen=True):
+    """Where every value of a column must be found."""
+
+    file: str
+    column: str
+
+
+class ColumnCheck(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What is asked of one column; None: nothing of that sort."""
+
+    type: Literal["text", "integer", "number", "boolean", "date", "datetime"] | None = None
+    required: bool = True
+    nullable: bool = False
+    unique: bool = False
+    min: int | float | str | None = None
+    """The least value; a date or moment as ISO 8601 has it."""
+    max: int | float | str | None = None
+    values: tuple[Scalar, ...] | None = None
+    pattern: str | None = None
+    """A regular expression that the whole value fits."""
+    references: Reference | None = None
+    drift: float | None = None
+    """The greatest population stability index, against the last accepted version."""
+
+
+class Check(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What is asked of a table before a stage may need it."""
+
+    pattern: str
+    """The paths it is about, as a glob."""
+    columns: dict[str, ColumnCheck] = {}
+    rows_min: int = 1
+    rows_max: int | None = None
+    unique: tuple[tuple[str, ...], ...] = ()
+    """Keys: columns whose values together stand in one row only."""
+    other_columns: bool = True
+    """Whether there may be columns that are not named."""
+    separator: str | None = None
+    missing: tuple[str, ...] = ()
+    """Words that stand for no value."""
+    resources: Resources = Resources()
+    backend: str | None = None
+
+
 class Stage(msgspec.Struct, frozen=True, omit_defaults=True):
     """One command or notebook with `needs` and `makes`; a matrix member is a stage of its own."""
 
@@ -48,6 +92,10 @@ class Stage(msgspec.Struct, frozen=True, omit_defaults=True):
     """DVC's tracked parameters: file → dotted keys (none: the whole file)."""
     resources: Resources = Resources()
     backend: str | None = None
+    checks: str | None = None
+    """The path of the table that this stage checks, as one of Lockgate's own; None: a stage declared."""
+    check: Check | None = None
+    """By which rules."""
 
 
 class Runtime(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -116,3 +164,5 @@ class Pipeline(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether what each stage opens, reads and calls is noted while it runs. Never part of a fingerprint."""
     undeclared: tuple[str, ...] = ()
     """What stages may use without declaring it: paths, `env:NAME`, `host:ADDRESS:PORT`; `*` for anything."""
+    checks: tuple[Check, ...] = ()
+    """As declared; each becomes a stage for every path that it is about, once the files are known."""

@@ -8,6 +8,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from lockgate.project.pipeline import Scalar
+from lockgate.runs.checked import runtime_of
 from lockgate.runs.record import Artifact, StageRecord
 from lockgate.runs.side_by_side import Row, made_rows, parameters_of, rows_of
 
@@ -42,7 +43,7 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def runtime(self) -> str | None:
         """The digest of its runtime; None where no stage went well."""
-        return next((record.runtime for record in self.records.values()), None)
+        return runtime_of(self.records.values())
 
 
 class ParameterDifference(msgspec.Struct, frozen=True):

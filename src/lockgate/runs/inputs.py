@@ -125,7 +125,12 @@ class Inputs:
         return self.maker(path) is not None
 
     def _whole(self, stage: Stage, above: Iterable[str]) -> StageInputs:
-        artifacts = tuple((path, other) for other in above for path in self._stages[other].makes)
+        artifacts = tuple(
+            (path, other)
+            for other in above
+            if self._stages[other].checks is None
+            for path in self._stages[other].makes
+        )
         if self._all_files is None:
             self._check(stage, self.sources)
             self._all_files = tuple(self.sources.items())

@@ -21,6 +21,8 @@ class Job(msgspec.Struct, frozen=True):
     resources: Resources
     options: dict[str, object] = {}
     """The table `[batch.NAME]` of the backend it goes to."""
+    runtime: str = ""
+    """The digest of what it runs in; a backend that brings it to its workers brings one to a batch."""
 
 
 class ExitRecord(msgspec.Struct, frozen=True, kw_only=True):

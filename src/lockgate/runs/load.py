@@ -15,6 +15,7 @@ from lockgate.project.expand import build_pipeline
 from lockgate.project.manifest import Manifest, parse_manifest
 from lockgate.project.pipeline import LOCK_FILE, MANIFEST_FILE, Pipeline
 from lockgate.project.snapshot import Source
+from lockgate.runs.checked import PREFIX, is_check, with_checks
 from lockgate.runs.inputs import Inputs, Where
 from lockgate.runs.lockfile import read_lock
 from lockgate.runs.plan import complete
@@ -100,6 +101,11 @@ def load(source: Source, overrides: Mapping[str, str], project: str, stored: Byt
     pipeline = complete(
         declared, _notebook_parameters(notebooks, late), {file: _flat(file, late) for file in params_files}
     )
+    pipeline = with_checks(
+        pipeline,
+        with_pointed(files, pointed),
+        lambda pattern: manifest.error(("checks", pattern), "", "", code="").message,
+    )
     targets = {name: late[name].decode("utf-8", "surrogateescape") for name in links if name in late}
     return Loaded(
         pipeline=pipeline,
@@ -145,6 +151,8 @@ def _decoded(content: bytes, path: str) -> str:
 
 def _where(manifest: Manifest) -> Where:
     def where(group: str, key: str) -> str:
+        if is_check(group):
+            return manifest.error(("checks", group.removeprefix(PREFIX), key), "", "", code="").message
         return manifest.error(("stages", group, key), "", "", code="").message
 
     return where

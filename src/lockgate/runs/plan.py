@@ -74,8 +74,13 @@ class Planner:
         runtime: str,
         known: Known,
         besides: Mapping[str, Stage] | None = None,
+        *,
+        check_runtime: str = "",
     ) -> None:
-        """`besides`: jobs of a verification that run something else than a stage, by their names."""
+        """`runtime`, `check_runtime`: the digests of what stages and checks run in.
+
+        `besides`: jobs of a verification that run something else than a stage, by their names.
+        """
         self.pipeline = pipeline
         self.inputs = inputs
         self.upstream = upstream(pipeline)
@@ -83,6 +88,7 @@ class Planner:
         self._stages = {stage.name: stage for stage in pipeline.stages}
         self._besides = besides or {}
         self._runtime = runtime
+        self._check_runtime = check_runtime
         self._known = known
         self._inputs_of: dict[str, StageInputs] = {}
         self._whole_inputs: dict[tuple[str, ...], StageInputs] = {}
@@ -135,11 +141,14 @@ class Planner:
         stage = self.stage(name)
         return fingerprint(
             command=command_of(stage),
-            runtime=self._runtime,
+            runtime=self._runtime_of(stage),
             params=stage.params,
             needs=needs,
             makes=stage.makes,
         )
+
+    def _runtime_of(self, stage: Stage) -> str:
+        return self._runtime if stage.checks is None else self._check_runtime
 
     def needs_of(self, name: str, records: Mapping[str, StageRecord]) -> tuple[tuple[str, str], ...] | None:
         """Return every need with its identity, artifacts included, sorted."""
@@ -160,7 +169,7 @@ class Planner:
         return reason(
             previous,
             command=command_of(stage),
-            runtime=self._runtime,
+            runtime=self._runtime_of(stage),
             params=stage.params,
             needs=needs,
             makes=stage.makes,
@@ -168,7 +177,7 @@ class Planner:
             changed_inside=self._changed_inside(previous, needs) if previous else {},
             package_changes=(
                 self._known.package_changes(previous.runtime)
-                if previous and previous.runtime != self._runtime
+                if previous and stage.checks is None and previous.runtime != self._runtime
                 else ()
             ),
         )

@@ -42,6 +42,8 @@ def judge(
     if exit_record.is_success and not changed:
         return None
     said = tail(folder / "output.log")
+    if stage.checks is not None and exit_record.code == 1 and not changed:
+        return last_line(said)
     words = [how_it_ended(exit_record)] if not exit_record.is_success else []
     last = last_line(said)
     if last and not exit_record.is_success:

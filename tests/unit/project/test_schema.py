@@ -36,6 +36,15 @@ GOOD = [
     A + "[batch]\nbackend = 'slurm'\n[batch.slurm]\nanything = [1, { x = 2 }]\n[batch.local]",
     A + "[params]\na = 1\n'größe' = 'x'",
 ]
+GOOD += [
+    A + "[checks.'data/*.csv']\nrows = { min = 0, max = 9 }\nunique = ['a', 'b']\nother_columns = false",
+    A
+    + "[checks.x]\nunique = [['a'], ['b', 'c']]\nseparator = ';'\nmissing = 'NA'\ncpus = 2\nmemory = '1 GB'",
+    A + "[checks.x.columns]\na = { type = 'integer', min = 0, max = 1.5, drift = true }\nb = { drift = 0.1 }",
+    A + "[checks.x.columns]\na = { type = 'date', min = '2024-01-01', max = '2025-01-01', nullable = true }",
+    A + "[checks.x.columns]\na = { pattern = '[a-z]+', required = false, unique = true, values = ['a'] }",
+    A + "[checks.x.columns]\na = { references = { file = 'y.csv', column = 'b' } }",
+]
 QUEUE = """\
 [batch.q]
 submit = "qsub {script}"
@@ -54,6 +63,25 @@ GOOD += [
 ]
 BAD = [
     "",
+    A + "[checks]\nx = 1",
+    A + "[checks.x]\ncolumn = 1",
+    A + "[checks.x]\nrows = 5",
+    A + "[checks.x]\nrows = { least = 5 }",
+    A + "[checks.x]\nrows = { min = -1 }",
+    A + "[checks.x]\nunique = 5",
+    A + "[checks.x]\nseparator = 'ab'",
+    A + "[checks.x]\nmissing = [1]",
+    A + "[checks.x]\nother_columns = 'no'",
+    A + "[checks.x]\ncpus = 0",
+    A + "[checks.x.columns]\na = 5",
+    A + "[checks.x.columns]\na = { type = 'float' }",
+    A + "[checks.x.columns]\na = { least = 5 }",
+    A + "[checks.x.columns]\na = { nullable = 1 }",
+    A + "[checks.x.columns]\na = { values = [] }",
+    A + "[checks.x.columns]\na = { pattern = 5 }",
+    A + "[checks.x.columns]\na = { drift = 0 }",
+    A + "[checks.x.columns]\na = { references = 'y.csv' }",
+    A + "[checks.x.columns]\na = { references = { file = 'y.csv' } }",
     "stages = {}",
     "stages = 1",
     "[stages]\na = 1",

@@ -18,6 +18,7 @@ from lockgate.hub.log_part import read_log_part
 from lockgate.hub.push import VERIFICATIONS
 from lockgate.hub.queries import RunView, show_run
 from lockgate.hub.runtimes import Runtimes
+from lockgate.runs.checked import runtime_of
 from lockgate.runs.observation import in_words
 from lockgate.runs.run import FINAL_RUN_STATES, Event
 from lockgate.web.pages import chart, stage_graph
@@ -67,7 +68,7 @@ def show(
         else None
     )
     is_over = view.line.state in FINAL_RUN_STATES
-    runtime = next((record.runtime for record in view.records.values()), None)
+    runtime = runtime_of(view.records.values())
     address = service.settings.public_url or str(request.base_url).rstrip("/")
     may_run = visitor.may("run", project)
     return render(

@@ -1,0 +1,82 @@
+"""`lockgate data check`: tables by their rules, here and now; or a first set of rules for them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from lockgate.cli.data_report import inside
+from lockgate.cli.options import json_option
+from lockgate.cli.output import echo, print_json
+from lockgate.project.quantities import counted
+
+
+@click.command("check")
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option("--suggest", "is_suggest", is_flag=True, help="Print rules that the tables named fit.")
+@click.option("--write", "is_write", is_flag=True, help="With --suggest: put them into lockgate.toml.")
+@json_option
+def command(paths: tuple[str, ...], is_suggest: bool, is_write: bool, is_json: bool) -> int:
+    """Check tables by the rules of `[checks]` in lockgate.toml, as a run does before its stages need them.
+
+    Nothing is pushed or recorded. Exit code 1 says that a rule does not hold.
+
+    \b
+    Example:
+      lockgate data check --suggest data/flights.csv
+    """
+    from lockgate.data.clone import open_clone  # noqa: PLC0415
+
+    clone = open_clone(os.curdir)
+    named = inside(clone, paths) if paths else []
+    root = Path(clone.root)
+    if is_suggest or is_write:
+        return _suggest(root, named, is_write, is_json)
+    return _check(root, named, is_json)
+
+
+def _check(root: Path, named: list[str], is_json: bool) -> int:
+    from lockgate.hub.table_check import check_here, tables  # noqa: PLC0415
+
+    found = tables(root, named)
+    has_failed = False
+    reports = []
+    for each in check_here(root, found.here):
+        has_failed = has_failed or not each.has_passed
+        reports.append(each.report)
+        if not is_json:
+            for line in each.lines[:-1] if not each.has_passed else each.lines[-1:]:
+                echo(line)
+    if is_json:
+        print_json({"tables": reports, "lacking": found.lacking})
+    else:
+        for path in found.lacking:
+            echo(f"{path}: not here, so not checked")
+        if not found.here and not found.lacking:
+            echo("no checks are declared; lockgate data check --suggest PATH begins with some")
+    return 1 if has_failed else 0
+
+
+def _suggest(root: Path, named: list[str], is_write: bool, is_json: bool) -> int:
+    from lockgate.hub.table_check import suggest_here  # noqa: PLC0415
+    from lockgate.project.check_text import check_text, with_check  # noqa: PLC0415
+    from lockgate.project.pipeline import MANIFEST_FILE  # noqa: PLC0415
+
+    if not named:
+        raise click.UsageError("name the tables to suggest rules for")
+    manifest = root / MANIFEST_FILE
+    for path in named:
+        rules = suggest_here(root, path)
+        if is_json:
+            print_json({"path": path, **rules})
+        elif not is_write:
+            echo(check_text(path, rules).rstrip())
+        if is_write:
+            before = manifest.read_text("utf-8") if manifest.exists() else ""
+            whole = with_check(before, path, rules)
+            manifest.write_text(whole, encoding="utf-8")
+            if not is_json:
+                echo(f"{MANIFEST_FILE}: rules for {counted(len(rules['columns']), 'column')} of {path}")
+    return 0

@@ -1,0 +1,81 @@
+"""What jobs that check tables get: a runtime of Lockgate's own, the program, the rules, what was accepted."""
+
+from __future__ import annotations
+
+import io
+import os
+import shlex
+import sysconfig
+import zipfile
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from lockgate.data import checking
+from lockgate.git.listing import FOLDER, LINK, Listing
+from lockgate.git.objects import Repository
+from lockgate.hub.runtimes import Locked, Runtimes
+from lockgate.project.check import rules_json
+from lockgate.project.pipeline import Stage
+from lockgate.project.runtime import parse_packages, runtime_digest
+from lockgate.runs.checked import report_path
+from lockgate.runs.workspace import Input
+
+#: In the workspace, since that is what every backend brings to its workers.
+FOLDER_NAME = ".check"
+PROGRAM, RULES, ACCEPTED = (f"{FOLDER_NAME}/{name}" for name in ("check.pyz", "rules.json", "accepted.json"))
+_LOCK = "requirements.lock"
+_KIND = "requirements"
+_START = "import sys\nfrom checking.__main__ import main\nsys.exit(main(sys.argv[1:]))\n"
+#: The program is the same bytes wherever it is packed.
+_PACKED_AT = (1980, 1, 1, 0, 0, 0)
+
+
+def check_runtime(runtimes: Runtimes) -> Locked:
+    """Return the runtime that checks run in, as it is locked in this version of Lockgate."""
+    text = (Path(checking.__file__).parent / _LOCK).read_text("utf-8")
+    interpreter, python = runtimes.find_python(None)
+    return Locked(
+        digest=runtime_digest(_KIND, text, python, sysconfig.get_platform()),
+        kind=_KIND,
+        text=text,
+        python=python,
+        interpreter=os.fspath(interpreter),
+        packages=parse_packages(text),
+    )
+
+
+def build_check_runtime(runtimes: Runtimes) -> Path:
+    """Return the interpreter of that runtime, built where it is not. Raises what `Runtimes.build` does."""
+    found = check_runtime(runtimes)
+    return runtimes.build(found.digest, found.text, found.kind, Path(found.interpreter))
+
+
+@cache
+def program() -> bytes:
+    """Return the program that checks: a zip that Python runs."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(zipfile.ZipInfo("__main__.py", _PACKED_AT), _START)
+        for file in sorted(Path(checking.__file__).parent.glob("*.py")):
+            archive.writestr(zipfile.ZipInfo(f"checking/{file.name}", _PACKED_AT), file.read_bytes())
+    return packed.getvalue()
+
+
+def check_command(path: str) -> str:
+    """Return the command that checks a table in a job's workspace."""
+    return shlex.join(["python", PROGRAM, "check", path, RULES, report_path(path), ACCEPTED])
+
+
+def check_inputs(stage: Stage, files: Listing, repository: Repository) -> Iterator[Input]:
+    """Yield what lies in the workspace beside the table.
+
+    The last accepted version is the one whose report the snapshot holds: a run that went well put it there.
+    """
+    assert stage.check is not None and stage.checks is not None
+    rules = rules_json(stage.check)
+    yield Input(PROGRAM, content=program)
+    yield Input(RULES, content=lambda: rules)
+    entry = files.get(report_path(stage.checks))
+    if entry is not None and entry.mode not in (LINK, FOLDER):
+        yield Input(ACCEPTED, content=lambda: repository.read_blob(entry.id))

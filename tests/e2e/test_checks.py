@@ -1,0 +1,149 @@
+"""Tables are checked before the stages that need them; what is wrong is named and stops what needs it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from e2e_place import Place, WorkTree
+
+from lockgate.hub.rows import JobRow
+
+pytestmark = pytest.mark.slow
+
+MANIFEST = """\
+[stages.count]
+run = "wc -l < data/flights.csv > count"
+needs = ["data/flights.csv"]
+makes = ["count"]
+
+[stages.shout]
+run = "tr a-z A-Z < count > shouted"
+needs = ["count"]
+makes = ["shouted"]
+
+[stages.other]
+run = "echo other > other"
+needs = []
+makes = ["other"]
+
+[checks."data/flights.csv".columns]
+carrier = { references = { file = "data/airlines.csv", column = "code" } }
+flight = { type = "integer", unique = true }
+delay = { type = "integer", min = -60, max = 1500, nullable = true }
+"""
+
+AIRLINES = "code,name\nUA,United\nAA,American\n"
+FLIGHTS = "carrier,flight,delay\nUA,1,5\nAA,2,\nUA,3,-10\n"
+
+
+def project(place: Place, flights: str, manifest: str = MANIFEST) -> WorkTree:
+    tree = place.project({"lockgate.toml": manifest})
+    tree.commit({"data/flights.csv": flights, "data/airlines.csv": AIRLINES})
+    return tree
+
+
+def jobs_of(place: Place) -> dict[str, JobRow]:
+    """Return the jobs of the newest run."""
+    return place.jobs(place.runs()[-1].request.id)
+
+
+def states(place: Place) -> dict[str, str]:
+    return {stage: job.state for stage, job in jobs_of(place).items()}
+
+
+def test_a_bad_row_stops_what_needs_it_until_it_is_mended(place: Place) -> None:
+    tree = project(place, FLIGHTS.replace("UA,3,-10", "UA,3,late\nZZ,4,9000"))
+    tree.git("push", "--quiet", "-o", "wait", "hub", "main", code=None)
+    jobs = jobs_of(place)
+    check = jobs["check@data/flights.csv"]
+    assert check.state == "failed"
+    assert check.cause == "column delay: row 3: late is not an integer; 2 more rules failed"
+    assert jobs["count"].state == "blocked"
+    assert jobs["count"].cause == "check@data/flights.csv failed"
+    assert jobs["shout"].state == "blocked"
+    assert jobs["other"].state == "succeeded"
+
+    said = tree.lockgate("show", code=None).out
+    assert "row 3: late is not an integer" in said
+    log = tree.lockgate("logs", "latest", "check@data/flights.csv", code=None).out
+    assert "column delay: row 4: 9000 is above 1500" in log
+    assert "column carrier: row 4: ZZ is not in column code of data/airlines.csv" in log
+
+    tree.commit({"data/flights.csv": FLIGHTS})
+    tree.git("push", "--quiet", "-o", "wait", "hub", "main")
+    assert states(place) == {
+        "check@data/flights.csv": "succeeded",
+        "count": "succeeded",
+        "shout": "succeeded",
+        "other": "cached",
+    }
+    tree.git("pull", "--quiet", "hub", "main")
+    report = json.loads(tree.read("checks/data/flights.csv.json"))
+    assert report["has_passed"] and report["rows"] == 3
+    assert "check@data/flights.csv" in tree.lockgate("why", "checks/data/flights.csv.json").out
+    assert "nothing to do" in tree.lockgate("run").out
+
+
+def test_a_check_runs_again_for_other_data_or_other_rules_and_for_nothing_else(place: Place) -> None:
+    tree = project(place, FLIGHTS)
+    tree.lockgate("run")
+    tree.commit({"lockgate.toml": MANIFEST.replace("echo other", "echo another")})
+    tree.lockgate("run")
+    assert states(place)["check@data/flights.csv"] == "cached"
+    tree.commit({"lockgate.toml": MANIFEST.replace("max = 1500", "max = 4")})
+    said = tree.lockgate("run", code=1).out
+    assert "parameter columns.delay.max 1500 → 4" in said
+    # What needs it is known already, and yet may not be used
+    assert states(place)["count"] == "blocked"
+
+
+def test_what_a_stage_makes_is_checked_before_it_is_used(place: Place) -> None:
+    manifest = """\
+[stages.make]
+run = "printf 'a\\\\n1\\\\n1\\\\n' > made.csv"
+needs = []
+makes = ["made.csv"]
+
+[stages.use]
+run = "cp made.csv used.csv"
+needs = ["made.csv"]
+makes = ["used.csv"]
+
+[checks."*.csv".columns]
+a = { unique = true }
+"""
+    tree = place.project({"lockgate.toml": manifest})
+    said = tree.lockgate("run", code=1).out
+    assert "check@made.csv: column a: row 2: 1 (as in row 1) stands twice" in said
+    assert states(place) == {
+        "make": "succeeded",
+        "check@made.csv": "failed",
+        "use": "blocked",
+        "check@used.csv": "blocked",
+    }
+
+
+def test_data_that_drifted_from_the_accepted_version_is_stopped(place: Place) -> None:
+    manifest = """\
+[stages.use]
+run = "cp x.csv y"
+needs = ["x.csv"]
+makes = ["y"]
+
+[checks."x.csv".columns]
+n = { type = "number", drift = true }
+"""
+    tree = place.project({"lockgate.toml": manifest})
+    rows = [str(number % 100) for number in range(2000)]
+    tree.commit({"x.csv": "\n".join(["n", *rows, ""])})
+    tree.git("push", "--quiet", "-o", "wait", "hub", "main")
+    tree.git("pull", "--quiet", "hub", "main")
+    tree.commit({"x.csv": "\n".join(["n", *reversed(rows), "3", ""])})
+    tree.git("push", "--quiet", "-o", "wait", "hub", "main")
+    assert states(place)["use"] == "succeeded"
+    tree.git("pull", "--quiet", "hub", "main")
+    tree.commit({"x.csv": "\n".join(["n", *(str(int(row) + 60) for row in rows), ""])})
+    tree.git("push", "--quiet", "-o", "wait", "hub", "main", code=None)
+    cause = jobs_of(place)["check@x.csv"].cause
+    assert cause is not None and "column n: has drifted from the last accepted version: PSI" in cause

@@ -1,0 +1,107 @@
+"""Checks as stages: for which paths, and who waits for them."""
+
+from __future__ import annotations
+
+import pytest
+
+from lockgate.errors import UserError
+from lockgate.project.expand import build_pipeline
+from lockgate.project.graph import topological, upstream
+from lockgate.project.manifest import parse_manifest
+from lockgate.project.pipeline import Pipeline
+from lockgate.runs.checked import with_checks
+
+FILES = ("a.py", "data/x.csv", "data/y.csv", "data/z.parquet")
+
+
+def pipeline(text: str) -> Pipeline:
+    return with_checks(build_pipeline(parse_manifest(text), {}, "p"), FILES)
+
+
+def above(text: str) -> dict[str, set[str]]:
+    found = pipeline(text)
+    edges = upstream(found)
+    topological(found, edges)
+    return {name: set(others) for name, others in edges.items()}
+
+
+def stage(name: str, needs: str | None, makes: str = "") -> str:
+    said = f"needs = [{needs}]\n" if needs is not None else ""
+    return f"[stages.{name}]\nrun = 'x'\n{said}makes = [{makes}]\n"
+
+
+@pytest.mark.parametrize(
+    ("needs", "waits"),
+    [
+        ("'data/x.csv'", True),
+        ("'data'", True),
+        ("'data/*.csv'", True),
+        ("'**/x.csv'", True),
+        ("'data/y.csv'", False),
+        ("", False),
+        (None, True),
+    ],
+)
+def test_what_needs_a_checked_table_waits_for_its_check(needs: str | None, waits: bool) -> None:
+    found = above(stage("s", needs) + "[checks.'data/x.csv']\n")
+    assert found == {"s": {"check@data/x.csv"} if waits else set(), "check@data/x.csv": set()}
+
+
+def test_what_is_made_is_checked_after_it_is_made_and_before_it_is_used() -> None:
+    text = stage("make", "'a.py'", "'m.csv'") + stage("use", "'m.csv'") + "[checks.'m.csv']\n"
+    assert above(text) == {
+        "make": set(),
+        "use": {"make", "check@m.csv"},
+        "check@m.csv": {"make"},
+    }
+
+
+def test_a_stage_that_needs_everything_waits_for_no_check_that_waits_for_it() -> None:
+    text = stage("make", None, "'m.csv'") + stage("use", None) + "[checks.'*.csv']\n[checks.'data/x.csv']\n"
+    assert above(text) == {
+        "make": {"check@data/x.csv"},
+        "use": {"make", "check@m.csv", "check@data/x.csv"},
+        "check@m.csv": {"make"},
+        "check@data/x.csv": set(),
+    }
+    # The table it is compared with is made by a stage that needs everything
+    text = stage("make", None, "'m.csv'") + (
+        "[checks.'data/x.csv'.columns]\na = { references = { file = 'm.csv', column = 'a' } }\n"
+    )
+    assert above(text) == {"make": set(), "check@data/x.csv": {"make"}}
+
+
+def test_a_circle_through_a_check_is_refused() -> None:
+    text = stage("make", "'data/x.csv'", "'m.csv'") + (
+        "[checks.'data/x.csv'.columns]\na = { references = { file = 'm.csv', column = 'a' } }\n"
+    )
+    with pytest.raises(UserError) as raised:
+        above(text)
+    assert raised.value.code == "pipeline-circle"
+
+
+def test_a_pattern_is_a_check_for_each_path_and_the_last_one_counts() -> None:
+    text = stage("s", "", "'data/made.csv'") + (
+        "[checks.'data/*.csv']\nrows = { min = 5 }\n[checks.'data/y.csv']\nrows = { min = 7 }\n"
+    )
+    found = {stage.checks: stage.params["rows_min"] for stage in pipeline(text).stages if stage.checks}
+    assert found == {"data/made.csv": 5, "data/x.csv": 5, "data/y.csv": 7}
+
+
+def test_a_file_inside_a_folder_that_is_made_can_be_checked() -> None:
+    text = stage("s", "", "'out'") + "[checks.'out/part.csv']\n"
+    assert above(text)["check@out/part.csv"] == {"s"}
+
+
+@pytest.mark.parametrize("pattern", ["data/w.csv", "*.tsv", "dat"])
+def test_a_check_of_nothing_is_refused(pattern: str) -> None:
+    with pytest.raises(UserError) as raised:
+        pipeline(stage("s", "") + f"[checks.'{pattern}']\n")
+    assert raised.value.code == "check-nothing"
+
+
+@pytest.mark.parametrize("makes", ["checks", "checks/data/x.csv.json"])
+def test_the_place_of_a_report_is_no_stages_own(makes: str) -> None:
+    with pytest.raises(UserError) as raised:
+        pipeline(stage("s", "", f"'{makes}'") + "[checks.'data/x.csv']\n")
+    assert raised.value.code == "makes-twice"
