@@ -147,3 +147,20 @@ n = { type = "number", drift = true }
     tree.git("push", "--quiet", "-o", "wait", "hub", "main", code=None)
     cause = jobs_of(place)["check@x.csv"].cause
     assert cause is not None and "column n: has drifted from the last accepted version: PSI" in cause
+
+
+def test_rules_are_suggested_written_and_hold_at_home_without_a_push(place: Place) -> None:
+    tree = place.project({"lockgate.toml": MANIFEST.partition("[checks")[0]})
+    tree.commit({"data/flights.csv": FLIGHTS, "data/airlines.csv": AIRLINES})
+    assert "no checks are declared" in tree.lockgate("data", "check").out
+    assert "check --suggest" in tree.lockgate("data", "check", "data/flights.csv", code=2).err
+    said = tree.lockgate("data", "check", "--suggest", "--write", "data/flights.csv").out
+    assert said == "lockgate.toml: rules for 3 columns of data/flights.csv\n"
+    assert "delay = { type" in tree.read("lockgate.toml")
+    assert "has checks for" in tree.lockgate("data", "check", "--write", "data/flights.csv", code=2).err
+    assert "rules hold" in tree.lockgate("data", "check", "data").out
+    tree.write({"data/flights.csv": FLIGHTS.replace("-10", "-9000")})
+    failed = tree.lockgate("data", "check", "--json", code=1).out
+    (table,) = json.loads(failed)["tables"]
+    assert table["failures"][0]["first"] == [{"row": 3, "value": "-9000"}]
+    assert place.runs() == []
