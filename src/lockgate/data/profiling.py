@@ -30,10 +30,10 @@ FORMATS = {
     ".pq": "parquet",
 }
 #: A file up to this is read whole; of a larger one so much, in parts spread evenly.
-READ_BYTES = 16_000_000
+READ_BYTES = 8_000_000
 #: Of a folder so many files, spread evenly.
 READ_FILES = 16
-MOST_CELLS = 4_000_000
+MOST_CELLS = 2_000_000
 MOST_COLUMNS = 200
 PATIENCE_S = 120.0
 _MEMORY_BYTES = 3 << 30

@@ -50,6 +50,8 @@ class Parts:
         self.header = header
         self.row_count = row_count
         """Of the whole table, estimated where `is_whole` is not; None: as many as are read."""
+        self.share: float | None = None
+        """The part of the bytes that was read so far, where rows cannot be counted otherwise."""
         self.is_whole = True
         self.notes: list[str] = []
         self._parts = parts
@@ -60,9 +62,11 @@ class Parts:
 
     def stop(self, read: int) -> None:
         """Note that no more is read than these rows."""
+        if self.row_count is None and self.share:
+            self.row_count = max(read, round(read / self.share))
         if self.row_count is None or read < self.row_count:
             self.is_whole = False
-            self.note(f"the first {counted(read, 'row')} were read")
+            self.note(f"{counted(read, 'row')} were read")
 
     def note(self, words: str) -> None:
         if words not in self.notes:
@@ -130,7 +134,7 @@ class _Text:
     def parts(self, told: Parts) -> Iterator[Part]:
         is_large = self._size > self._most and not self._is_packed
         odd = read = 0
-        for text in self._blocks() if is_large else self._whole(told):
+        for text in self._blocks(told) if is_large else self._whole(told):
             for rows, wrong in self._rows(text):
                 odd += wrong
                 if rows:
@@ -147,8 +151,9 @@ class _Text:
         """Yield the text in pieces that end at a row's end; of a packed file no more than is to be read."""
         with _opened(self._place, self._is_packed) as file:
             left, is_first = b"", True
-            while content := _read(file, 4 * _BLOCK_BYTES):
+            while content := _read(file, _BLOCK_BYTES):
                 self._byte_count += len(content)
+                told.share = None if self._is_packed else self._byte_count / self._size
                 left += content
                 end = _row_end(left, self._form)
                 if end:
@@ -163,7 +168,7 @@ class _Text:
             if left:
                 yield self._after_header(_decoded(left, told), is_first)
 
-    def _blocks(self) -> Iterator[str]:
+    def _blocks(self, told: Parts) -> Iterator[str]:
         """Yield blocks spread evenly over the file, each cut to whole lines."""
         count = max(2, self._most // _BLOCK_BYTES)
         with open(self._place, "rb") as file:
@@ -175,6 +180,7 @@ class _Text:
                 end = content.rfind(b"\n") + 1
                 if end > begin:
                     self._byte_count += end - begin
+                    told.share = self._byte_count / self._size
                     yield self._after_header(content[begin:end].decode("utf-8", "replace"), start == 0)
 
     def _after_header(self, text: str, is_first: bool) -> str:
