@@ -25,6 +25,7 @@ class HubGroup(LazyGroup):
         "take": ("lockgate.cli.hub_take", "Take data in for a project; Lockgate calls it over ssh."),
         "give": ("lockgate.cli.hub_give", "Give data of a project; Lockgate calls it over ssh."),
         "doctor": ("lockgate.cli.hub_doctor", "Look whether a hub is well; --fix mends."),
+        "gc": ("lockgate.cli.hub_gc", "Remove data that no project needs any more."),
         "reindex": ("lockgate.cli.hub_reindex", "Build the index anew from git."),
         "backup": ("lockgate.cli.hub_backup", "Back a hub up into one file, while it works."),
         "restore": ("lockgate.cli.hub_restore", "Bring a hub back from its backup."),

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lockgate.data.digest import Listed, md5_of, md5_of_file, parse_listing
 from lockgate.errors import OutsideError
+
+#: An object that was named this lately is not marked as named again.
+_NAMED_LATELY_S = 3600
 
 
 class Store:
@@ -27,6 +33,39 @@ class Store:
     def has(self, md5: str) -> bool:
         return self.path(md5).exists()
 
+    def keep(self, md5: str) -> bool:
+        """Return whether an object is here; if so it counts as new, since it is about to be named.
+
+        Whoever then names it in a commit need not fear that it is collected in between: what is collected is
+        older, and is looked at again while nobody is here (see `collecting`).
+        """
+        path = self.path(md5)
+        try:
+            if time.time() - path.stat().st_mtime < _NAMED_LATELY_S:
+                return True
+            with self._guarded(fcntl.LOCK_SH):
+                os.utime(path)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise self._unwritable(md5, error) from error
+        return True
+
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """Hold off whoever is about to name an object, for the moment in which objects are removed."""
+        with self._guarded(fcntl.LOCK_EX):
+            yield
+
+    @contextmanager
+    def _guarded(self, how: int) -> Iterator[None]:
+        handle = os.open(self.folder / "collecting.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, how)
+            yield
+        finally:
+            os.close(handle)
+
     def require(self, md5: str) -> None:
         """Raise `OutsideError` (`store-missing`) unless the object is here."""
         if not self.has(md5):
@@ -34,7 +73,7 @@ class Store:
 
     def put(self, source: Path, md5: str) -> None:
         """Copy a file in under its digest, by reference where the file system can (reflink)."""
-        if not self.has(md5):
+        if not self.keep(md5):
             self._place(md5, lambda target: _copy(source, target))
 
     def put_pieces(self, pieces: Iterable[bytes], md5: str, unlike: Exception) -> None:
@@ -59,13 +98,13 @@ class Store:
 
     def put_under(self, content: bytes, md5: str) -> None:
         """Keep these bytes under a digest that the caller has seen to be right."""
-        if not self.has(md5):
+        if not self.keep(md5):
             self._place(md5, lambda target: target.write_bytes(content))
 
     def put_listing(self, content: bytes) -> str:
         """Keep a folder's listing and return its digest, ending in `.dir`."""
         md5 = md5_of(content) + ".dir"
-        if not self.has(md5):
+        if not self.keep(md5):
             self._place(md5, lambda target: target.write_bytes(content))
         return md5
 
@@ -107,7 +146,7 @@ class Store:
 
     def adopt_new(self, file: Path, md5: str) -> None:
         """As `adopt`; where the object is here already, the file is thrown away."""
-        if self.has(md5):
+        if self.keep(md5):
             file.unlink()
         else:
             self.adopt(file, md5)

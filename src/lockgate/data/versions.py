@@ -89,17 +89,34 @@ def needed(clone: Clone) -> set[str]:
     code, stashes, _ = attempt(root, "rev-list", "--walk-reflogs", "--ignore-missing", "refs/stash")
     starts |= set(stashes.decode().split()) if code == 0 else set()
     oids = []
-    for line in git(root, "rev-list", "--objects", "--all", "--stdin", stdin=_lines(starts)).split(b"\n"):
-        oid, _, path = line.partition(b" ")
-        if path.endswith(tuple(name.encode() for name in _NAMING)):
-            oids.append(oid.decode())
     for place in dict.fromkeys(places):
         if place.is_dir():
             oids += _in_index(place)
             named |= _in_work_tree(place)
-    for content in blobs(root, dict.fromkeys(oids)):
-        named |= {found.decode() for found in _MD5.findall(content)}
-    return named
+    return named | digests_in(root, oids) | named_by_refs(root, starts)
+
+
+def named_by_refs(
+    root: Path, starts: Iterable[str] = (), known: Iterable[str] = (), *, more: Iterable[str] = ()
+) -> set[str]:
+    """Return the digests that files of all refs' commits name, and of the commits `starts`.
+
+    What is reached from the commits `known` is passed over. `more`: the ends of further files' paths that may
+    name some.
+    """
+    ends = tuple(name.encode() for name in (*_NAMING, *more))
+    asked = _lines(starts) + _lines(f"^{commit}" for commit in known)
+    oids = []
+    for line in git(root, "rev-list", "--objects", "--all", "--stdin", stdin=asked).split(b"\n"):
+        oid, _, path = line.partition(b" ")
+        if path.endswith(ends):
+            oids.append(oid.decode())
+    return digests_in(root, oids)
+
+
+def digests_in(root: Path, oids: Iterable[str]) -> set[str]:
+    """Return all digests that stand in these blobs."""
+    return {found.decode() for content in blobs(root, dict.fromkeys(oids)) for found in _MD5.findall(content)}
 
 
 def _lines(words: Iterable[str]) -> bytes:

@@ -70,7 +70,7 @@ class Supply:
                     continue
                 size = pointed[path].output.size_bytes if path in pointed else None
                 for each in self._parts(Wanted(md5, path, size)):
-                    if not self._objects.has(each.md5):
+                    if not self._objects.keep(each.md5):
                         found.setdefault(each.md5, each)
         return list(found.values())
 
@@ -120,7 +120,7 @@ class Supply:
         """
         asked = list(dict.fromkeys(digests))
         while asked:
-            lacking = [md5 for md5 in asked if not self._objects.has(md5)]
+            lacking = [md5 for md5 in asked if not self._objects.keep(md5)]
             for at in range(0, len(lacking), _TOGETHER):
                 self._fetch_some(lacking[at : at + _TOGETHER])
             folders = [md5 for md5 in asked if md5.endswith(".dir")]

@@ -94,8 +94,7 @@ class _ByPath:
             Store.copy_file(path, draft)
             if md5_of_file(draft) != piece.md5[:32]:
                 raise _changed(piece)
-            if not store.has(piece.md5):
-                store.adopt(draft, piece.md5)
+            store.adopt_new(draft, piece.md5)
         finally:
             draft.unlink(missing_ok=True)
 

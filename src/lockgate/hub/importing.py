@@ -231,7 +231,7 @@ class _Import:
         for kept in self._manifest.objects:
             pieces = self._reader.pieces(kept.path)
             unlike = self._reader.damaged(f"{kept.path} has not the digest {kept.md5}")
-            if not self._store.has(kept.md5):
+            if not self._store.keep(kept.md5):
                 self._store.put_pieces(pieces, kept.md5, unlike)
             elif md5_of_pieces(pieces) != kept.md5.removesuffix(".dir"):
                 raise unlike

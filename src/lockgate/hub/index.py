@@ -421,6 +421,12 @@ class Index:
             for row in self._sql.execute("select record from results where project = ?", (project,)):
                 yield _records.decode(row[0])
 
+    def every_result(self) -> Iterator[StageRecord]:
+        """Yield the results of all projects, those of verifications too."""
+        with self._in_words():
+            for row in self._sql.execute("select record from results"):
+                yield _records.decode(row[0])
+
     def add_costs(self, project: str, costs: Sequence[Cost]) -> None:
         """Keep what jobs cost, the latest of each stage and each matrix; one told of twice counts once."""
         kept = remember(self.costs(project, {name for cost in costs for name in names_of(cost.stage)}), costs)

@@ -33,6 +33,10 @@ class ProjectObjects:
         """Return whether the store has the object and the project may be given it."""
         return DIGEST.fullmatch(md5) is not None and self._store.has(md5) and self.is_own(md5)
 
+    def keep(self, md5: str) -> bool:
+        """As `has`; the object counts as new from then on, since a commit or a run is about to need it."""
+        return DIGEST.fullmatch(md5) is not None and self.is_own(md5) and self._store.keep(md5)
+
     def is_own(self, md5: str) -> bool:
         """Return whether the project has sent or made it."""
         if self._held is None:

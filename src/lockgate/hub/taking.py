@@ -29,7 +29,7 @@ def lacking(hub: Hub, project: str, digests: Sequence[str]) -> dict[str, int]:
     return {
         md5: part_bytes(parts, md5)
         for md5 in dict.fromkeys(digests)
-        if DIGEST.fullmatch(md5) and not objects.has(md5)
+        if DIGEST.fullmatch(md5) and not objects.keep(md5)
     }
 
 
