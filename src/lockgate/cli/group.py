@@ -65,6 +65,8 @@ class RootGroup(LazyGroup):
         "fetch": ("lockgate.cli.fetch", "Put a run's artifacts into the work tree."),
         "log": ("lockgate.cli.log", "Read the activity chain: who did what, when."),
         "why": ("lockgate.cli.why", "Tell what a file was made from, up to the sources."),
+        "trace": ("lockgate.cli.trace", "Tell which run made a file, from any copy of it."),
+        "passport": ("lockgate.cli.passport", "Copy a figure with the run that made it in its metadata."),
         "verify": ("lockgate.cli.verify", "Make a run again from nothing, and compare."),
         "export": ("lockgate.cli.export", "Write a run or the project into one file to give away."),
         "import": ("lockgate.cli.import_", "Make a project of a file that was given away."),

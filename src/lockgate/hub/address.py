@@ -8,6 +8,7 @@ import shlex
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 import msgspec
 
@@ -49,14 +50,16 @@ class RemoteHub(msgspec.Struct, frozen=True):
         ssh = shlex.split(os.environ.get("GIT_SSH_COMMAND", "ssh"))
         return [*ssh, *(["-p", self.port] if self.port else []), self.host, line]
 
-    def call(self, arguments: Sequence[str]) -> int:
+    def call(self, arguments: Sequence[str], stdin: BinaryIO | None = None) -> int:
         """Run `lockgate ARGUMENTS` on the hub's host, its output being ours; return its exit code.
+
+        `stdin`: what it reads; None: what we read.
 
         Raises `OutsideError` (`ssh-missing`, `hub-unreachable`).
         """
         words = self.words(arguments)
         try:
-            code = subprocess.run(words, env=clean_environment(), check=False).returncode
+            code = subprocess.run(words, env=clean_environment(), stdin=stdin, check=False).returncode
         except FileNotFoundError:
             raise self.no_ssh(words[0]) from None
         if code in (126, 127, 255):

@@ -50,6 +50,7 @@ _FORMS = {
         flags=frozenset({"--fresh", "--no-cause"}),
         valued=frozenset({"--on", "--stage", "--by"}),
     ),
+    "trace": _Form("read", (0, 0), flags=frozenset({"--stdin"})),
     "hub lacking": _Form("push", (0, 0)),
     "hub take": _Form("push", (0, 0)),
     "hub give": _Form("read", (0, 0)),

@@ -58,6 +58,10 @@ class HttpClient:
         """Ask for something to be done; return the answer. Raises as `get`."""
         return _decoded(self._call("POST", words, None, body).read(), kind)
 
+    def post_bytes(self, words: list[str], kind: type[_T], content: bytes) -> _T:
+        """Send bytes; return the answer. Raises as `get`."""
+        return _decoded(self._call("POST", words, None, content, len(content)).read(), kind)
+
     def send(self, words: list[str], content: Iterable[bytes], size_bytes: int) -> None:
         """Send a stream of so many bytes. Raises as `get`."""
         self._call("POST", words, None, content, size_bytes).read()

@@ -32,7 +32,7 @@ from lockgate.project.pipeline import (
 from lockgate.project.quantities import parse_duration, parse_size
 
 TOP_KEYS = ("project", "runtime", "data", "batch", "params", "stages", "verify", "datasets", "checks")
-PROJECT_KEYS = ("name", "observe", "undeclared")
+PROJECT_KEYS = ("name", "passport", "observe", "undeclared")
 RUNTIME_KEYS = ("python", "requirements")
 DATA_KEYS = ("git_limit", "result_limit", "remote")
 BATCH_KEYS = ("backend",)
@@ -101,6 +101,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     text: str = ""
     """What it was read from, to name lines in errors."""
     project: str | None = None
+    has_passport: bool = False
+    """Whether copies of figures that the hub hands out say which run made them."""
     is_observed: bool = False
     undeclared: tuple[str, ...] = ()
     runtime: Runtime | None = None
@@ -142,6 +144,7 @@ def parse_manifest(text: str, file: str = MANIFEST_FILE) -> Manifest:
         file=file,
         text=text,
         project=reader.name(project, ("project", "name")) if "name" in project else None,
+        has_passport=reader.truth(project, ("project", "passport")) if "passport" in project else False,
         is_observed=reader.truth(project, ("project", "observe")) if "observe" in project else False,
         undeclared=(reader.words(project, ("project", "undeclared")) if "undeclared" in project else ()),
         runtime=_read_runtime(reader, document),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
@@ -12,6 +13,8 @@ from litestar.response import File
 
 from lockgate.hub.artifact_content import File as Made
 from lockgate.hub.artifact_content import read_file, stored_at
+from lockgate.hub.stamping import stamped_copy
+from lockgate.runs.record import StageRecord
 from lockgate.web.security import SANDBOX
 from lockgate.web.service import Service
 
@@ -40,13 +43,16 @@ def answer_with(
     file: Made,
     *,
     is_download: bool = False,
+    records: Mapping[str, StageRecord] | None = None,
 ) -> Response[bytes] | File:
     """Return the bytes: pictures and text to be seen, pages and drawings without scripts, all else to keep.
 
-    The same bytes are not sent twice to one who names their digest.
+    `records`, of the run: a figure is a copy with its passport, where the project asks for that. The same
+    bytes are not sent twice to one who names their digest.
     """
     kind, is_shown = kind_of(file.path)
-    identity = f'"{file.md5 or file.git}"'
+    copy = stamped_copy(service.hub, project, records, file) if records is not None else None
+    identity = f'"{file.md5 or file.git}{"" if copy is None else "-passport"}"'
     headers = {
         "content-security-policy": SANDBOX,
         "cache-control": "private, no-cache",
@@ -55,6 +61,8 @@ def answer_with(
     }
     if identity in request.headers.get("if-none-match", ""):
         return Response(b"", status_code=304, headers=headers)
+    if copy is not None:
+        return Response(copy, media_type=kind, headers=headers)
     place = stored_at(service.hub, file)
     if place is not None:
         return File(place, media_type=kind, headers=headers)

@@ -83,6 +83,7 @@ def test_the_command_line_speaks_to_a_hub_behind_ssh(place: Place, server: Serve
     view = tree.show()
     assert view["line"]["state"] == "succeeded"
     assert tree.lockgate("runs", "--json").out.startswith("[")
+    assert "stage shout, shouted" in tree.lockgate("trace", "shouted").out
     assert tree.lockgate("show", "nosuchrun", code=2).err.startswith("error: there is no run nosuchrun")
 
 

@@ -15,6 +15,8 @@ from web_browser import NARROW, WIDE, seat
 from web_site import Site, served
 from web_team import PASSWORD, make_team, push
 
+from lockgate.verify.passport import read_passport, without_passport
+
 #: Bars and counts that are others each time, so that everything below differs too.
 _UNSTEADY = """\
 import csv, json, random
@@ -128,3 +130,27 @@ def test_a_badge_is_seen_by_its_key_or_by_a_login_and_by_nobody_else(team: Site)
     other = "0" * 32
     for wrong in (address.partition("?")[0], address[:-32] + other, address.replace("flights", "nothing")):
         assert httpx.get(wrong).status_code == 404, wrong
+
+
+def test_figures_leave_the_hub_with_a_passport_where_the_project_asks_for_it(team: Site) -> None:
+    run, _ = verified(team)
+    path = f"/p/flights/artifacts/{run}/counts.png"
+    with team.client(auth=("ada", PASSWORD)) as client:
+        plain = client.get(path, params={"save": True}).content
+        assert read_passport(plain) is None
+        tree = team.root / "flights"
+        team.git(tree, "pull", "-q", "--rebase", "hub", "main")
+        manifest = (tree / "lockgate.toml").read_text()
+        asked = manifest.replace('name = "flights"', 'name = "flights"\npassport = true')
+        push(team, tree, "Figures carry their run", "skip", lockgate__toml=asked)
+        copy = client.get(path, params={"save": True}).content
+        said = read_passport(copy)
+        assert said is not None and (said.run, said.path) == (run, "counts.png")
+        assert without_passport(copy) == plain
+        api = f"/api/v1/projects/flights/runs/{run}/artifacts/counts.png"
+        assert client.get(api).content == plain
+        assert client.get(api, params={"download": True}).content == copy
+        page = client.get("/trace").text
+        (token,) = set(re.findall(r'name="csrf" value="([^"]+)"', page))
+        found = client.post("/trace/file", data={"csrf": token}, files={"file": ("copy.png", copy)})
+        assert "exactly this, with its passport" in found.text

@@ -115,6 +115,8 @@ def test_a_day_of_a_member(machine: Machine, team: Site) -> None:
     assert "metrics.json:rows" in compared
     assert "local" in machine.lockgate("backends")
     assert "made by stage count" in machine.lockgate("why", "counts.csv")
+    assert "stage count, counts.csv" in machine.lockgate("trace", "counts.csv")
+    assert "no run is known" in machine.lockgate("trace", "flights.csv", code=1)
     assert "all signed by the hub's key" in machine.lockgate("log", "--verify")
     assert "had ended: succeeded" in machine.lockgate("cancel", runs[0]["id"])
 

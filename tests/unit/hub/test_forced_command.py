@@ -52,6 +52,7 @@ def asked(words: str, root: str = "/srv/hub") -> str:
         ("show latest", "show latest", "read"),
         ("logs 8F3KQ2ZD 'train@depth=4' -f", "logs 8F3KQ2ZD train@depth=4 -f", "read"),
         ("compare a b", "compare a b", "read"),
+        ("trace --stdin --json", "trace --stdin --json", "read"),
         ("log --verify", "log --verify", "read"),
         ("backends", "backends", "read"),
         ("backends check slurm --timeout 2min", "backends check slurm --timeout 2min", "run"),

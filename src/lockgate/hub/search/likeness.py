@@ -1,8 +1,11 @@
-"""How a picture looks, in few bytes: the same for one that was scaled or saved anew, another for another one.
+"""How a picture looks, in few bytes: the same for one that was scaled, saved anew or shot from a screen,
+another for another one.
 
-Two looks at it. The form is 64 bits, after the "difference hash": whether a cell of a coarse grid is darker
-than its neighbour, where "clearly" makes up for the noise of JPEG in plain areas. The grid is finer, levels
-of grey around the ground, and decides. Plots are mostly plain, so differences are told by how much is drawn.
+What is around the drawing does not count: only the box is looked at in which something is drawn, so that
+a margin that was cut off, or a frame that came around it, changes nothing. Two looks at that box. The form
+is 64 bits, after the "difference hash": whether a cell of a coarse grid is darker than its neighbour, where
+"clearly" makes up for the noise of JPEG in plain areas. The grid is finer, levels of grey around the ground,
+and decides. Plots are mostly plain, so differences are told by how much is drawn.
 """
 
 from __future__ import annotations
@@ -25,9 +28,17 @@ SIDE = 32
 #: others with the same axes above 0.4.
 LIKE = 0.33
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP")
-#: Alike pictures differ in one or two bits of their forms.
-NEAR_FORMS = 5
+#: Alike pictures differ in one or two bits of their forms; where a part of the drawing was cut off, in more.
+NEAR_FORMS = 8
 _CLEARLY = 6
+#: So many levels from the ground something is drawn.
+_DRAWN = 64
+#: A page around a picture has margins: what is cut away after the first time is at least this share of
+#: a side, else it is the frame of a plot.
+_MARGIN = 0.03
+_TRIMS = 3
+#: What is drawn in less of a side than this is no picture with a margin.
+_LEAST_SHARE = 0.25
 _GROUND = 128
 _MEAN = 25
 #: A picture whose cells differ less than this is a plain area.
@@ -65,8 +76,8 @@ def look_at(content: bytes) -> Look | None:
             if opened.mode in ("P", "PA", "LA", "RGBA", "RGBa", "La") or "transparency" in opened.info:
                 picture = _on_white(opened.convert("RGBA"))
             # The mean of each cell, in fractions: lines are thin, and their cells nearly as light as others
-            grey = picture.convert("L").convert("F")
-            grid = _levels(grey.resize((SIDE, SIDE), pillow.Resampling.BOX))
+            grey = _drawn(picture.convert("L")).convert("F")
+            grid = _levels(grey.resize((SIDE, SIDE), pillow.Resampling.BILINEAR))
             cells = _levels(grey.resize((9, 8), pillow.Resampling.BOX))
     except Exception:  # noqa: BLE001  (Pillow raises what its many readers raise, SyntaxError and struct.error too)
         return None
@@ -80,6 +91,30 @@ def distance(one: Look, other: Look) -> float:
         differing += abs(ours - theirs)
         drawn += abs(ours - _GROUND) + abs(theirs - _GROUND)
     return round(2 * differing / drawn, 4) if drawn else 0.0
+
+
+def _drawn(grey: Image) -> Image:
+    """Cut away what is around the drawing: the ground is what most of the edge is like."""
+    for number in range(_TRIMS):
+        width, height = grey.size
+        edges = (
+            (0, 0, width, 1),
+            (0, height - 1, width, height),
+            (0, 0, 1, height),
+            (width - 1, 0, width, height),
+        )
+        edge = sorted(level for box in edges for level in grey.crop(box).tobytes())
+        ground = edge[len(edge) // 2]
+        found = grey.point([255 * (abs(level - ground) > _DRAWN) for level in range(256)]).getbbox()
+        if found is None or found == (0, 0, width, height):
+            break
+        if found[2] - found[0] < width * _LEAST_SHARE or found[3] - found[1] < height * _LEAST_SHARE:
+            break
+        margins = (found[0] / width, found[1] / height, 1 - found[2] / width, 1 - found[3] / height)
+        if number and max(margins) < _MARGIN:
+            break
+        grey = grey.crop(found)
+    return grey
 
 
 def _levels(grid: Image) -> bytes:

@@ -45,6 +45,11 @@ class Likeness(msgspec.Struct, frozen=True, kw_only=True):
     made: MadeFile
 
 
+def nearness(distance: float) -> str:
+    """Return in words how near a likeness is."""
+    return "very near" if distance < 0.1 else "near" if distance < 0.2 else "somewhat near"
+
+
 def by_digest(database: Database, projects: Sequence[str], md5: str, limit: int = 50) -> tuple[MadeFile, ...]:
     """Return the runs that made a file of this digest, the newest first; files within folders count."""
     with database.read() as connection:

@@ -42,14 +42,17 @@ def read(
 ) -> Response[bytes] | Response[Folder] | File:
     """The bytes of a file that a run made; of a folder, what lies in it."""
     visitor.require("read", project)
-    made, inside = show_run(service.hub, project, run).artifacts, path.strip("/")
+    view, inside = show_run(service.hub, project, run), path.strip("/")
+    made = view.artifacts
     for artifact in made:
         if artifact.path.rstrip("/") == inside and artifact.md5.endswith(".dir"):
             return Response(
                 Folder(inside, tuple(each.path for each in files_of(service.hub, project, artifact)))
             )
     found = find_file(service.hub, project, made, inside)
-    return answer_with(request, service, project, found, is_download=download)
+    # What is not to be kept has its digest, for programs
+    records = view.records if download else None
+    return answer_with(request, service, project, found, is_download=download, records=records)
 
 
 @get("/projects/{project:str}/objects/{md5:str}", sync_to_thread=True)

@@ -44,7 +44,7 @@ def show(
     view = show_run(service.hub, project, run)
     found = find_file(service.hub, project, view.artifacts, file.removeprefix("/"))
     if raw or save:
-        return answer_with(request, service, project, found, is_download=save)
+        return answer_with(request, service, project, found, is_download=save, records=view.records)
     form = _form(found)
     if cells and form == "notebook":
         return notebook_answer(found.path, read_file(service.hub, project, found, MOST_BYTES + 1))

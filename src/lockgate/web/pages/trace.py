@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import mimetypes
+from typing import Literal
 from urllib.parse import quote
 
 import msgspec
@@ -11,7 +12,8 @@ from litestar import Request, Response, get, post
 from litestar.datastructures import State, UploadFile
 
 from lockgate.errors import UserError
-from lockgate.hub.search.trace import MadeFile, by_content, by_likeness
+from lockgate.hub.search.trace import MadeFile, nearness
+from lockgate.hub.search.trail import trace as trace_file
 from lockgate.web.render import render
 from lockgate.web.service import Service
 from lockgate.web.visitor import Visitor
@@ -20,15 +22,21 @@ from lockgate.web.visitor import Visitor
 _MOST_BYTES = 31_000_000
 
 
+How = Literal["exact", "passport", "claim", "likeness"]
+
+
 class Traced(msgspec.Struct, frozen=True, kw_only=True):
-    """One answer. `file` and `page` are paths of ours; `alike` says how near a likeness is, in words."""
+    """One answer. `file` and `page` are paths of ours; `alike` says how near a likeness is, in words.
+
+    `how` is `claim` where a passport names the run and the bytes are others.
+    """
 
     project: str
     run: str
     stage: str
     path: str
     at: float
-    is_exact: bool
+    how: How
     is_picture: bool
     alike: str = ""
 
@@ -62,28 +70,25 @@ async def trace(request: Request[None, None, State], service: Service, visitor: 
 
 
 def _trace(service: Service, projects: tuple[str, ...], content: bytes) -> tuple[Traced, ...]:
-    exact = by_content(service.database, projects, content)
-    if exact:
-        return tuple(_traced(made, is_exact=True) for made in exact)
-    try:
-        alike = by_likeness(service.database, projects, content)
-    except UserError as error:
-        if error.code != "picture-invalid":
-            raise
-        return ()
-    return tuple(_traced(each.made, is_exact=False, distance=each.distance) for each in alike)
+    found = trace_file(service.database, projects, content)
+    if found.exact:
+        return tuple(_traced(made, "exact") for made in found.exact)
+    if found.stamped is not None and found.stamped.made:
+        how: How = "passport" if found.stamped.is_proved else "claim"
+        return tuple(_traced(made, how) for made in found.stamped.made)
+    return tuple(_traced(each.made, "likeness", each.distance) for each in found.alike)
 
 
-def _traced(made: MadeFile, *, is_exact: bool, distance: float = 0.0) -> Traced:
+def _traced(made: MadeFile, how: How, distance: float = 0.0) -> Traced:
     return Traced(
         project=made.project,
         run=made.run,
         stage=made.stage,
         path=made.path,
         at=made.at,
-        is_exact=is_exact,
+        how=how,
         is_picture=(mimetypes.guess_type(made.path)[0] or "").startswith("image/"),
-        alike="very near" if distance < 0.1 else "near" if distance < 0.2 else "somewhat near",
+        alike=nearness(distance),
     )
 
 
