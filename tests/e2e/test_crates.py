@@ -354,8 +354,12 @@ def test_an_import_killed_anywhere_is_gone_on_with(place: Place, tree: WorkTree)
 @pytest.mark.timeout(600)
 def test_the_reference_validators_find_nothing_wrong(place: Place, tree: WorkTree) -> None:
     unpacked, report = place.root / "unpacked", place.root / "report.json"
+    proved = json.loads(tree.lockgate("verify", "latest", "--json").out)
     with zipfile.ZipFile(exported(tree, "latest")) as crate:
         crate.extractall(unpacked)
+    graph = json.loads((unpacked / "ro-crate-metadata.json").read_text())["@graph"]
+    (told_,) = (each for each in graph if each["@id"] == f"#verification/{proved['by_run']}")
+    assert told_["name"].endswith("made again and compared: identical")
     script = Path(__file__).parents[1] / "services" / "crate_validator.sh"
     run_program([script, "check", unpacked, report], place.root, place.env)
     found = json.loads(report.read_text())
