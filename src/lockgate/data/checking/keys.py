@@ -73,7 +73,7 @@ class Repeats:
 
 
 class Referring:
-    """Tells which values of a column another table does not have."""
+    """Tells which values of a column another table does not have; keeps each different value once."""
 
     def __init__(self, column: str) -> None:
         self.column = column
