@@ -21,6 +21,11 @@ class LockgateError(Exception):
     def __str__(self) -> str:
         return f"{self.message}\n  {self.hint}" if self.hint else self.message
 
+    @property
+    def as_cause(self) -> str:
+        """Both lines and the code in one, as a run keeps why it failed."""
+        return f"{self.message} ({self.hint}) [{self.code}]"
+
 
 class UserError(LockgateError):
     """The request or the project is wrong; the same call will fail again."""

@@ -58,7 +58,9 @@ class Pusher(threading.Thread):
 
     def stop(self) -> None:
         self._is_over.set()
-        self.join(60)
+        self.join(DEADLINE_S)
+        if self.is_alive():
+            self.faults.append(f"the push under way did not end within {DEADLINE_S:.0f} s")
 
     def run(self) -> None:
         number = 0

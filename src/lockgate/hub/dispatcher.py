@@ -399,7 +399,7 @@ class Dispatcher:
                 self._active[run].retry_at = time.monotonic() + RETRY_S
         except LockgateError as error:
             log.error("%s: %s", run, error.message, extra={"action": "refused", "run": run})
-            self._fail(run, f"{error.message} ({error.hint})")
+            self._fail(run, error.as_cause)
         except Exception as error:
             log.exception("%s: a fault in Lockgate", run, extra={"action": "fault", "run": run})
             self._fail(run, f"a fault in Lockgate: {error!r} (the hub's dispatcher.log has the details)")

@@ -223,7 +223,7 @@ class Execution:
         """Go on once the runtime is built, or say why it could not be."""
         self.needs_preparation = False
         if failure is not None:
-            self.take([PreparationFailed(f"{failure.message} ({failure.hint})")])
+            self.take([PreparationFailed(failure.as_cause)])
         else:
             self.take([self._plan()])
 
@@ -254,7 +254,7 @@ class Execution:
             self.take([JobFailed(stage, f"its workspace could not be laid out: {error.strerror or error}")])
             return None
         except LockgateError as error:
-            self.take([JobFailed(stage, error.message)])
+            self.take([JobFailed(stage, error.as_cause)])
             return None
         return job
 
@@ -435,7 +435,7 @@ class Execution:
         try:
             prepared = self.prepared
         except LockgateError as error:
-            return (PreparationFailed(f"{error.message} ({error.hint})"),)
+            return (PreparationFailed(error.as_cause),)
         is_built = all(self.runtimes.ready(each.digest) is not None for each in prepared.runtimes)
         if not prepared.plan.is_nothing_to_do and not (is_built and not prepared.lacking):
             self.needs_preparation = True

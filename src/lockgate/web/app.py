@@ -5,19 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from litestar import Litestar
-from litestar.datastructures import CacheControlHeader, State
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.enums import ScopeType
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.static_files import create_static_files_router
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from lockgate import __version__
-from lockgate.web import login, openid_login
+from lockgate.web import assets, login, openid_login
 from lockgate.web.api import API
 from lockgate.web.errors import HANDLERS
 from lockgate.web.git_http import serve_git
@@ -30,8 +28,6 @@ from lockgate.web.security import add_headers
 from lockgate.web.service import Service
 from lockgate.web.telemetry import Tracing
 from lockgate.web.visitor import check_crossing, provide_visitor
-
-STATIC = Path(__file__).parent / "static"
 
 
 def create_app(service: Service, tracing: Tracing | None = None) -> ASGIApp:
@@ -48,12 +44,7 @@ def create_app(service: Service, tracing: Tracing | None = None) -> ASGIApp:
             *openid_login.handlers,
             *PAGES,
             API,
-            create_static_files_router(
-                "/static",
-                [STATIC],
-                include_in_schema=False,
-                cache_control=CacheControlHeader(max_age=3600, public=True),
-            ),
+            *assets.handlers,
         ],
         state=State({"service": service, "metrics": metrics}),
         dependencies={

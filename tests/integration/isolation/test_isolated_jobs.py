@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import json
 import os
@@ -12,13 +13,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
-from e2e_place import LINGER_S, ONE_STAGE, Place, WorkTree, run_program
+from e2e_place import LINGER_S, ONE_STAGE, Place, WorkTree, run_program, until
 from isolation import require_isolation
 from ordinary_user import job_folder
 from served_hub import ServedHub
 
-from lockgate.runs.isolation import Isolation
+from lockgate.runs.isolation import PROGRAMS, Isolation
 from lockgate.runs.jobscript import job_script
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("_isolation")]
@@ -222,6 +224,38 @@ def test_an_ordinary_users_job_sees_nothing_of_theirs(is_tried: bool) -> None:
         assert log.splitlines()[-2:] == ["runtimes", "0"]
         assert "the runtime's\n" in log and "Read-only file system" in log
         assert (job / "workspace/made").read_text() == "x\n"
+
+
+@pytest.mark.parametrize("has_runtime", [False, True])
+def test_where_it_is_required_and_cannot_be_nothing_runs_and_everybody_is_told_why(
+    place: Place, has_runtime: bool
+) -> None:
+    tree = place.project({"lockgate.toml": ONE_STAGE.replace("cat i", "date > ran; cat i"), "i": "1"})
+    (place.hub / "hub.toml").write_text('[jobs]\nisolation = "required"\n')
+    if has_runtime:
+        tree.push()
+        assert place.runs("p")[-1].state == "succeeded"
+        tree.pull()
+        tree.commit({"i": "2"})
+    # Another view of this host, in which bubblewrap is not installed: the push starts the dispatcher there
+    until(lambda: not place.is_dispatched(), "the dispatcher has ended")
+    hide = [word for path in PROGRAMS if Path(path).exists() for word in ("--dev-bind", "/dev/null", path)]
+    words = ["bwrap", "--dev-bind", "/", "/", *hide, "git", "push", "-o", "wait", "hub", "main"]
+    said = run_program([*words], tree.path, place.env, code=None).err
+    why = "jobs have to be isolated, and cannot be on this host: bubblewrap is not installed"
+    run = place.runs("p")[-1]
+    assert run.state == "failed", said
+    assert why in " ".join(said.replace("remote:", " ").split())
+    assert not list((place.hub / "runs/p" / run.request.id).rglob("ran"))
+    shown = tree.lockgate("show").out
+    assert why in " ".join(shown.split()) and "[isolation-missing]" in shown
+    with ServedHub(place.hub) as served, httpx.Client(base_url=served.url, trust_env=False) as client:
+        page = html.unescape(client.get(f"/p/p/runs/{run.request.id}").text)
+        assert why in page and "[isolation-missing]" in page
+    # Once it can be, the next push runs
+    tree.commit({"i": "3"})
+    tree.push()
+    assert place.runs("p")[-1].state == "succeeded"
 
 
 @pytest.mark.parametrize("own_shell", ["", "echo $$ >/dev/null; "])

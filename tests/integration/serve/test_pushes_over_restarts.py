@@ -12,10 +12,13 @@ from served_hub import ServedHub
 from lockgate.hub.directory import create_hub
 
 PUSHING_S = seconds(20.0)
+#: A busy machine may need so much longer to do enough for the test to say something.
+LONGER_S = 100.0
+ENOUGH_RESTARTS, ENOUGH_PUSHES = 3, 4
 #: Between two restarts.
 PAUSE_S = 0.5
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240 + 3 * PUSHING_S)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(480 + 3 * PUSHING_S)]
 
 
 def test_no_push_is_lost_over_restarts(tmp_path: Path) -> None:
@@ -30,9 +33,16 @@ def test_no_push_is_lost_over_restarts(tmp_path: Path) -> None:
         ]
         for pusher in team:
             pusher.start()
-        end = time.monotonic() + PUSHING_S
+        began = time.monotonic()
         restarts = 0
-        while time.monotonic() < end:
+
+        def is_enough() -> bool:
+            return restarts >= ENOUGH_RESTARTS and all(len(each.pushed) >= ENOUGH_PUSHES for each in team)
+
+        while (lasted := time.monotonic() - began) < PUSHING_S or not is_enough():
+            assert lasted < PUSHING_S + LONGER_S, (
+                f"{restarts} restarts, {[len(p.pushed) for p in team]} pushes"
+            )
             time.sleep(PAUSE_S)
             served.restart()
             restarts += 1
@@ -42,8 +52,6 @@ def test_no_push_is_lost_over_restarts(tmp_path: Path) -> None:
     pushes = [push for pusher in team for push in pusher.pushed]
     print(f"{len(pushes)} pushes over {restarts} restarts")
     assert [fault for pusher in team for fault in pusher.faults] == []
-    assert restarts >= 2
-    assert min(len(pusher.pushed) for pusher in team) >= 3
     assert missing(hub, pushes) == []
     assert {line["member"] for line in lines if line["status"] == 200} == {"ada", "ben"}
     assert not served.lines("worker.killed")

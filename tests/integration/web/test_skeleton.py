@@ -6,6 +6,9 @@ from pathlib import Path
 
 from web_site import Site, served
 
+from lockgate.web.assets import STATIC
+
+KINDS = ("text/css; charset=utf-8", "text/javascript; charset=utf-8", "image/svg+xml")
 PAGE = {"accept": "text/html"}
 
 
@@ -29,6 +32,23 @@ def test_what_is_not_there_is_told_as_json_and_as_a_page(site: Site) -> None:
 
 def test_the_document_of_the_api_is_served(site: Site) -> None:
     assert site.get("/openapi.json")["info"]["title"] == "Lockgate"
+
+
+def test_scripts_and_style_come_packed_and_once(site: Site) -> None:
+    with site.client() as client:
+        for name in ("lockgate.css", "htmx.min.js", "live.js", "theme.js", "lockgate.svg"):
+            whole = client.get(f"/static/{name}", headers={"accept-encoding": "identity"})
+            packed = client.get(f"/static/{name}", headers={"accept-encoding": "gzip"})
+            assert whole.content == packed.content == (STATIC / name).read_bytes()
+            assert "content-encoding" not in whole.headers
+            assert whole.headers["content-type"] in KINDS
+            assert packed.headers["content-encoding"] == "gzip"
+            assert int(packed.headers["content-length"]) < int(whole.headers["content-length"])
+            assert whole.headers["etag"] != packed.headers["etag"]
+            again = client.get(f"/static/{name}", headers={"if-none-match": packed.headers["etag"]})
+            assert (again.status_code, again.content) == (304, b"")
+            assert client.head(f"/static/{name}").headers["content-type"] == whole.headers["content-type"]
+        assert client.get("/static/nothing.js").status_code == 404
 
 
 def test_below_a_prefix_every_address_bears_it(tmp_path: Path) -> None:

@@ -4,7 +4,9 @@
   let chosen = null;
   try { chosen = localStorage.getItem("lockgate-theme"); } catch { /* no storage: the system's theme */ }
   if (chosen === "dark" || chosen === "light") root.dataset.theme = chosen;
-  document.addEventListener("DOMContentLoaded", () => {
+  // Once the page is read; what is heard of it with DOMContentLoaded waits for the other scripts too
+  document.addEventListener("readystatechange", () => {
+    if (document.readyState !== "interactive") return;
     for (const button of document.querySelectorAll("[data-theme-toggle]")) {
       button.hidden = false;
       button.addEventListener("click", () => {
