@@ -267,22 +267,31 @@ def _link_in(clone: Clone, descriptor: int, target: str) -> bool:
 
 def _write(clone: Clone, target: str, fill: Callable[[int], bool]) -> bool:
     """Write an object beside its place and move it there; False: `fill` could not."""
+    draft = f"{os.path.dirname(target)}/.new-{os.urandom(8).hex()}"
     try:
-        _make_folder(clone, target)
-        draft = f"{os.path.dirname(target)}/.new-{os.urandom(8).hex()}"
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            is_filled = fill(descriptor)
-            if is_filled:
+            descriptor = _new(draft)
+        except FileNotFoundError:
+            # There are 256 folders, and many more objects
+            _make_folder(clone, target)
+            descriptor = _new(draft)
+        is_moved = False
+        try:
+            if fill(descriptor):
                 os.fchmod(descriptor, _READ_ONLY)
                 os.rename(draft, target)
-            return is_filled
+                is_moved = True
+            return is_moved
         finally:
             os.close(descriptor)
-            if os.path.exists(draft):
+            if not is_moved:
                 os.unlink(draft)
     except OSError as error:
         raise _unwritable(clone, error) from None
+
+
+def _new(path: str) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
 
 def _make_folder(clone: Clone, target: str) -> None:
