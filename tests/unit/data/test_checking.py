@@ -95,7 +95,7 @@ def test_columns_that_lack_and_columns_that_nobody_named(tmp_path: Path) -> None
 def test_the_number_of_rows_and_an_empty_table(tmp_path: Path) -> None:
     assert said(tmp_path, "a\n", column()) == ["it has a header and no row; at least 1 are asked for"]
     assert said(tmp_path, "a\n", column() | {"rows_min": 0}) == []
-    assert said(tmp_path, "a\n1\n", {"rows_min": 2}) == ["it has 1 rows; at least 2 are asked for"]
+    assert said(tmp_path, "a\n1\n", {"rows_min": 2}) == ["it has 1 row; at least 2 are asked for"]
     assert said(tmp_path, "a\n1\n2\n", {"rows_max": 1}) == ["it has 2 rows; at most 1 are asked for"]
 
 
@@ -106,7 +106,7 @@ def test_the_number_of_rows_and_an_empty_table(tmp_path: Path) -> None:
         ("\n1\n", "has no header: its first line is empty"),
         ("a,b,a\n1,2,3\n", "column names stand twice: a"),
         ("a,b\n1,2\n1,2,3\n4\n", "row 2 has 3 values, the header names 2 columns"),
-        ('a,b\n"x\ny",2\n4\n', "row 2 has 1 values, the header names 2 columns"),
+        ('a,b\n"x\ny",2\n4\n', "row 2 has 1 value, the header names 2 columns"),
         (b"a,b\n1,2\nM\xfcller,2\n", "is not UTF-8: byte 0xFC in line 3"),
         (b"\xfca\n1\n", "is not UTF-8: byte 0xFC in line 1"),
     ],

@@ -9,7 +9,7 @@ import polars as pl
 
 from .drift import Profile, Sample, profile_of, psi
 from .keys import Distinct, Referring, Repeats, known_values
-from .outcome import Failure, Outcome
+from .outcome import Failure, Outcome, counted
 from .rules import ColumnRules, Rules
 from .schema import Schema
 from .table import Table, UnreadableError, open_table
@@ -153,7 +153,7 @@ class _Check:
     def _row_count(self) -> None:
         least, most = self.rules.rows_min, self.rules.rows_max
         if self.rows < least:
-            words = "it has a header and no row" if not self.rows else f"it has {self.rows:,} rows"
+            words = "it has a header and no row" if not self.rows else f"it has {counted(self.rows, 'row')}"
             self._fail("rows", None, f"{words}; at least {least:,} are asked for")
         elif most is not None and self.rows > most:
             self._fail("rows", None, f"it has {self.rows:,} rows; at most {most:,} are asked for")

@@ -63,16 +63,16 @@ class Outcome:
     def headline(self) -> str:
         """One line that says all that must be known; of a table that failed, beside its path."""
         if self.has_passed:
-            return f"{self.path}: {self.size}; {_counted(self.rule_count, 'rule')} hold"
+            return f"{self.path}: {self.size}; {counted(self.rule_count, 'rule')} hold"
         more = len(self.failures) - 1
-        also = f"; {_counted(more, 'more rule')} failed" if more else ""
+        also = f"; {counted(more, 'more rule')} failed" if more else ""
         return f"{self.failures[0].words}{also}"
 
     @property
     def size(self) -> str:
         if self.rows is None:
             return "not readable as a table"
-        return f"{_counted(self.rows, 'row')}, {_counted(len(self.columns), 'column')}"
+        return f"{counted(self.rows, 'row')}, {counted(len(self.columns), 'column')}"
 
     def lines(self) -> list[str]:
         """Return everything, to be read; the last line is the headline."""
@@ -119,5 +119,6 @@ def shown(value: object) -> str:
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
 
 
-def _counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, as `1 row`, `2,000 rows`."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")

@@ -169,7 +169,7 @@ def _refuse_ragged(file: str, separator: str, width: int) -> None:
                 if len(row) != width and row:
                     count += 1
                     if len(rows) < NAMED_AT_MOST:
-                        rows.append((number, f"{len(row)} values"))
+                        rows.append((number, f"{len(row)} value{'' if len(row) == 1 else 's'}"))
         except csv.Error as error:
             raise UnreadableError(f"line {reader.line_num} cannot be read: {error}") from None
     if count:
