@@ -150,6 +150,18 @@ def test_a_push_while_it_looks_keeps_its_data(place: Place, monkeypatch: pytest.
     assert hub_store(tree).has(md5)
 
 
+def test_what_projects_take_is_told(place: Place) -> None:
+    tree = project(place)
+    orphan(tree, b"x" * 1000)
+    told = json.loads(tree.lockgate("hub", "storage", "p", "--json", "--hub", str(place.hub)).out)
+    listing = next((place.hub / "store/files/md5").glob("*/*.dir")).stat().st_size
+    assert told[0]["data_bytes"] == len("x of now\none\ntwo\n") + listing + 1000
+    assert told[0]["artifacts_bytes"] == len("x of now\none\ntwo\n")
+    assert told[0]["git_bytes"] > 0 and told[0]["runtimes_bytes"] > 0
+    assert "data 1.1 kB" in tree.lockgate("hub", "storage").out
+    assert "[project-unknown]" in tree.lockgate("hub", "storage", "nobody", code=2).err
+
+
 def test_what_broke_off_goes_and_what_is_under_way_stays(place: Place) -> None:
     tree = project(place)
     parts = place.hub / "incoming" / "p"

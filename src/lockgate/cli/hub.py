@@ -26,6 +26,7 @@ class HubGroup(LazyGroup):
         "give": ("lockgate.cli.hub_give", "Give data of a project; Lockgate calls it over ssh."),
         "doctor": ("lockgate.cli.hub_doctor", "Look whether a hub is well; --fix mends."),
         "gc": ("lockgate.cli.hub_gc", "Remove data that no project needs any more."),
+        "storage": ("lockgate.cli.hub_storage", "Say how much room each project takes."),
         "reindex": ("lockgate.cli.hub_reindex", "Build the index anew from git."),
         "backup": ("lockgate.cli.hub_backup", "Back a hub up into one file, while it works."),
         "restore": ("lockgate.cli.hub_restore", "Bring a hub back from its backup."),

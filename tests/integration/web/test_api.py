@@ -287,6 +287,8 @@ def test_what_only_a_lead_may_change_waits_as_a_proposal(team: dict[str, Caller]
 def test_what_the_hub_takes_is_told_to_its_operator(team: dict[str, Caller]) -> None:
     assert team["olga"].get("/storage")["repositories_bytes"] > 0
     assert team["lea"].get("/storage", 403)
+    told = team["vera"].get("/projects/flights/storage")
+    assert told["git_bytes"] > 0 and told["runtimes_bytes"] > 0
 
 
 def test_a_file_leads_back_to_its_run(team: dict[str, Caller], hub: Site) -> None:

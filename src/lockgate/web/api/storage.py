@@ -8,6 +8,7 @@ import msgspec
 from litestar import get
 
 from lockgate.hub.figures import stored_bytes
+from lockgate.hub.storage import ProjectStorage, storage_of
 from lockgate.web.service import Service
 from lockgate.web.visitor import Visitor
 
@@ -39,4 +40,11 @@ def show(service: Service, visitor: Visitor) -> Storage:
     )
 
 
-handlers = [show]
+@get("/projects/{project:str}/storage", sync_to_thread=True)
+def show_project(service: Service, visitor: Visitor, project: str) -> ProjectStorage:
+    """How much room a project takes, counted now."""
+    visitor.require("read", project)
+    return storage_of(service.hub, project)
+
+
+handlers = [show, show_project]

@@ -11,7 +11,6 @@ from litestar.datastructures import State
 from litestar.response import Redirect
 
 from lockgate.errors import LockgateError, UserError
-from lockgate.git.program import attempt
 from lockgate.hub.backend_check import check_backend
 from lockgate.hub.backend_list import list_backends
 from lockgate.hub.members.authenticate import hash_password
@@ -21,6 +20,7 @@ from lockgate.hub.members.names import require_name
 from lockgate.hub.members.rules import parties_of, role_of
 from lockgate.hub.members.values import EVERY, ROLES, Actor, Member, Role
 from lockgate.hub.proposals import list_proposals
+from lockgate.hub.storage import storage_of
 from lockgate.web.pages.forms import Form, read_form
 from lockgate.web.render import render
 from lockgate.web.service import Service
@@ -93,7 +93,7 @@ def _page(
         backends=backends,
         trouble=trouble,
         public_key=service.hub.key.with_name("key.pub").read_text("utf-8").strip(),
-        repository=_size_of(service, project),
+        storage=storage_of(service.hub, project),
         address=service.settings.public_url or str(request.base_url).rstrip("/"),
     )
 
@@ -205,13 +205,6 @@ def _role(word: str) -> Role:
             f"there is no role {word!r}", f"The roles: {', '.join(ROLES)}.", code="request-invalid"
         )
     return word
-
-
-def _size_of(service: Service, project: str) -> int:
-    """The bytes of a project's repository, as git counts them (git-count-objects(1))."""
-    _, output, _ = attempt(service.hub.repository(project), "count-objects", "-v")
-    found = dict(line.split(": ", 1) for line in output.decode().splitlines() if ": " in line)
-    return 1024 * sum(int(found.get(name, "0")) for name in ("size", "size-pack"))
 
 
 def _back(service: Service, project: str, done: str) -> Redirect:
