@@ -135,7 +135,7 @@ STAGE = '[stages.a]\nrun = "x"\n'
             "[project]\nzzz = 1\n",
             "manifest-unknown-key",
             'lockgate.toml:2: [project]: unknown key "zzz"',
-            'Known here: "name", "observe", "undeclared".',
+            'Known here: "name", "passport", "observe", "undeclared".',
         ),
         (
             '[batch]\npartition = "cpu"\n',
