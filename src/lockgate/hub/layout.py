@@ -19,7 +19,7 @@ from lockgate.hub.runtimes import Runtimes
 from lockgate.project.pipeline import Stage
 from lockgate.runs import notebook_runner
 from lockgate.runs.job import Job
-from lockgate.runs.jobscript import OBSERVED, OBSERVER, base_environment, job_script
+from lockgate.runs.jobscript import OBSERVER, base_environment, job_script
 from lockgate.runs.notebook import RUNNER_FILE, notebook_command
 from lockgate.runs.pointed import stored_digest
 from lockgate.runs.record import Artifact, StageRecord
@@ -198,7 +198,7 @@ class Layout:
 def _place_observer(folder: Path) -> None:
     # By their places: who imports them observes
     programs = Path(notebook_runner.__file__).parent
-    for name in (OBSERVED, "python"):
-        (folder / name).mkdir(exist_ok=True)
     (folder / OBSERVER).write_bytes((programs / "observer.py").read_bytes())
-    (folder / "python" / "sitecustomize.py").write_bytes((programs / "variable_reader.py").read_bytes())
+    read = (folder / OBSERVER).parent / "python"
+    read.mkdir(exist_ok=True)
+    (read / "sitecustomize.py").write_bytes((programs / "variable_reader.py").read_bytes())

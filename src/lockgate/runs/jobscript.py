@@ -24,8 +24,11 @@ COMMAND = "command"
 #: Linux takes no word of a command line that has 128 KiB, see execve(2), MAX_ARG_STRLEN; each single quote
 #: takes four.
 _LONGEST_BYTES = 100_000
-#: In the folder of a job that is observed: the program that does it, and the folder of its notes.
-OBSERVER, OBSERVED = "observer.py", "observed"
+#: In a job's folder: programs of Lockgate's that its command stands on; brought to wherever the job runs.
+PROGRAMS = "programs"
+#: In the folder of a job that is observed: the program that does it, and the folder of its notes, which the
+#: script makes and which is brought back.
+OBSERVER, OBSERVED = f"{PROGRAMS}/observer.py", "observed"
 
 #: In a job's folder, what an isolated command may write to, where it is there.
 _WRITABLE = ("workspace", "tmp", "spark", OBSERVED)
@@ -54,6 +57,9 @@ THREADS = (
 )
 
 #: Text in no word of a command line, by the shell's own printf: PATH begins with a folder of the project's.
+_NOTES = f"""\
+[ -d {OBSERVED} ] || command -p mkdir {OBSERVED} || exit
+"""
 _KEPT = """\
 command -p printf '%s\\n' {text} >{name} || exit
 """
@@ -126,6 +132,8 @@ def job_script(
     exports = [f"export {name}={quoted(value)}" for name, value in environment.items()]
     exports += [f'export {name}="$PWD"/{quoted(path)}' for name, path in inside.items()]
     kept, run = _running(command, is_observed=is_observed)
+    if is_observed:
+        kept = _NOTES + kept
     return _SCRIPT.format(
         title=" ".join(title.split()),
         already_started=ALREADY_STARTED,

@@ -8,9 +8,10 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from lockgate.project.pipeline import Scalar, Stage
+from lockgate.runs.jobscript import PROGRAMS
 
-#: The runner's name in a job's folder, beside the workspace.
-RUNNER_FILE = "notebook.py"
+#: Where the runner lies in a job's folder.
+RUNNER_FILE = f"{PROGRAMS}/notebook.py"
 
 
 def executed_path(notebook: str, makes: Sequence[str]) -> str:

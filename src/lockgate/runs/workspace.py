@@ -19,12 +19,13 @@ from pathlib import Path
 import msgspec
 
 from lockgate.errors import OutsideError, UserError
+from lockgate.runs.jobscript import PROGRAMS
 
 if sys.platform == "linux":
     import fcntl
 
 SCRIPT, PID = "job.sh", "pid"
-_FOLDERS = ("workspace", "tmp")
+_FOLDERS = ("workspace", "tmp", PROGRAMS)
 #: The script's last line, behind its `exit`: no file of its own, as making files is most of the cost.
 _INPUTS = b"\n# inputs: "
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0)
@@ -65,7 +66,7 @@ Inventory = tuple[Placed, ...]
 
 def lay_out(folder: Path, script: str, inputs: Iterable[Input], makes: Iterable[str] = ()) -> Inventory:
     """Make a job's folder: job.sh, `workspace` with the inputs (read-only, sharing no inode with the store)
-    and the folders its `makes` lie in, `tmp`.
+    and the folders its `makes` lie in, `tmp`, and `programs` with nothing in it.
 
     A folder laid out before, or whose job has started, is left as it is; one that was cut short is begun
     again. The script is written last, with the inventory in its last line.

@@ -17,6 +17,7 @@ from lockgate.backends.contract import Ended, Started
 from lockgate.project.pipeline import Resources
 from lockgate.runs import exitrecord
 from lockgate.runs.job import Job
+from lockgate.runs.jobscript import OBSERVED, PROGRAMS
 from lockgate.runs.workspace import Input
 from lockgate.testing.attachment import AttachmentTests
 from lockgate.testing.bench import LONG, News, ends
@@ -39,6 +40,13 @@ class BackendContract(AttachmentTests, CrowdTests):
         assert (tmp_path / "job/workspace/out").read_bytes() == b"hello\n"
         assert self.log(job) == "hello\n"
         assert exitrecord.read(job.folder) == record
+
+    def test_its_programs_come_along_and_its_notes_come_back(self, tmp_path: Path) -> None:
+        job = self.job(tmp_path / "job", f"mkdir -p ../{OBSERVED}; sh ../{PROGRAMS}/say >../{OBSERVED}/calls")
+        Path(job.folder, OBSERVED).mkdir()
+        Path(job.folder, PROGRAMS, "say").write_text("echo said\n")
+        assert self.run(self.opened(), job)[job.folder].is_success
+        assert Path(job.folder, OBSERVED, "calls").read_text() == "said\n"
 
     def test_exit_code(self, tmp_path: Path) -> None:
         jobs = [self.job(tmp_path / str(code), f"exit {code}") for code in (1, 2, 75, 126, 255)]

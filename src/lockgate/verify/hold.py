@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 import msgspec
 
-from lockgate.runs.jobscript import THREADS, quoted
+from lockgate.runs.jobscript import PROGRAMS, THREADS, quoted
 from lockgate.verify.cause import factor_of
 
 #: Below a job's folder; holds the `sitecustomize.py` that Python loads first.
-HOLD_FOLDER = "hold"
+HOLD_FOLDER = f"{PROGRAMS}/hold"
 
 
 class Hold(msgspec.Struct, frozen=True):

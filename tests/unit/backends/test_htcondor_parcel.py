@@ -57,6 +57,15 @@ def test_cut_short_it_is_begun_again(tmp_path: Path) -> None:
     assert not (folder / ".htcondor.before").exists()
 
 
+def test_notes_of_a_turn_cut_short_are_replaced(tmp_path: Path) -> None:
+    folder = job(tmp_path)
+    pack(folder, observed__calls="new")
+    (folder / "observed").mkdir()
+    (folder / "observed/calls").write_text("half")
+    open_parcel(str(folder))
+    assert (folder / "observed/calls").read_text() == "new"
+
+
 def test_nothing_lands_outside(tmp_path: Path) -> None:
     folder = job(tmp_path / "job")
     pack(folder, **{"..__outside": "x"})

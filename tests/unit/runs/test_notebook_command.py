@@ -37,7 +37,7 @@ def test_the_command_survives_the_shell() -> None:
     words = shlex.split(notebook_command("my report.ipynb", (), params))
     assert words[:5] == [
         "python",
-        "../notebook.py",
+        "../programs/notebook.py",
         "my report.ipynb",
         "my report.executed.ipynb",
         "my report.html",
@@ -49,7 +49,7 @@ def test_the_command_survives_the_shell() -> None:
 def test_without_parameters_none_are_passed() -> None:
     assert (
         notebook_command("r.ipynb", ("p.html",), {})
-        == "python ../notebook.py r.ipynb r.executed.ipynb p.html"
+        == "python ../programs/notebook.py r.ipynb r.executed.ipynb p.html"
     )
 
 

@@ -39,7 +39,7 @@ def test_a_folder_is_laid_out(tmp_path: Path) -> None:
     placed = lay_out(tmp_path / "runs/1/job", SCRIPT, inputs, ["out/model", "table", "data/x/y/z/"])
     folder = tmp_path / "runs/1/job"
     workspace = folder / "workspace"
-    assert sorted(path.name for path in folder.iterdir()) == ["job.sh", "tmp", "workspace"]
+    assert sorted(path.name for path in folder.iterdir()) == ["job.sh", "programs", "tmp", "workspace"]
     assert (workspace / "a.txt").read_bytes() == b"content\n"
     assert (workspace / "data/large").read_bytes() == stored.read_bytes()
     assert (workspace / "data/large").stat().st_ino != stored.stat().st_ino

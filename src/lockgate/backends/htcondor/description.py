@@ -12,7 +12,7 @@ from lockgate.backends.system import MEMBERS
 from lockgate.backends.wrapper import ENDING, PEAK
 from lockgate.project.pipeline import Resources
 from lockgate.runs.exitrecord import PID, RAW
-from lockgate.runs.jobscript import ALREADY_STARTED, quoted
+from lockgate.runs.jobscript import ALREADY_STARTED, OBSERVED, PROGRAMS, quoted
 
 DESCRIPTION, EVENTS, START = "job.sub", "events.xml", "start.sh"
 #: In a job's folder: what was carried back.
@@ -82,7 +82,7 @@ def start_script(folder: str, wrapper: str, *, is_carried: bool) -> str:
     """Return `start.sh`: what HTCondor starts, which calls the wrapper."""
     if not is_carried:
         return _SHARED.format(folder=quoted(folder))
-    traces = " ".join((PID, RAW, ENDING, PEAK))
+    traces = " ".join((PID, RAW, ENDING, PEAK, OBSERVED))
     return _CARRIED.format(
         wrapper=wrapper, traces=traces, parcel=PARCEL, end=_END, begun=BEGUN, already_started=ALREADY_STARTED
     )
@@ -146,7 +146,7 @@ def _carried(folder: str) -> Sequence[str]:
         f"initialdir = {_literal(folder)}/{MEMBERS}/$(Process)",
         "should_transfer_files = YES",
         "when_to_transfer_output = ON_EXIT",
-        f"transfer_input_files = job.sh, workspace, {BEGUN}",
+        f"transfer_input_files = job.sh, {PROGRAMS}, workspace, {BEGUN}",
         f"transfer_output_files = {PARCEL}",
         "output = output.log",
         "stream_output = true",

@@ -37,7 +37,10 @@ def open_parcel(job_folder: str) -> None:
                 (folder / "workspace").rename(before)
             (opened / "workspace").rename(folder / "workspace")
         for each in sorted(opened.iterdir(), key=lambda path: path.name == RAW):
-            each.replace(folder / each.name)
+            target = folder / each.name
+            if target.is_dir() and not target.is_symlink():
+                _clear(target)
+            each.replace(target)
         parcel.unlink()
         _clear(opened)
         _clear(before)

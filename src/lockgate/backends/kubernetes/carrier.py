@@ -27,13 +27,14 @@ from lockgate.backends.kubernetes.options import split_address
 from lockgate.backends.ledger import NOTE, Note
 from lockgate.backends.system import Batch
 from lockgate.errors import OutsideError
+from lockgate.runs.jobscript import OBSERVED
 
 _TOKEN = "carrier-token"
 _GREETING = b"lockgate carrier\n"
 _IDLE_S = 60.0
 _CHUNK = 1 << 20
 #: What a job leaves in its folder beside its workspace; `exit` comes last, as it says all is there.
-_LEFT = ("pid", "ending", "peak", "exit")
+_LEFT = (OBSERVED, "pid", "ending", "peak", "exit")
 _MARK = "carried-to"
 
 
@@ -274,7 +275,7 @@ def _unpack(root: str, body: IO[bytes]) -> None:
     with tarfile.open(fileobj=body, mode="r:") as tar:
         for member in tar:
             inner = tarfile.data_filter(member, root)
-            if inner.name not in _LEFT and not inner.name.startswith("workspace/"):
+            if inner.name not in _LEFT and not inner.name.startswith(("workspace/", f"{OBSERVED}/")):
                 raise ValueError(f"{inner.name!r} is no part of a job")
             target = os.path.join(root, inner.name)  # noqa: PTH118
             if os.path.lexists(target) and not (inner.isdir() and os.path.isdir(target)):  # noqa: PTH112

@@ -24,7 +24,7 @@ from typing import IO, Any, Callable, NoReturn  # noqa: UP035 - Python 3.7
 
 ALREADY_STARTED = 75
 REFUSED = 126
-LEFT = ("pid", "ending", "peak", "exit")
+LEFT = ("observed", "pid", "ending", "peak", "exit")
 #: Results are held and offered for so long when the hub is down.
 PATIENCE_S = 7 * 86400
 LOG_EVERY_S = 1.0
