@@ -190,6 +190,11 @@ def test_one_wrong_cell_among_many_batches_is_named_by_its_row(tmp_path: Path) -
     ]
 
 
+def test_a_table_in_order_takes_one_line(tmp_path: Path) -> None:
+    found = outcome(tmp_path, "a\n1\n", column(type="integer"))
+    assert found.lines() == [found.headline]
+
+
 def test_the_first_rows_are_listed_and_the_rest_is_counted(tmp_path: Path) -> None:
     found = outcome(tmp_path, "a\n" + "x\n" * 9, column(type="integer"))
     assert found.lines()[1:-1] == [

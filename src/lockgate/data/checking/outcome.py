@@ -76,7 +76,7 @@ class Outcome:
 
     def lines(self) -> list[str]:
         """Return everything, to be read; the last line is the headline."""
-        said = [f"{self.path}: {self.size}"]
+        said = [] if self.has_passed else [f"{self.path}: {self.size}"]
         for failure in self.failures:
             said.append(f"  failed: {failure.words}")
             said += [f"    row {row}: {value}" for row, value in failure.first[1:]]
