@@ -8,6 +8,7 @@ meanwhile is like a hub that was killed in its midst, which the next dispatcher 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
 import stat
@@ -214,6 +215,8 @@ def _add_database(writer: ArchiveWriter, path: Path, room: Path) -> None:
             ):
                 source.backup(target)
         except sqlite3.Error as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), os.fspath(copy)) from error
             raise OutsideError(
                 f"{path} cannot be copied: {error}",
                 "Look at the disk (df -h), and: lockgate hub doctor",

@@ -302,6 +302,10 @@ def test_a_file_leads_back_to_its_run(team: dict[str, Caller], hub: Site) -> Non
     assert team["vera"].get(f"/trace?md5={md5}") == traced.json()["exact"]
     assert team["olga"].get(f"/trace?md5={md5}") == []
     assert team["vera"].get("/trace?md5=..", 400)
-    assert team["vera"].http.post("/api/v1/trace", content=b"").json() == {"exact": [], "alike": []}
+    assert team["vera"].http.post("/api/v1/trace", content=b"").json() == {
+        "exact": [],
+        "stamped": None,
+        "alike": [],
+    }
     assert team["vera"].http.post("/api/v1/trace", content=b"\x89PNG" + b"\0" * 100).status_code == 200
     assert team["vera"].http.post("/api/v1/trace", content=b"x" * 20_000_001).status_code == 413

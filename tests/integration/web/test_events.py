@@ -117,12 +117,15 @@ def test_a_run_its_log_and_its_project_are_told_live(live: Site) -> None:
     assert printed.splitlines()[-1] == "line 29 é"
     assert len([event for event in tail.heard if event.name == "log"]) > 3  # while it was printed
     assert tail.names()[-1] == "end"
+
+    def is_told(listener: Listener) -> bool:
+        states = [event.get("state") for event in listener.heard if event["kind"] == "run"]
+        return states[-1:] == ["succeeded"] and "activity" in [event["kind"] for event in listener.heard]
+
     until_told = time.monotonic() + 10
-    while time.monotonic() < until_told and "activity" not in [event["kind"] for event in project.heard]:
+    while not (is_told(project) and is_told(hub) and len(hub.heard) == len(project.heard)):
+        assert time.monotonic() < until_told, (project.heard, hub.heard)
         time.sleep(0.05)
-    states = [event.get("state") for event in project.heard if event["kind"] == "run"]
-    assert states[-1] == "succeeded"
-    assert "activity" in [event["kind"] for event in project.heard]
     assert [event["kind"] for event in hub.heard] == [event["kind"] for event in project.heard]
 
 
