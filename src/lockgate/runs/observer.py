@@ -423,7 +423,7 @@ def main(words: list[str]) -> int:
         notes.flush()
         os.execvp(command[0], command)
     here = os.path.dirname(os.path.abspath(__file__))
-    # What Python reads of its environment is no call: see variables.py
+    # What Python reads of its environment is no call: see variable_reader.py
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (f"{here}/python", os.environ.get("PYTHONPATH"))))
     libc.prctl(SUBREAPER, 1, 0, 0, 0)
     ours, theirs = socket.socketpair()

@@ -1,8 +1,8 @@
 """Note which variables of its environment a Python process reads, and where in the project it does.
 
-Copied into an observed job's folder as `python/sitecustomize.py`, which Python imports at its start: it
-imports nothing of Lockgate. Reading a variable is no call of the system, so nobody else can tell. What goes
-past `os.environ` and `os.getenv` (other languages, C libraries, `python -I`) is not seen.
+Copied into an observed job's folder as `programs/python/sitecustomize.py`, which Python imports at its
+start: it imports nothing of Lockgate. Reading a variable is no call of the system, so nobody else can tell.
+What goes past `os.environ` and `os.getenv` (other languages, C libraries, `python -I`) is not seen.
 
 The notes lie in `observed/variables`, records that end with a NUL: `e` and the name of one that is set, `a`
 and that of one that is not; where a file of the workspace reads it, a newline follows, then `path:line`.
@@ -23,7 +23,7 @@ from importlib.util import module_from_spec
 from types import FrameType
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-JOB = os.path.dirname(HERE)
+JOB = os.path.dirname(os.path.dirname(HERE))
 NOTES = os.path.join(JOB, "observed", "variables")
 WORKSPACE = os.path.join(JOB, "workspace") + os.sep
 #: Its own frames, and those of what stands between a file and the variables.

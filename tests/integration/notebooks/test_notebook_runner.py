@@ -49,7 +49,8 @@ class Bench:
         self.folder = folder
         self.workspace = folder / "workspace"
         self.workspace.mkdir(parents=True)
-        shutil.copyfile(RUNNER, folder / "notebook.py")
+        (folder / stage_notebook.RUNNER_FILE).parent.mkdir()
+        shutil.copyfile(RUNNER, folder / stage_notebook.RUNNER_FILE)
         (folder / "tmp").mkdir()
         self.environment = {
             "PATH": f"{python.parent}:/usr/bin:/bin",

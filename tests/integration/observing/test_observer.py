@@ -25,14 +25,14 @@ class Job:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.workspace = root / "workspace"
-        for name in ("workspace", "observed", "python"):
-            (root / name).mkdir()
-        (root / "observer.py").write_bytes((PROGRAMS / "observer.py").read_bytes())
-        reader = root / "python" / "sitecustomize.py"
+        for name in ("workspace", "observed", "programs/python"):
+            (root / name).mkdir(parents=True)
+        (root / "programs/observer.py").write_bytes((PROGRAMS / "observer.py").read_bytes())
+        reader = root / "programs/python/sitecustomize.py"
         reader.write_bytes((PROGRAMS / "variable_reader.py").read_bytes())
 
     def words(self, *command: str) -> list[str]:
-        return [sys.executable, "-IS", "../observer.py", "../observed", *command]
+        return [sys.executable, "-IS", "../programs/observer.py", "../observed", *command]
 
     def run(self, *command: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -228,7 +228,7 @@ if __name__ == "__main__":
 def test_where_the_kernel_refuses_the_command_runs_and_the_reason_is_noted(job: Job) -> None:
     """A process has one that listens to its calls; inside of an observed command there is one already."""
     (job.root / "inner").mkdir()
-    inner = f"{sys.executable} -IS ../observer.py ../inner /bin/sh -c 'echo ran; exit 4'"
+    inner = f"{sys.executable} -IS ../programs/observer.py ../inner /bin/sh -c 'echo ran; exit 4'"
     done = job.run("/bin/sh", "-c", inner)
     assert (done.returncode, done.stdout) == (4, "ran\n")
     assert b"!the kernel refuses: Device or resource busy\0" in (job.root / "inner" / "calls").read_bytes()
