@@ -116,7 +116,8 @@ class TestLocalBackend(BackendContract):
         assert int((tmp_path / "job/workspace/out").read_text().split()[1], 16) & 0x7FFFFFFF == 0
 
     def test_the_peak_is_the_jobs_and_not_the_hubs(self, tmp_path: Path) -> None:
-        large = self.job(tmp_path / "large", f"{sys.executable} -c 'bytearray(400_000_000)'")
+        held = "import time; held = bytearray(400_000_000); time.sleep(1)"  # long enough to be looked at
+        large = self.job(tmp_path / "large", f"{sys.executable} -c '{held}'")
         small = self.job(tmp_path / "small", "true")
         records = self.run(self.opened(), large, small)
         assert (records[large.folder].peak_memory_bytes or 0) >= 400_000_000

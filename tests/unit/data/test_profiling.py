@@ -92,11 +92,13 @@ def test_ragged_rows_and_foreign_letters_are_told_of(tmp_path: Path) -> None:
     assert any("UTF-8" in note for note in found.notes)
 
 
+@pytest.mark.slow
 def test_a_sign_of_inches_ends_no_table(tmp_path: Path) -> None:
     found = look(tmp_path, "a.csv", 'a,b\n5",1\n' + "x,2\n" * 2_000_000)
     assert found.row_count == pytest.approx(2_000_001, rel=0.05)
 
 
+@pytest.mark.slow
 def test_of_a_file_with_very_many_cells_the_rows_are_estimated(tmp_path: Path) -> None:
     found = look(tmp_path, "a.csv", "a,b\n" + "1,2\n" * 1_900_000)
     assert found.row_count == pytest.approx(1_900_000, rel=0.05) and not found.is_row_count_exact
@@ -107,6 +109,7 @@ def test_no_table_has_no_columns(tmp_path: Path) -> None:
     assert look(tmp_path, "a.bin", b"\0\1") == Profile()
 
 
+@pytest.mark.slow
 def test_a_large_file_is_sampled_and_says_so(tmp_path: Path) -> None:
     chance = random.Random(3)
     lines = "".join(f"{number},{chance.random():.9f}\n" for number in range(1_200_000))
