@@ -46,6 +46,19 @@ def test_a_clone_elsewhere_has_the_same_bytes(place: Place) -> None:
     assert list((other.path / ".dvc/cache/tmp").iterdir()) == []
 
 
+def test_a_plain_clone_is_told_how_to_name_its_hub(place: Place) -> None:
+    tree = project(place)
+    other = place.clone("other", "other@example.org")
+    other.git("remote", "rename", "hub", "origin")
+    said = other.lockgate("data", "get", code=3).err
+    assert "no remote `hub` to ask" in said
+    assert "git remote rename origin hub" in said
+    other.lockgate("init")
+    assert other.git("remote", "get-url", "hub") == other.git("remote", "get-url", "origin")
+    other.lockgate("data", "get")
+    assert content(other) == content(tree)
+
+
 def test_what_came_before_a_break_is_gone_on_with_or_begun_anew_where_it_is_wrong(place: Place) -> None:
     tree = project(place)
     other = place.clone("other", "other@example.org")

@@ -101,7 +101,7 @@ def _wanted(clone: Clone, output: Pointed, sources: Sequence[Source]) -> dict[st
                 "`lockgate data verify` says more. Remove it, and get it from a remote.",
                 code="listing-damaged",
             )
-        raise _missing(output, [output.path])
+        raise _missing(clone, [output.path], sources)
     return files
 
 
@@ -127,7 +127,7 @@ def _change(
             for path, md5 in to_place.items()
             if md5 in absent
         ]
-        raise _missing(output, sorted(names))
+        raise _missing(clone, sorted(names), sources)
     at_stake = {there[path] for path in (*to_place, *surplus) if path in there}
     safe = at_stake - missing(clone, at_stake)
     edited = sorted(path for path in to_place if path in there and there[path] not in safe)
@@ -268,10 +268,14 @@ def _check_inside(path: str) -> None:
         )
 
 
-def _missing(output: Pointed, names: list[str]) -> OutsideError:
+def _missing(clone: Clone, names: list[str], sources: Sequence[Source]) -> OutsideError:
     more = f" and {len(names) - _NAMED_AT_MOST} more" if len(names) > _NAMED_AT_MOST else ""
+    cause = f"the bytes of {', '.join(names[:_NAMED_AT_MOST])}{more} are not in this clone's store"
+    lacking = next((found for source in sources if (found := source.lacking(clone)) is not None), None)
+    if lacking is not None:
+        return OutsideError(f"{cause}, and {lacking[0]}", lacking[1], code="data-missing")
     return OutsideError(
-        f"the bytes of {', '.join(names[:_NAMED_AT_MOST])}{more} are not in this clone's store",
+        cause,
         "Whoever has them sends them to the hub: lockgate hub send; or to the project's remote: "
         "lockgate data put",
         code="data-missing",

@@ -29,3 +29,7 @@ class RemoteSource:
         remote = choose_remote(clone, self._named)
         there = remote.present(md5s)
         bring(Store(Path(clone.store)), remote, [md5 for md5 in md5s if md5 in there], self._told)
+
+    def lacking(self, clone: Clone) -> tuple[str, str] | None:
+        del clone
+        return None

@@ -17,3 +17,6 @@ class Source(Protocol):
         Of a folder (`….dir`) the listing alone is asked for here; its files are asked for by their own md5.
         Raises `OutsideError` where the place cannot be reached.
         """
+
+    def lacking(self, clone: Clone) -> tuple[str, str] | None:
+        """Return why this clone cannot ask there, and what to do; None: it can, or need not."""

@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
@@ -18,6 +18,8 @@ from lockgate.git.worktree import find_root, remotes
 from lockgate.hub.directory import Hub, hub_of_repository, open_hub
 
 REMOTE = "hub"
+#: What git calls the remote of a clone where nobody says otherwise.
+CLONED = "origin"
 
 _SSH_URL = re.compile(r"(?:ssh|git\+ssh)://(?P<host>[^/]+?)(?P<port>:\d+)?(?P<path>/.*)")
 _SCP = re.compile(r"(?P<host>(?:[^/:@\[]+@)?\[[^\]/]+\]|[^/:]+):(?P<path>.+)")
@@ -109,14 +111,17 @@ def address(hub: Path | None, project: str | None, folder: Path) -> Address:
         opened.require_project(project)
         return LocalHub(opened, project)
     root = find_root(folder)
-    url = remotes(root).get(REMOTE)
-    if url is None:
-        raise UserError(
-            f"{root.name} has no remote `{REMOTE}` yet",
-            "Make a hub of your own: lockgate init; or name one: git remote add hub URL",
-            code="no-hub",
-        )
-    return of_url(url, root)
+    found = remotes(root)
+    if REMOTE not in found:
+        raise UserError(f"{root.name} has no remote `{REMOTE}` yet", naming_a_hub(found), code="no-hub")
+    return of_url(found[REMOTE], root)
+
+
+def naming_a_hub(found: Mapping[str, str]) -> str:
+    """Return in words how a work tree with these remotes, none of them `hub`, gets one."""
+    if CLONED in found:
+        return f"Is `{CLONED}` the hub? Then: git remote rename {CLONED} {REMOTE}; else: lockgate init"
+    return f"Make a hub of your own: lockgate init; or name one: git remote add {REMOTE} URL"
 
 
 def of_url(url: str, root: Path) -> Address:

@@ -6,9 +6,10 @@ import hashlib
 import re
 from pathlib import Path
 
+from lockgate.errors import UserError
 from lockgate.git.program import attempt, git
 from lockgate.git.worktree import add_remote, remotes
-from lockgate.hub.address import REMOTE
+from lockgate.hub.address import CLONED, REMOTE, LocalHub, of_url
 from lockgate.hub.admission import admit
 from lockgate.hub.directory import Hub, create_hub, private_hub_root
 
@@ -17,10 +18,15 @@ OWNER = "lockgate.worktree"
 
 
 def ensure_remote(root: Path) -> str:
-    """Return the URL of the remote `hub`; without one, make the private hub and point the remote at it."""
-    url = remotes(root).get(REMOTE)
-    if url is not None:
-        return url
+    """Return the URL of the remote `hub`; without one, make it: the hub that this is a clone of, if that
+    is on this machine, else the private hub."""
+    found = remotes(root)
+    if REMOTE in found:
+        return found[REMOTE]
+    cloned = found.get(CLONED)
+    if cloned is not None and _is_project(cloned, root):
+        add_remote(root, REMOTE, cloned)
+        return cloned
     hub, _ = create_hub(private_hub_root())
     path, is_new = admit(hub, free_name(hub, root))
     if is_new:
@@ -37,6 +43,13 @@ def free_name(hub: Hub, root: Path) -> str:
     if not hub.repository(name).exists() or _owner(hub, name) == str(root):
         return name
     return f"{name}-{hashlib.sha256(str(root).encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"
+
+
+def _is_project(url: str, root: Path) -> bool:
+    try:
+        return isinstance(of_url(url, root), LocalHub)
+    except UserError:
+        return False
 
 
 def _owner(hub: Hub, name: str) -> str | None:

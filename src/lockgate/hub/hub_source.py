@@ -51,3 +51,12 @@ class HubSource:
         fetch_in_streams(exchange_with(of_url(url, root)), store.folder / "tmp", md5s, accept, came)
         # What the hub has not either goes without being told of: the line of progress is ended all the same
         self._told(Progress(done, done, done_bytes))
+
+    def lacking(self, clone: Clone) -> tuple[str, str] | None:
+        from pathlib import Path  # noqa: PLC0415
+
+        from lockgate.git.worktree import remotes  # noqa: PLC0415
+        from lockgate.hub.address import REMOTE, naming_a_hub  # noqa: PLC0415
+
+        found = remotes(Path(clone.root))
+        return None if REMOTE in found else (f"there is no remote `{REMOTE}` to ask", naming_a_hub(found))

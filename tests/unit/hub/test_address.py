@@ -138,6 +138,11 @@ def test_by_the_work_trees_remote(hub: Hub, tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         address(None, None, tmp_path)
     assert caught.value.code == "no-hub"
+    assert "rename" not in (caught.value.hint or "")
+    git(tmp_path, "remote", "add", "origin", str(hub.repository("flights")))
+    with pytest.raises(UserError) as caught:
+        address(None, None, tmp_path)
+    assert "git remote rename origin hub" in (caught.value.hint or "")
     git(tmp_path, "remote", "add", "hub", str(hub.repository("flights")))
     (tmp_path / "sub").mkdir()
     assert isinstance(address(None, None, tmp_path / "sub"), LocalHub)
