@@ -19,17 +19,11 @@ from msgspec.structs import replace
 from lockgate.errors import UserError
 from lockgate.project.dvc_template import TemplateError, fill, fill_whole, merge, text_of
 from lockgate.project.expand import MOST_STAGES
-from lockgate.project.manifest import (
-    LONGEST_NAME,
-    LONGEST_TEXT,
-    NAME,
-    PARAMETER,
-    Manifest,
-    StageDeclaration,
-    nearest,
-)
+from lockgate.project.manifest import Manifest
 from lockgate.project.pipeline import Scalar
 from lockgate.project.scalar import value_label
+from lockgate.project.stage_table import StageDeclaration
+from lockgate.project.toml_reader import LONGEST_NAME, LONGEST_TEXT, NAME, PARAMETER, nearest
 from lockgate.project.yaml_text import Document, Path, Value
 
 DVC_FILE = "dvc.yaml"

@@ -10,11 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from lockgate.errors import UserError
 from lockgate.project.globs import is_glob
 from lockgate.project.graph import find_circle, upstream
-from lockgate.project.manifest import SPARK_APPLICATION, WORK_KEYS, Manifest, StageDeclaration, nearest
+from lockgate.project.manifest import Manifest
 from lockgate.project.overrides import apply_overrides
 from lockgate.project.paths import PathError, clean_path
 from lockgate.project.pipeline import LOCK_FILE, MANIFEST_FILE, Pipeline, Resources, Scalar, Stage
 from lockgate.project.scalar import scalar_text, value_label
+from lockgate.project.stage_table import SPARK_APPLICATION, WORK_KEYS, StageDeclaration
+from lockgate.project.toml_reader import nearest
 
 MOST_STAGES = 100_000
 

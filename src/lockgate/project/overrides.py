@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from msgspec.structs import replace
 
 from lockgate.errors import UserError
-from lockgate.project.manifest import Manifest, StageDeclaration, nearest
+from lockgate.project.manifest import Manifest
 from lockgate.project.pipeline import Scalar
 from lockgate.project.scalar import scalar_text
+from lockgate.project.stage_table import StageDeclaration
+from lockgate.project.toml_reader import nearest
 
 
 def apply_overrides(manifest: Manifest, overrides: Mapping[str, str]) -> Manifest:

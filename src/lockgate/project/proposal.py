@@ -13,11 +13,12 @@ import msgspec
 from lockgate.errors import UserError
 from lockgate.project.expand import build_pipeline
 from lockgate.project.globs import is_glob
-from lockgate.project.manifest import LONGEST_NAME, NAME, parse_manifest
+from lockgate.project.manifest import parse_manifest
 from lockgate.project.notebook import read_notebook
 from lockgate.project.paths import PathError, clean_path
 from lockgate.project.pipeline import LOCK_FILE, MANIFEST_FILE
 from lockgate.project.reading import UNKNOWN, Use, python_use, r_use
+from lockgate.project.toml_reader import LONGEST_NAME, NAME
 
 MOST_STAGES = 50
 LARGEST_SCRIPT_BYTES = 2_000_000

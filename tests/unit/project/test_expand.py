@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from lockgate.errors import UserError
 from lockgate.project.expand import build_pipeline
-from lockgate.project.manifest import Manifest, StageDeclaration, parse_manifest
+from lockgate.project.manifest import Manifest, parse_manifest
 from lockgate.project.pipeline import Pipeline, Stage
 from lockgate.project.scalar import value_label
+from lockgate.project.stage_table import StageDeclaration
 
 
 def build(text: str, **overrides: str) -> Pipeline:

@@ -8,8 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lockgate.errors import UserError
-from lockgate.project.manifest import Manifest, StageDeclaration, parse_manifest
+from lockgate.project.manifest import Manifest, parse_manifest
 from lockgate.project.pipeline import Batch, Data, Runtime
+from lockgate.project.stage_table import StageDeclaration
 
 FULL = """\
 [project]

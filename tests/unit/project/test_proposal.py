@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lockgate.project.expand import build_pipeline
-from lockgate.project.manifest import Manifest, StageDeclaration, parse_manifest
+from lockgate.project.manifest import Manifest, parse_manifest
 from lockgate.project.proposal import propose
+from lockgate.project.stage_table import StageDeclaration
 
 
 def text_for(files: Mapping[str, str], name: str = "p") -> str:

@@ -15,6 +15,7 @@ from lockgate.project import manifest as keys
 from lockgate.project.expand import build_pipeline
 from lockgate.project.manifest import parse_manifest
 from lockgate.project.schema import schema
+from lockgate.project.stage_table import STAGE_KEYS
 
 A = '[stages.a]\nrun = "x"\n'
 
@@ -202,7 +203,7 @@ def test_both_know_the_same_keys() -> None:
     assert set(tables["data"]["properties"]) == set(keys.DATA_KEYS)
     assert set(tables["verify"]["additionalProperties"]["properties"]) == set(keys.VERIFY_KEYS)
     assert set(tables["batch"]["properties"]) == set(keys.BATCH_KEYS)
-    assert set(described["$defs"]["stage"]["properties"]) == set(keys.STAGE_KEYS)
+    assert set(described["$defs"]["stage"]["properties"]) == set(STAGE_KEYS)
     assert set(described["$defs"]["describedSystem"]["properties"]) == set(described_keys.KEYS)
     array = described["$defs"]["describedSystem"]["properties"]["array"]
     assert set(array["properties"]) == set(described_keys.ARRAY_KEYS)

@@ -9,8 +9,8 @@ from typing import Literal
 import msgspec
 
 from lockgate.errors import UserError
-from lockgate.project.manifest import nearest
 from lockgate.project.quantities import parse_size, size_words
+from lockgate.project.toml_reader import nearest
 
 _MASTER = re.compile(r"spark://\S+:\d+|k8s://\S+|yarn|local(\[(\d+|\*)(, *\d+)?\])?|local-cluster\[.*\]")
 _SETTING = re.compile(r"[^\s=:#!\\]+")
