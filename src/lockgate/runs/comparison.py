@@ -9,6 +9,7 @@ import msgspec
 
 from lockgate.project.pipeline import Scalar
 from lockgate.runs.checked import runtime_of
+from lockgate.runs.natural_order import natural_key
 from lockgate.runs.record import Artifact, StageRecord
 from lockgate.runs.side_by_side import Row, made_rows, parameters_of, rows_of
 
@@ -130,9 +131,10 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def compare(left: Side, right: Side, code: Iterable[CodeChange] = ()) -> Comparison:
-    """Return everything that differs between two runs, sorted; metrics and artifacts that agree too.
+    """Return everything that differs between two runs, metrics and artifacts that agree too.
 
-    Of `code`, what either run's stages make is left out: it is compared as artifacts.
+    Sorted by name, with 9 before 10. Of `code`, what either run's stages make is left out: it is compared
+    as artifacts.
     """
     made = {artifact.path for side in (left, right) for artifact in side.artifacts}
     return Comparison(
@@ -158,13 +160,15 @@ def compare(left: Side, right: Side, code: Iterable[CodeChange] = ()) -> Compari
         metrics=tuple(_metric(row) for row in _by_name(rows_of([left.metrics, right.metrics]))),
         artifacts=tuple(_artifact_rows(left, right)),
         code=tuple(
-            change for change in sorted(code, key=lambda c: c.path) if not _is_under(change.path, made)
+            change
+            for change in sorted(code, key=lambda c: natural_key(c.path))
+            if not _is_under(change.path, made)
         ),
     )
 
 
 def _pairs(left: Mapping[str, _T], right: Mapping[str, _T]) -> Iterator[tuple[str, _T | None, _T | None]]:
-    for name in sorted({*left, *right}):
+    for name in sorted({*left, *right}, key=natural_key):
         yield name, left.get(name), right.get(name)
 
 
@@ -172,7 +176,7 @@ def _parameters(left: Side, right: Side) -> Iterator[ParameterDifference]:
     """Differences of what stages took, equal ones of several stages told once; then what no stage took."""
     found: dict[tuple[str, str, str], tuple[ParameterDifference, list[str]]] = {}
     taken: set[str] = set()
-    for stage in sorted(left.records.keys() & right.records.keys()):
+    for stage in sorted(left.records.keys() & right.records.keys(), key=natural_key):
         one, other = left.records[stage].params, right.records[stage].params
         taken |= {*one, *other}
         for name, mine, theirs in _pairs(one, other):
@@ -180,7 +184,7 @@ def _parameters(left: Side, right: Side) -> Iterator[ParameterDifference]:
             if mine != theirs or type(mine) is not type(theirs):
                 row = ParameterDifference(name, mine, theirs)
                 found.setdefault((name, repr(mine), repr(theirs)), (row, []))[1].append(stage)
-    for _, (row, stages) in sorted(found.items()):
+    for _, (row, stages) in sorted(found.items(), key=lambda item: [*map(natural_key, item[0])]):
         yield msgspec.structs.replace(row, stages=tuple(stages))
     for name, asked, also in _pairs(left.params, right.params):
         if name not in taken and asked != also:
@@ -188,7 +192,7 @@ def _parameters(left: Side, right: Side) -> Iterator[ParameterDifference]:
 
 
 def _by_name(rows: Iterable[Row]) -> list[Row]:
-    return sorted(rows, key=lambda row: row.name)
+    return sorted(rows, key=lambda row: natural_key(row.name))
 
 
 def _metric(row: Row) -> MetricRow:
@@ -198,7 +202,7 @@ def _metric(row: Row) -> MetricRow:
 
 def _artifact_rows(left: Side, right: Side) -> Iterator[ArtifactRow]:
     made = made_rows([left.artifacts, right.artifacts])
-    for row in sorted(made, key=lambda row: row.path):
+    for row in sorted(made, key=lambda row: natural_key(row.path)):
         one, other = row.artifacts
         verdict: Verdict = "same" if row.is_same else "differs"
         if one is None or other is None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from lockgate.runs.natural_order import natural_key
 from lockgate.runs.record import Artifact, StageRecord
 
 
@@ -44,8 +45,8 @@ def parameters_of(
 ) -> dict[str, float | int | str]:
     """Return what a run's stages took and what it was asked with; one name's several values joined."""
     found: dict[str, list[float | int | str]] = {}
-    for record in records.values():
-        for name, value in record.params.items():
+    for stage in sorted(records, key=natural_key):
+        for name, value in records[stage].params.items():
             values = found.setdefault(name, [])
             if value not in values:
                 values.append(value)
@@ -57,16 +58,16 @@ def parameters_of(
 
 
 def rows_of(sides: Sequence[Mapping[str, float | int | str]]) -> tuple[Row, ...]:
-    """Return a row for each name that any side has, those that differ first."""
-    names = sorted({name for side in sides for name in side})
+    """Return a row for each name that any side has: those that differ first, then by name, 9 before 10."""
+    names = sorted({name for side in sides for name in side}, key=natural_key)
     rows = [Row(name, _cells([side.get(name) for side in sides])) for name in names]
     return tuple(sorted(rows, key=lambda row: row.is_same))
 
 
 def made_rows(sides: Sequence[Iterable[Artifact]]) -> tuple[MadeRow, ...]:
-    """Return a row for each path that any run made, those that differ first."""
+    """Return a row for each path that any run made: those that differ first, then by path, 9 before 10."""
     by_path = [{artifact.path: artifact for artifact in side} for side in sides]
-    paths = sorted({path for side in by_path for path in side})
+    paths = sorted({path for side in by_path for path in side}, key=natural_key)
     rows = [
         MadeRow(
             path,

@@ -104,3 +104,20 @@ def test_packages_and_stage_states_are_told_where_they_differ() -> None:
 
 def test_cached_instead_of_run_is_the_same_result() -> None:
     assert compare(side("A", states={"s": "succeeded"}), side("B", states={"s": "cached"})).is_same
+
+
+def test_a_matrix_is_in_the_order_of_its_numbers() -> None:
+    depths = (4, 9, 10, 16)
+
+    def of(run: str, value: float) -> Side:
+        by_text = sorted(depths, key=str)
+        records = [record(f"train@{n}", {"depth": n}, **{f"model-{n}": run}) for n in by_text]
+        states = {f"train@{n}": "succeeded" if run == "A" else "failed" for n in by_text}
+        return side(run, *records, metrics={f"m-{n}.json:loss": value for n in by_text}, states=states)
+
+    left, right = of("A", 1.0), of("B", 2.0)
+    found = compare(left, right)
+    assert [row.name for row in found.metrics] == [f"m-{n}.json:loss" for n in depths]
+    assert [row.path for row in found.artifacts] == [f"model-{n}" for n in depths]
+    assert [row.stage for row in found.states] == [f"train@{n}" for n in depths]
+    assert left.parameters == {"depth": "4, 9, 10, 16"}

@@ -16,6 +16,7 @@ from lockgate.hub.comparison import side_of
 from lockgate.hub.queries import RunView, list_runs, show_run
 from lockgate.hub.runtimes import Runtimes
 from lockgate.project.pipeline import LOCK_FILE
+from lockgate.runs.natural_order import natural_key
 from lockgate.runs.record import Artifact
 from lockgate.runs.side_by_side import made_rows, rows_of
 from lockgate.web.pages import diffs, notebook_cells
@@ -100,7 +101,7 @@ def _figures(service: Service, project: str, views: list[RunView]) -> list[Figur
             tuple(side[path][0] if path in side else None for side in sides),
             len({side[path][1] if path in side else "" for side in sides}) == 1,
         )
-        for path in sorted({path for side in sides for path in side})
+        for path in sorted({path for side in sides for path in side}, key=natural_key)
     ]
     return sorted(rows, key=lambda row: row.is_same)
 
