@@ -22,6 +22,7 @@ from lockgate.testing.bench import LONG, News, ends
 
 class TestBatchBackend(BackendContract):
     refused_options = {"word": 1}  # noqa: RUF012
+    many = 30
     spooler: Spooler
 
     @pytest.fixture(autouse=True)

@@ -59,6 +59,7 @@ class StageDeclaration(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
 
 
 def read_stage(reader: Reader, name: str, table: dict[str, object]) -> StageDeclaration:
+    """Read the table `[stages.NAME]`. Raises `UserError` with file and line, as `parse_manifest` does."""
     path = ("stages", name)
     reader.check_name(name, path, "stage")
     reader.known(table, path, STAGE_KEYS, f"stage {name}: ")
@@ -146,6 +147,7 @@ def _read_matrix(reader: Reader, table: Mapping[str, object], path: Path) -> dic
 
 
 def read_resources(reader: Reader, table: dict[str, object], path: Path) -> Resources:
+    """Read what a job of the table at `path` is to have; what it does not say is the default."""
     return Resources(
         cpus=reader.whole_number(table, (*path, "cpus"), 1) if "cpus" in table else 1,
         gpus=reader.whole_number(table, (*path, "gpus"), 0) if "gpus" in table else 0,

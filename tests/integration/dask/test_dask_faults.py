@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -11,12 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import dask_service
+import msgspec
 import pytest
 from dask_service import Cluster
 
 from lockgate.backends.batch import BatchBackend
 from lockgate.backends.contract import Backend
+from lockgate.backends.dask.connection import Client, Connection
+from lockgate.backends.dask.options import Options
 from lockgate.backends.dask.system import DaskSystem
+from lockgate.errors import OutsideError
 from lockgate.runs import exitrecord
 from lockgate.testing.bench import LONG, BackendBench, News, ends
 
@@ -96,6 +101,29 @@ class TestFaults(BackendBench):
         assert records[job.folder].cause == "vanished"
         assert records[waiting.folder].is_success
         assert self.log(waiting) == "ran\n"
+
+    def test_a_line_that_breaks_between_two_calls(self, caplog: pytest.LogCaptureFixture) -> None:
+        options = msgspec.convert(self.cluster.options, Options)
+        line = Connection(options, f"{self.cluster.folder}/scheduler.json")
+
+        async def versions(client: Client) -> object:
+            return await client.get_versions()
+
+        assert line.call(versions)
+        logger = logging.getLogger("distributed.client")
+        logger.addHandler(caplog.handler)
+        try:
+            self.cluster.kill_scheduler()
+            # Dask's client tries to lay it anew for its time limit, then closes itself
+            time.sleep(options.timeout + 1)
+            with pytest.raises(OutsideError, match="cannot be reached"):
+                line.call(versions)
+            self.cluster.restart()
+            assert line.call(versions)
+        finally:
+            logger.removeHandler(caplog.handler)
+            line.close()
+        assert not caplog.records
 
     def test_a_client_that_was_killed(self, tmp_path: Path) -> None:
         running = self.job(tmp_path / "running", f"echo ran; sleep {self.brief_s}; exit 4")

@@ -14,7 +14,9 @@ import pytest
 
 from lockgate.runs import notebook_runner
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="calls are observed on Linux")
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="NOT TESTED: what a stage opens and calls: it is observed on Linux only"
+)
 
 PROGRAMS = Path(notebook_runner.__file__).parent
 

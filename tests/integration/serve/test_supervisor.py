@@ -224,7 +224,9 @@ def test_tls_by_certificate_files(hub: Hub, tmp_path: Path) -> None:
         assert served.url.startswith("https://127.0.0.1:")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="Linux has subreapers")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="NOT TESTED: a container's first process: only Linux has subreapers"
+)
 def test_in_a_container_it_ends_what_others_left(hub: Hub) -> None:
     # A subreaper is given orphans as a container's first process is, see prctl(2)
     program = "import ctypes, os, sys; ctypes.CDLL(None).prctl(36, 1); os.execvp(sys.argv[1], sys.argv[1:])"

@@ -210,7 +210,9 @@ class TestWithAccounting(SlurmFaults):
         yield
         accounting_slurm.clear()
 
-    @pytest.mark.skipif(os.getuid() != 0, reason="another user cancels")
+    @pytest.mark.skipif(
+        os.getuid() != 0, reason="NOT TESTED: who cancelled (needs root to cancel as somebody else)"
+    )
     def test_who_cancelled_a_job_is_told(self, tmp_path: Path) -> None:
         backend, number = self.begun(tmp_path / "job", self.slurm)
         self.slurm.ask("scancel", number, user="slurm")

@@ -53,7 +53,7 @@ def test_a_process_is_told(source: ModuleType, sleeper: subprocess.Popen[bytes])
     assert source.marker_of(sleeper.pid) is None
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+@pytest.mark.skipif(sys.platform != "linux", reason="NOT TESTED: /proc: only Linux has it")
 def test_a_process_with_an_ugly_name() -> None:
     fields = "R 7 8 9 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 250 1000 3"
     found = procfs.parse_stat(5, f"5 (a) b) S 1 ) {fields} 0 0\n".encode())
@@ -112,7 +112,7 @@ def test_an_end_wakes_and_is_told(sleeper: subprocess.Popen[bytes]) -> None:
     watch.close()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="pidfd")
+@pytest.mark.skipif(sys.platform != "linux", reason="NOT TESTED: pidfd: only Linux has it")
 def test_what_is_dropped_is_forgotten_though_a_copy_lives_on(sleeper: subprocess.Popen[bytes]) -> None:
     watch = procfs.ExitWatch()
     watch.add(sleeper.pid)

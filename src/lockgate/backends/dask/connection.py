@@ -93,7 +93,8 @@ class Connection:
                 ending.result(timeout=5)
 
     async def _call(self, make: Callable[[Client], Awaitable[T]]) -> T:
-        if self._client is None:
+        # A client whose line broke between two calls closes itself when it cannot lay it anew in its time
+        if self._client is None or self._client.status == "closed":
             self._client = await self._connect()
         return await asyncio.wait_for(make(self._client), self._options.timeout)
 
@@ -149,8 +150,10 @@ def _import() -> Any:
             "Install it there: uv pip install 'dask[distributed]'",
             code="backend-program",
         ) from None
-    # What it logs of a line that breaks is told by our errors, once.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    # What it logs of a line that breaks is told by our errors, once. Its client has a level of its own
+    # (distributed/config.py, _initialize_logging_old_style)
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     return distributed
 
 
