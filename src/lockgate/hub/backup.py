@@ -33,7 +33,7 @@ _DATABASES = ("index.sqlite", "search.sqlite")
 _LEFT_OUT = frozenset(
     {
         "repositories", "store", "incoming", "runs", "runtimes", "checks", "profiles", "bin", "wake",
-        "dispatcher.lock", "dispatcher.log", "service.lock", "hub.json",
+        "dispatcher.lock", "dispatcher.starting", "dispatcher.log", "service.lock", "hub.json",
     }
 )  # fmt: skip
 _PARTIAL = ".partial"

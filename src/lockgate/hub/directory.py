@@ -76,6 +76,7 @@ class Hub:
         self.key = root / "key"
         self.wake = root / "wake"
         self.lock = root / "dispatcher.lock"
+        self.starting = root / "dispatcher.starting"
         self.log = root / "dispatcher.log"
         self.runtimes = root / "runtimes"
         self.store = root / "store"

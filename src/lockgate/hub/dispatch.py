@@ -1,10 +1,14 @@
-"""The dispatcher's process: `python -m lockgate.hub.dispatch DIR`."""
+"""The dispatcher's process: `python -m lockgate.hub.dispatch DIR START`.
+
+START is the number of an open descriptor, closed as soon as pushes can wake it.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 from lockgate.errors import LockgateError
@@ -17,8 +21,10 @@ def main(arguments: list[str]) -> int:
         level=logging.INFO, format="%(asctime)s %(process)d %(levelname)s %(message)s", stream=sys.stderr
     )
     os.chdir("/")
+    root, start = Path(arguments[0]), int(arguments[1])
+    os.set_inheritable(start, False)
     try:
-        dispatch(open_hub(Path(arguments[0])))
+        dispatch(open_hub(root), on_listening=partial(os.close, start))
     except LockgateError as error:
         logging.getLogger("lockgate.dispatcher").error(
             "%s; %s", error.message, error.hint, extra={"action": "stop"}

@@ -12,7 +12,7 @@ import shutil
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -92,11 +92,14 @@ class DispatcherLock:
             self._file = None
 
 
-def dispatch(hub: Hub, linger: float | None = None) -> bool:
+def dispatch(
+    hub: Hub, linger: float | None = None, *, on_listening: Callable[[], object] | None = None
+) -> bool:
     """Run everything queued on the hub, then wait `linger` seconds for more; return False at once where
     another process dispatches already.
 
-    Raises `OutsideError` when the hub itself cannot be used; running jobs go on, nothing is lost.
+    `on_listening` is called once pushes can wake it. Raises `OutsideError` when the hub itself cannot be
+    used; running jobs go on, nothing is lost.
     """
     wait = linger_s() if linger is None else linger
     failures = 0
@@ -108,6 +111,9 @@ def dispatch(hub: Hub, linger: float | None = None) -> bool:
                 make_wake(hub)
                 wiring = Wiring(hub)
                 with open_wake(hub) as wake:
+                    if on_listening is not None:
+                        on_listening()
+                        on_listening = None
                     Dispatcher(wiring, wake).loop(wait)
             except OutsideError as error:
                 failures += 1

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -18,6 +20,8 @@ from lockgate.hub.rows import Request
 from lockgate.hub.wake import wake_up
 
 QUEUE = "refs/lockgate/queue/"
+#: The descriptor by which a dispatcher is given its start.
+_START = 3
 #: Variables that are the caller's affair, or a secret: jobs get the dispatcher's environment. Those of a push
 #: over HTTP are RFC 3875's.
 _CALLERS = (
@@ -61,17 +65,21 @@ def queued_requests(repository: Path) -> list[Request]:
 def ensure_dispatcher(hub: Hub) -> bool:
     """Wake the hub's dispatcher, or start one apart from this process; return whether one was started.
 
-    Raises `OutsideError` (`dispatcher-not-started`).
+    One that another has started, and that does not listen yet, will see what is queued by now: it looks when
+    it listens. Raises `OutsideError` (`dispatcher-not-started`).
     """
     if wake_up(hub):
         return False
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_CALLERS)}
     try:
-        log = os.open(hub.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        try:
-            _spawn_detached(hub, environment, log)
-        finally:
-            os.close(log)
+        with _only_start(hub) as start:
+            if start is None:
+                return False
+            log = os.open(hub.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            try:
+                _spawn_detached(hub, environment, log, start)
+            finally:
+                os.close(log)
     except OSError as error:
         raise OutsideError(
             f"the hub's dispatcher could not be started: {error.strerror or error}",
@@ -90,19 +98,41 @@ def last_words(hub: Hub) -> str:
     return lines[-1] if lines else ""
 
 
-def _spawn_detached(hub: Hub, environment: dict[str, str], log: int) -> None:
-    """A session of its own, and none of our descriptors: a push must not wait for the dispatcher's end."""
+@contextlib.contextmanager
+def _only_start(hub: Hub) -> Iterator[int | None]:
+    """Give the descriptor that stands for the one start under way; None: another's is.
+
+    Its lock goes with it to the dispatcher, which lets go of it once it listens; however that ends before,
+    the kernel does.
+    """
+    handle = os.open(hub.starting, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        yield None
+        return
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _spawn_detached(hub: Hub, environment: dict[str, str], log: int, start: int) -> None:
+    """A session of its own, and none of our descriptors but `start`: a push must not wait for the
+    dispatcher's end."""
     for descriptor in range(3, 64):
         with contextlib.suppress(OSError):
             os.set_inheritable(descriptor, False)
     os.posix_spawn(
         sys.executable,
-        [sys.executable, "-I", "-m", "lockgate.hub.dispatch", str(hub.root)],
+        [sys.executable, "-I", "-m", "lockgate.hub.dispatch", str(hub.root), str(_START)],
         environment,
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_DUP2, log, 1),
             (os.POSIX_SPAWN_DUP2, log, 2),
+            (os.POSIX_SPAWN_DUP2, start, _START),
         ],
         setsid=True,
     )
