@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,21 @@ def test_an_undeclared_variable_is_found_and_named(place: Place) -> None:
     found = cause(tree)
     assert found["factor"] == "variables", found
     assert found["words"] == "an undeclared environment variable (it reads THRESHOLD)"
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="NOT TESTED: causes that were observed: stages are observed on Linux only"
+)
+def test_of_an_observed_stage_the_file_that_it_does_not_declare_is_named(place: Place) -> None:
+    lookup = place.outside / "lookup.csv"
+    lookup.write_text("1\n")
+    text = f"[project]\nobserve = true\n{STAGE.format(command=f'cat {lookup} >out.txt')}"
+    tree = place.project({"lockgate.toml": text, "make.py": ""})
+    tree.push()
+    lookup.write_text("2\n")
+    found = cause(tree)
+    assert found["factor"] == "files", found
+    assert found["words"] == f"something not declared (it read {lookup})"
 
 
 def test_a_library_that_was_exchanged_is_found(place: Place) -> None:

@@ -136,7 +136,9 @@ def prove(hub: Hub, project: str, run: str) -> Proving:
     notes = tuple(f"{words}" for words in altered_packages(Runtimes(hub.runtimes), earlier, again))
     reads = Reads(hub.repository(project), row.request.commit)
     if not trials:
-        causes = tuple(explain(cause, notes, reads, earlier.records[cause.stage]) for cause in causes)
+        causes = tuple(
+            explain(cause, notes, reads, earlier.records[cause.stage], again[cause.stage]) for cause in causes
+        )
     return Proving(msgspec.structs.replace(found, causes=causes, notes=notes), trials)
 
 

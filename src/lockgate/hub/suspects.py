@@ -1,9 +1,9 @@
-"""What else may have changed a result: packages that are not as locked, variables that a stage reads."""
+"""What else may have changed a result: packages not as locked, and what a stage uses and does not declare."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -13,6 +13,7 @@ from lockgate.hub.runtimes import Runtimes
 from lockgate.project.requirements import normal_name
 from lockgate.project.snapshot import CommitSource
 from lockgate.runs.checked import runtime_of
+from lockgate.runs.observation import ENV, HOST, Use, in_words
 from lockgate.runs.record import StageRecord
 from lockgate.verify.report import Cause
 
@@ -24,6 +25,8 @@ _JOBS_OWN = re.compile(
     r"LOCKGATE_|PATH$|HOME$|TMPDIR$|TZ$|LC_|LANG|PYTHON|MPL|SOURCE_DATE_EPOCH$|NO_COLOR$|VIRTUAL_ENV$|PWD$|.*THREADS$"
 )
 _LARGEST = 1_000_000
+#: So many suspects are told.
+_NAMED = 3
 
 
 class Reads:
@@ -61,9 +64,14 @@ def altered_packages(
         yield f"the runtime is another: {digest[:10]} then, {now[:10]} now (Python or the platform)"
 
 
-def explain(cause: Cause, notes: tuple[str, ...], reads: Reads, record: StageRecord) -> Cause:
-    """Say what trials alone could not: which variable, or that the software is not what it was."""
-    names = ", ".join(reads.of(record)[:3])
+def explain(
+    cause: Cause, notes: tuple[str, ...], reads: Reads, record: StageRecord, again: StageRecord
+) -> Cause:
+    """Say what trials alone could not: which variable, that the software is not what it was, or what the
+    stage was seen to use undeclared when it made `record`, or when it was run again."""
+    uses = suspected(record.undeclared, again.undeclared)
+    seen = [use.what.removeprefix(ENV) for use in uses if use.what.startswith(ENV)]
+    names = ", ".join(list(dict.fromkeys((*seen, *reads.of(record))))[:_NAMED])
     if cause.factor == "unknown" and notes:
         return msgspec.structs.replace(
             cause,
@@ -72,11 +80,27 @@ def explain(cause: Cause, notes: tuple[str, ...], reads: Reads, record: StageRec
         )
     if cause.factor == "variables" and names:
         return msgspec.structs.replace(cause, words=f"{cause.words}; it reads {names}")
+    if cause.factor == "unknown" and uses:
+        what = uses[0].what
+        factor = "variables" if what.startswith(ENV) else "hosts" if what.startswith(HOST) else "files"
+        told = "; ".join(f"it {in_words(use)}" for use in uses[:_NAMED])
+        return msgspec.structs.replace(cause, factor=factor, words=f"something not declared ({told})")
     if cause.factor == "unknown" and names:
         return msgspec.structs.replace(
             cause, factor="variables", words=f"an undeclared environment variable (it reads {names})"
         )
     return cause
+
+
+def suspected(then: Sequence[Use], now: Sequence[Use]) -> list[Use]:
+    """Return what a stage was seen to read or call undeclared in either of two runs, each thing once: first
+    what one of them alone used, or used in another way, as a variable that is not set any more."""
+    both = set(then) & set(now)
+    uses: dict[str, Use] = {}
+    for use in (*now, *then):
+        if use.how != "written":
+            uses.setdefault(use.what, use)
+    return sorted(uses.values(), key=lambda use: use in both)
 
 
 def _installed(environment: Path) -> dict[str, str]:
