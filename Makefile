@@ -10,7 +10,7 @@ JOBS ?= 2
 BATCH_TESTS ?= tests
 ARGS ?=
 
-.PHONY: help setup demo test test-batch test-kubernetes test-container check test-unit bench docs golden format lock clean
+.PHONY: lab wheel help setup demo test test-batch test-kubernetes test-container check test-unit bench docs golden format lock clean
 .DEFAULT_GOAL := help
 
 help:         ## print this list
@@ -49,6 +49,15 @@ test-unit: setup ## the unit tests only
 
 bench: setup  ## measure; the numbers land in bench/results
 	$(BIN)/python bench/run.py
+
+lab: setup lab/node_modules/.package-lock.json ## build the JupyterLab extension (needs Node.js 20 or newer, with npm)
+	cd lab && PATH="$$PWD/../$(BIN):$$PATH" npm run --silent build:prod
+
+lab/node_modules/.package-lock.json: lab/package-lock.json
+	cd lab && npm ci --ignore-scripts --no-progress
+
+wheel: lab    ## one wheel with everything, in dist/; who installs it needs no Node.js
+	$(BIN)/uv build --quiet --wheel --build-constraints requirements/build.txt --out-dir dist .
 
 docs: setup   ## run every code block of the documentation, follow every link
 	$(PYTEST) tests/docs

@@ -13,13 +13,14 @@ compile() {
         --generate-hashes --no-emit-index-url --no-emit-find-links --output-file "requirements/$name.txt" "$@"
 }
 compile dev pyproject.toml requirements/dev.in --extra demo --extra dask --extra kubernetes \
-    --extra hub --extra s3 --extra ssh --extra ldap --extra oidc --extra parquet --extra postgresql --extra telemetry "$@"
+    --extra hub --extra jupyter --extra s3 --extra ssh --extra ldap --extra oidc --extra parquet --extra postgresql --extra telemetry "$@"
 compile batch requirements/batch.in --constraints requirements/dev.txt "$@"
 compile checks requirements/checks.in --constraints requirements/dev.txt "$@"
 # It is of the package, not of its development
 mv requirements/checks.txt src/lockgate/data/checking/requirements.lock
 compile dvc requirements/dvc.in "$@"
 compile exports requirements/exports.in "$@"
+compile lab pyproject.toml requirements/lab.in --extra jupyter --constraints requirements/dev.txt "$@"
 compile build requirements/build.in --constraints requirements/dev.txt "$@"
 compile bootstrap requirements/bootstrap.in --constraints requirements/dev.txt "$@"
 

@@ -64,9 +64,9 @@ class Seat:
         self.page.press("#password", "Enter")
         self.page.wait_for_url(self.url + "/")
 
-    def violations(self) -> list[str]:
-        """Return what axe finds against WCAG A and AA on the page, as it is now."""
-        found = Axe().run(self.page, options={"runOnly": _RULES})
+    def violations(self, within: str | None = None) -> list[str]:
+        """Return what axe finds against WCAG A and AA on the page as it is now, or in a part of it."""
+        found = Axe().run(self.page, context=within, options={"runOnly": _RULES})
         return [
             f"{each['id']}: {node['html'][:200]}"
             for each in found.response["violations"]

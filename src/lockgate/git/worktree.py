@@ -191,9 +191,9 @@ def _swap(root: Path, swaps: Swaps, environment: Mapping[str, str]) -> None:
         )  # fmt: skip
 
 
-def member_here() -> str | None:
-    """Return the address git knows for who works here; None: it knows none."""
-    code, output, _ = attempt(Path.cwd(), "config", "user.email")
+def member_here(folder: Path | None = None) -> str | None:
+    """Return the address git knows for who works here, or in a folder; None: it knows none."""
+    code, output, _ = attempt(folder or Path.cwd(), "config", "user.email")
     return output.decode("utf-8", "replace").strip() or None if code == 0 else None
 
 

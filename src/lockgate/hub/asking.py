@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from lockgate.errors import OutsideError
-from lockgate.hub.address import HttpHub, LocalHub
+from lockgate.hub.address import Address, HttpHub, LocalHub, RemoteHub
 from lockgate.hub.backend_list import Offered
 from lockgate.hub.cancel import Cancelled, cancel_run
 from lockgate.hub.examination import Finding
@@ -19,6 +19,7 @@ from lockgate.hub.http_client import HttpClient
 from lockgate.hub.index import Index
 from lockgate.hub.logs import Piece, read_logs
 from lockgate.hub.queries import RunLine, RunView, list_runs, show_run
+from lockgate.hub.ssh_client import ask_over_ssh
 from lockgate.runs.comparison import Comparison
 from lockgate.runs.run import FINAL_RUN_STATES
 
@@ -46,17 +47,21 @@ class _Page(msgspec.Struct, frozen=True):
     rows: tuple[RunLine, ...]
 
 
-def ask_runs(place: Place, limit: int) -> Sequence[RunLine]:
+def ask_runs(place: Address, limit: int) -> Sequence[RunLine]:
     """Return the newest runs, newest first."""
     if isinstance(place, LocalHub):
         return list_runs(place.hub, place.project, limit)
+    if isinstance(place, RemoteHub):
+        return ask_over_ssh(place, ["runs", "-n", str(limit)], list[RunLine])
     return _client(place).get([*_project(place), "runs"], _Page, {"limit": str(limit)}).rows
 
 
-def ask_run(place: Place, run: str) -> RunView:
+def ask_run(place: Address, run: str) -> RunView:
     """Return everything known of a run. Raises `UserError`: `run-unknown`, `run-ambiguous`."""
     if isinstance(place, LocalHub):
         return show_run(place.hub, place.project, run)
+    if isinstance(place, RemoteHub):
+        return ask_over_ssh(place, ["show", run], RunView)
     return _client(place).get([*_project(place), "runs", run], RunView)
 
 
@@ -83,10 +88,12 @@ def ask_logs(place: Place, run: str, stage: str | None, *, is_follow: bool) -> I
         yield from (decode(line) for line in lines if line)
 
 
-def ask_cancel(place: Place, run: str, by: str | None) -> Cancelled:
+def ask_cancel(place: Address, run: str, by: str | None) -> Cancelled:
     """Ask for a run's end; over HTTP in the name of whose token it is."""
     if isinstance(place, LocalHub):
         return cancel_run(place.hub, place.project, run, by)
+    if isinstance(place, RemoteHub):
+        return ask_over_ssh(place, ["cancel", run, *(["--by", by] if by else [])], Cancelled)
     return _client(place).post([*_project(place), "runs", run, "cancel"], Cancelled)
 
 
@@ -166,8 +173,10 @@ def ask_comparison(place: Place, left: str, right: str) -> Comparison:
     return _client(place).get([*_project(place), "runs", left, "compare", right], Comparison)
 
 
-def ask_backends(place: Place) -> Sequence[Offered]:
+def ask_backends(place: Address) -> Sequence[Offered]:
     """Return where runs may go."""
+    if isinstance(place, RemoteHub):
+        return ask_over_ssh(place, ["backends"], list[Offered])
     if isinstance(place, LocalHub):
         from lockgate.hub.backend_list import list_backends  # noqa: PLC0415
 

@@ -11,7 +11,7 @@ from lockgate.errors import LockgateError, UserError
 from lockgate.git.listing import Listing
 from lockgate.hub.address import Address, LocalHub, address
 from lockgate.hub.index import Index
-from lockgate.project.pipeline import Pipeline
+from lockgate.project.pipeline import Pipeline, Scalar
 from lockgate.project.runtime import find_runtime
 from lockgate.project.snapshot import CommitSource, WorktreeSource
 from lockgate.runs.checked import is_check
@@ -39,6 +39,10 @@ class Standing(msgspec.Struct, frozen=True):
     """What a person should know besides, as an artifact edited by hand."""
     undeclared: tuple[Undeclared, ...] = ()
     """What stages were seen to use, and neither declare nor may use."""
+    notebooks: dict[str, str] = {}
+    """The notebook of each stage that is one."""
+    params: dict[str, Scalar] = {}
+    """The parameters that decide a stage's outputs, with their values; a matrix's are left out."""
 
     @property
     def is_nothing_to_do(self) -> bool:
@@ -59,7 +63,12 @@ def standing(root: Path, params: Mapping[str, str]) -> Standing:
     )
     planned = planner.plan().stages
     undeclared = tuple(_undeclared(loaded.pipeline, planned, finder)) if loaded.pipeline.is_observed else ()
-    return Standing(loaded.pipeline.project, planned, tuple(_notes(loaded)), undeclared)
+    stages = loaded.pipeline.stages
+    notebooks = {stage.name: stage.notebook for stage in stages if stage.notebook is not None}
+    values: dict[str, Scalar] = {
+        name: value for stage in stages if stage.name == stage.group for name, value in stage.params.items()
+    }
+    return Standing(loaded.pipeline.project, planned, tuple(_notes(loaded)), undeclared, notebooks, values)
 
 
 def _undeclared(pipeline: Pipeline, planned: Sequence[PlannedStage], finder: _Finder) -> Iterator[Undeclared]:

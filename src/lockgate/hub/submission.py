@@ -8,8 +8,7 @@ from pathlib import Path
 import msgspec
 
 from lockgate.errors import OutsideError, UserError
-from lockgate.git.program import attempt
-from lockgate.git.worktree import snapshot
+from lockgate.git.worktree import member_here, snapshot
 from lockgate.hub.carrying import Carried
 from lockgate.hub.clone_data import digests_at, send_data
 from lockgate.hub.fetching import Fetched, artifacts_at, fetch_commit, place_large, place_results
@@ -42,7 +41,7 @@ def submit(root: Path, options: Options, show: Callable[[Receipt | Progress | Ca
     if sent.count:
         show(sent)
     ended: Progress | None = None
-    for news in send(root, commit, run, _member(root), options):
+    for news in send(root, commit, run, member_here(root) or "member", options):
         show(news)
         if isinstance(news, Progress) and news.kind == "ended":
             ended = news
@@ -66,7 +65,7 @@ def submit(root: Path, options: Options, show: Callable[[Receipt | Progress | Ca
 def ask(root: Path, options: Options) -> RunForecast:
     """Return what a run of the work tree would do and take; nothing is queued, no ref is moved."""
     run, commit = _snapshot(root)
-    return foresee(root, commit, run, _member(root), options)
+    return foresee(root, commit, run, member_here(root) or "member", options)
 
 
 def _snapshot(root: Path) -> tuple[str, str]:
@@ -84,8 +83,3 @@ def _snapshot(root: Path) -> tuple[str, str]:
     run = new_run_id()
     message = f"Snapshot of the work tree for run {run[-8:]}"
     return run, snapshot(root, message, lambda changes: swaps_for(root, changes))
-
-
-def _member(root: Path) -> str:
-    code, output, _ = attempt(root, "config", "user.email")
-    return output.decode("utf-8", "replace").strip() if code == 0 else "member"

@@ -1,0 +1,17 @@
+// Icons in the manner of JupyterLab's: 16 units, coloured by the theme.
+
+import { LabIcon } from '@jupyterlab/ui-components';
+
+function icon(name: string, body: string): LabIcon {
+  return new LabIcon({
+    name: `lockgate:${name}`,
+    svgstr: `<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 16 16">${body}</svg>`
+  });
+}
+
+/** A lock's gate with a boat's way through it: the two leaves of a mitre gate. */
+export const lockgateIcon = icon(
+  'lockgate',
+  '<g class="jp-icon3" fill="none" stroke="#616161" stroke-width="1.5" stroke-linecap="round" stroke-linejoin="round">' +
+    '<path d="M2 2v9M14 2v9M2 4l6 3 6-3M2 9l6 3 6-3"/><path d="M2 14h12"/></g>'
+);

@@ -1,0 +1,47 @@
+"""A hub behind ssh, asked by its own command line: one call, one JSON answer."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from typing import TypeVar
+
+import msgspec
+
+from lockgate.errors import OutsideError, UserError
+from lockgate.git.program import clean_environment
+from lockgate.hub.address import RemoteHub
+
+_T = TypeVar("_T")
+
+
+class _Told(msgspec.Struct, frozen=True):
+    code: str
+    message: str
+    hint: str = ""
+
+
+class _Refused(msgspec.Struct, frozen=True):
+    error: _Told
+
+
+def ask_over_ssh(place: RemoteHub, arguments: Sequence[str], kind: type[_T]) -> _T:
+    """Return what `lockgate ARGUMENTS --json` answers there, as this type.
+
+    Raises what it refuses with, by its own code; `OutsideError`: `ssh-missing`, `hub-unreachable`.
+    """
+    words = place.words([*arguments, "--json"])
+    try:
+        ended = subprocess.run(
+            words, env=clean_environment(), stdin=subprocess.DEVNULL, capture_output=True, check=False
+        )
+    except FileNotFoundError:
+        raise place.no_ssh(words[0]) from None
+    try:
+        if ended.returncode == 0:
+            return msgspec.json.decode(ended.stdout, type=kind)
+        told = msgspec.json.decode(ended.stdout, type=_Refused).error
+    except (msgspec.ValidationError, msgspec.DecodeError):
+        raise place.no_answer() from None
+    raised = UserError if ended.returncode == UserError.exit_code else OutsideError
+    raise raised(told.message, told.hint, code=told.code)

@@ -1,0 +1,31 @@
+"""The server extension: what Jupyter starts, and the paths it answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jupyter_server.extension.application import ExtensionApp
+
+from lockgate.jupyter import news
+from lockgate.jupyter.routes import routes
+from lockgate.jupyter.service import Service
+
+
+class Lockgate(ExtensionApp):
+    """Lockgate in a Jupyter server: one project a repository, found from the files that are open."""
+
+    name = "lockgate"
+    load_other_extensions = True
+
+    def initialize_settings(self) -> None:
+        server: Any = self.serverapp
+        news.register(server.event_logger)
+        service = Service(Path(server.root_dir), news.Teller(server.event_logger, server.io_loop))
+        self.settings["lockgate_service"] = service
+
+    def initialize_handlers(self) -> None:
+        self.handlers.extend(routes())
+
+    async def stop_extension(self) -> None:
+        self.settings["lockgate_service"].close()
