@@ -1,6 +1,8 @@
-"""Git over HTTP: the smart protocol, spoken by git's own `git http-backend`, streamed both ways.
+"""Git over HTTP: the smart protocol, spoken by git's own programs, streamed both ways.
 
 What comes in goes into the program as it comes, and what it says goes out as it says it: nothing is held.
+A push is handed to `git receive-pack` as `git http-backend` hands it on (git's gitprotocol-http(5)), which
+spares two programs of three a request; a fetch, and what is out of the ordinary, goes to `git http-backend`.
 """
 
 from __future__ import annotations
@@ -8,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
+import math
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from urllib.parse import parse_qs
 
+import msgspec
 from litestar.types import HTTPScope, Receive, Send
 
 from lockgate.errors import LockgateError, OutsideError, UserError
@@ -23,6 +26,7 @@ from lockgate.hub.members.rules import Action
 from lockgate.hub.members.values import Actor
 from lockgate.web.authentication import identify
 from lockgate.web.errors import status_of
+from lockgate.web.program import Program, start
 from lockgate.web.service import Service
 
 _PATH = re.compile(
@@ -31,7 +35,7 @@ _PATH = re.compile(
 )
 _SERVICES: dict[str, Action] = {"git-upload-pack": "read", "git-receive-pack": "push"}
 _PIECE_BYTES = 1 << 16
-_HEAD_BYTES = 1 << 14
+_PUSH = "application/x-git-receive-pack"
 #: A client that sends nothing of a request it has begun is given up after so long.
 _IDLE_S = 300.0
 _GRACE_S = 5.0
@@ -95,8 +99,28 @@ async def _start(send: Send, status: int, headers: list[tuple[bytes, bytes]]) ->
     await send({"type": "http.response.start", "status": status, "headers": given})
 
 
+class _Spoken(msgspec.Struct, frozen=True):
+    """What git is called with, and what of the answer is not its own."""
+
+    words: tuple[str, ...]
+    kind: bytes = b""
+    """The answer's content type; empty: it begins with a head as CGI has it, see RFC 3875."""
+    before: bytes = b""
+
+
+def _spoken(method: str, path: str, query: bytes, headers: Mapping[bytes, str]) -> _Spoken:
+    """Decide how a request is answered; what is no plain push is `git http-backend`'s to judge."""
+    if method == "GET" and path.endswith("/info/refs") and query == b"service=git-receive-pack":
+        words = ("receive-pack", "--http-backend-info-refs", ".")
+        return _Spoken(words, f"{_PUSH}-advertisement".encode(), b"001f# service=git-receive-pack\n0000")
+    is_plain = headers.get(b"content-type") == f"{_PUSH}-request" and b"content-encoding" not in headers
+    if method == "POST" and path.endswith("/git-receive-pack") and is_plain:
+        return _Spoken(("receive-pack", "--stateless-rpc", "."), f"{_PUSH}-result".encode())
+    return _Spoken(("http-backend",))
+
+
 class _Call:
-    """One call of `git http-backend`, see git-http-backend(1) and RFC 3875."""
+    """One call of a program of git's."""
 
     def __init__(
         self, service: Service, scope: HTTPScope, actor: Actor | None, receive: Receive, send: Send
@@ -106,34 +130,32 @@ class _Call:
         self._actor = actor
         self._receive = receive
         self._send = send
+        self._headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
 
     async def run(self, project: str) -> None:
-        process = await asyncio.create_subprocess_exec(
-            "git",
-            "http-backend",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=self._environment(project),
-            cwd=self._service.hub.repositories,
-            start_new_session=True,
-            limit=_PIECE_BYTES,
+        """Answer as git does. Raises `OSError` where it does not start."""
+        asked = _spoken(
+            self._scope["method"], self._scope["path"], self._scope["query_string"], self._headers
         )
-        feeding = asyncio.create_task(self._feed(process))
-        grumbling = asyncio.create_task(_last_words(process))
+        program = await start(
+            ("git", *asked.words), self._environment(), self._service.hub.repository(project), _PIECE_BYTES
+        )
+        feeding = asyncio.create_task(self._feed(program))
+        grumbling = asyncio.create_task(_last_words(program))
         try:
-            await self._answer(process)
+            await self._answer(program, asked)
         finally:
             feeding.cancel()
-            await _end(process)
+            await _end(program)
             with contextlib.suppress(asyncio.CancelledError):
                 await feeding
-            words = await grumbling
-            if words:
-                _log.info("git http-backend for %s: %s", project, words)
+            said = await grumbling
+            program.close()
+            if said:
+                _log.info("git %s for %s: %s", asked.words[0], project, said)
 
-    def _environment(self, project: str) -> dict[str, str]:
-        headers = {name: value.decode("latin-1") for name, value in self._scope["headers"]}
+    def _environment(self) -> dict[str, str]:
+        headers = self._headers
         settings = {"http.receivepack": "true", "http.uploadpack": "true", "http.getanyfile": "false"}
         limit = self._service.settings.push_limit_bytes
         if limit:
@@ -160,13 +182,14 @@ class _Call:
             environment[f"GIT_CONFIG_VALUE_{number}"] = value
         if re.fullmatch(r"[\w=:.-]{1,200}", headers.get(b"git-protocol", "")):
             environment["GIT_PROTOCOL"] = headers[b"git-protocol"]
+        name = "anonymous" if self._actor is None or self._actor.is_owner else self._actor.name
+        environment |= {"GIT_COMMITTER_NAME": name, "GIT_COMMITTER_EMAIL": f"{name}@http"}
         if self._actor is not None and not self._actor.is_owner:
             environment |= {"REMOTE_USER": self._actor.name, **environment_of(self._actor)}
         return environment
 
-    async def _feed(self, process: asyncio.subprocess.Process) -> None:
+    async def _feed(self, program: Program) -> None:
         """Hand the request's body on; then wait for the client's going, which ends the program."""
-        assert process.stdin is not None
         has_more = True
         while True:
             try:
@@ -176,36 +199,45 @@ class _Call:
             if message["type"] != "http.request":
                 break
             with contextlib.suppress(ConnectionError):  # it has ended: what it said tells why
-                process.stdin.write(message["body"])
-                await process.stdin.drain()
+                program.stdin.write(message["body"])
+                await program.stdin.drain()
             if has_more and not message["more_body"]:
                 has_more = False
-                process.stdin.close()
-        _signal(process, signal.SIGTERM)
+                program.stdin.close()
+        program.send(signal.SIGTERM)
 
-    async def _answer(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None
+    async def _answer(self, program: Program, asked: _Spoken) -> None:
+        status, headers = 200, [(b"content-type", asked.kind)]
         try:
-            head = await process.stdout.readuntil(b"\r\n\r\n")
+            if not asked.kind:
+                status, headers = _cgi_head(await program.stdout.readuntil(b"\r\n\r\n"))
+            # nginx stops to read a push's body once its answer begins; so that does not begin before git has
+            # something to say, which is when it has read all
+            piece = await program.stdout.read(_PIECE_BYTES)
+            # It answers nothing to a request that asks nothing, with which git tries the way first
+            if asked.kind and not piece and not await program.is_well():
+                raise asyncio.IncompleteReadError(piece, None)
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             await _refuse(
                 self._send, OutsideError("git ended without an answer", "Try again.", code="git-failed")
             )
             return
-        status, headers = 200, []
-        for name, value in _cgi_headers(head):
-            if name == b"status":
-                status = int(value.split()[0])
-            else:
-                headers.append((name, value))
-        # nginx stops to read a push's body once its answer begins; so that does not begin before git has
-        # something to say, which is when it has read all
-        piece = await process.stdout.read(_PIECE_BYTES)
         await _start(self._send, status, headers)
+        piece = asked.before + piece
         while piece:
             await self._send({"type": "http.response.body", "body": piece, "more_body": True})
-            piece = await process.stdout.read(_PIECE_BYTES)
+            piece = await program.stdout.read(_PIECE_BYTES)
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _cgi_head(head: bytes) -> tuple[int, list[tuple[bytes, bytes]]]:
+    status, headers = 200, []
+    for name, value in _cgi_headers(head):
+        if name == b"status":
+            status = int(value.split()[0])
+        else:
+            headers.append((name, value))
+    return status, headers
 
 
 def _cgi_headers(head: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -215,25 +247,18 @@ def _cgi_headers(head: bytes) -> Iterator[tuple[bytes, bytes]]:
             yield name.strip().lower(), value.strip()
 
 
-async def _last_words(process: asyncio.subprocess.Process) -> str:
+async def _last_words(program: Program) -> str:
     """Read all that the program complains of, and return the end of it."""
-    assert process.stderr is not None
     kept = b""
-    while piece := await process.stderr.read(_PIECE_BYTES):
+    while piece := await program.stderr.read(_PIECE_BYTES):
         kept = (kept + piece)[-500:]
     return kept.decode("utf-8", "replace").strip()
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
+async def _end(program: Program) -> None:
     """See the program gone, and all it started too, where it does not end by itself."""
     for number in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), _GRACE_S)
+        if await program.is_over(_GRACE_S):
             return
-        _signal(process, number)
-    await process.wait()
-
-
-def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, number)
+        program.send(number)
+    await program.is_over(math.inf)

@@ -159,6 +159,24 @@ def test_no_other_path_leads_anywhere(team: Site, path: str) -> None:
     assert answer.split()[1] in (b"400", b"404"), answer
 
 
+@pytest.mark.parametrize(
+    ("head", "body", "status"),
+    [
+        ({}, b"0000", 200),
+        ({"content-encoding": "gzip"}, gzip.compress(b"0000"), 200),
+        ({"content-type": "text/plain"}, b"0000", 415),
+        ({}, b"no packet at all", 502),
+    ],
+)
+def test_a_push_is_of_the_form_that_git_has(
+    team: Site, head: dict[str, str], body: bytes, status: int
+) -> None:
+    kind = {"content-type": "application/x-git-receive-pack-request"}
+    with team.client(auth=("lea", PASSWORD)) as client:
+        answer = client.post("/git/flights.git/git-receive-pack", content=body, headers=kind | head)
+    assert answer.status_code == status, answer.text
+
+
 def test_a_body_may_be_gzipped_and_chunked(team: Site) -> None:
     def packet(line: str) -> bytes:
         return f"{len(line) + 4:04x}{line}".encode()
