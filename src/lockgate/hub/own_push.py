@@ -5,6 +5,9 @@ So the hooks judge it as any other push, with the same rules, receipts and runs.
 
 from __future__ import annotations
 
+import signal
+from pathlib import Path
+
 import msgspec
 
 from lockgate.errors import UserError
@@ -60,8 +63,13 @@ def move(
             code = end.value
             break
         receipt = told if isinstance(told, Receipt) else receipt
+    # With options, but nothing to send, git may be ended by SIGPIPE before it says why: it hands them to a
+    # receive-pack that is over. Then the ref is there already, or is not where it was expected.
+    is_unsent = code == -signal.SIGPIPE
+    if is_unsent and _is_at(repository, ref, commit):
+        return Moved(ref, commit, None, ())
     if code != 0:
-        if any("stale info" in line or "already exists" in line for line in said):
+        if is_unsent or any("stale info" in line or "already exists" in line for line in said):
             raise UserError(
                 f"{ref} is not where it was thought to be",
                 "Look at it again, then decide.",
@@ -69,6 +77,11 @@ def move(
             )
         raise refusal(said)
     return Moved(ref, commit, receipt.run if receipt else None, receipt.lines if receipt else ())
+
+
+def _is_at(repository: Path, ref: str, commit: str) -> bool:
+    code, output, _ = attempt(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", ref)
+    return code == 0 and output.decode().strip() == commit
 
 
 def commit_of(hub: Hub, project: str, text: str) -> str:
