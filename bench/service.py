@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests/services"))
 from ssh_server import SSHD, Server
 from web_site import Site
 
+from bare_http import bare_http
 from measure import Row, environment, paired, sh
 from processes import cpu_s, peak, peaks
 
@@ -100,16 +101,26 @@ def _pusher(tree: Path, url: str, env: dict[str, str], count: int = 100) -> Call
 
 def _crowd(scratch: Path, site: Site, token: str, members: int, each: int) -> Row:
     """Members push all at once; every push that git called accepted has its run. Beside it the same pushes by
-    git alone, into a bare folder of the same disk: no service, no checks, no run."""
+    git alone, into a bare folder of the same disk and to the least that serves it over HTTP: no members, no
+    checks, no run."""
     env = environment(scratch)
     bare = scratch / f"bare-{members}.git"
     sh(f"git clone -q --bare {site.hub.repository('one')} {bare}", scratch, env)
-    ways = {"alone": str(bare), "member": site.git_url("one", "ada", token)}
-    alone, ours = (
-        [_pusher(scratch / f"{name}-{n}-of-{members}", url, env, each) for n in range(members)]
-        for name, url in ways.items()
-    )
-    floor_s = _at_once(alone, each)
+    sh(f"cp -r {bare} {scratch}/served-{members}.git", scratch, env)
+    with bare_http(scratch) as (address, pid):
+        ways = {
+            "alone": str(bare),
+            "served": f"{address}/served-{members}.git",
+            "member": site.git_url("one", "ada", token),
+        }
+        alone, served, ours = (
+            [_pusher(scratch / f"{name}-{n}-of-{members}", url, env, each) for n in range(members)]
+            for name, url in ways.items()
+        )
+        floor_s = _at_once(alone, each)
+        least_s = cpu_s(pid)
+        served_s = _at_once(served, each)
+        least_ms = (cpu_s(pid) - least_s) * 1000 / (members * each)
     before = len(site.runs("one"))
     server_s, clients_s = cpu_s(site.pid), _clients_s()
     took_s = _at_once(ours, each)
@@ -120,7 +131,8 @@ def _crowd(scratch: Path, site: Site, token: str, members: int, each: int) -> Ro
     there = len(site.runs("one")) - before
     lost = "none lost" if there == count else f"ONLY {there} RUNS OF {count} PUSHES"
     note = (
-        f"{lost}; {count / took_s:.1f} a second, git alone {count / floor_s:.1f}; processor time of each:"
+        f"{lost}; {count / took_s:.1f} a second, git alone {count / floor_s:.1f},"
+        f" git http-backend {count / served_s:.1f} with {least_ms:.0f} ms of each; processor time of each:"
         f" {server_ms:.0f} ms here, {clients_ms:.0f} ms its client"
     )
     floor = "git alone into a folder"
