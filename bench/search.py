@@ -371,4 +371,5 @@ def _loading(database: Database) -> Iterator[_Loader]:
         connection.autocommit = True
         connection.execute("vacuum analyze")
         connection.autocommit = False
-    raw.close()
+    # No question is asked on it: FTS5 would look through its memory of words, large and empty now, for each
+    raw.invalidate()
