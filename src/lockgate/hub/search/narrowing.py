@@ -62,6 +62,13 @@ def few_runs(connection: Connection, known: Known, expression: Expression, now: 
     return sorted(set(connection.execute(question).scalars()))
 
 
+def tells_all(expression: Expression) -> bool:
+    """Whether the runs that `few_runs` gives for a filter are just those that fit."""
+    if isinstance(expression, Or):
+        return all(tells_all(part) for part in expression.parts)
+    return isinstance(expression, Comparison)
+
+
 def is_among(connection: Connection, column: Column[int], numbers: Sequence[int]) -> ColumnElement[bool]:
     """Return the condition that a column is one of these, given to the database as one value."""
     if connection.dialect.name == "postgresql":

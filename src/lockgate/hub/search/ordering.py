@@ -78,12 +78,12 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class _Asked(NamedTuple):
-    """Of which projects, and which of their runs; `is_few`: the condition names those that may fit."""
+    """Of which projects, and which of their runs; `few`: those that may fit, where they are known."""
 
     connection: Connection
     projects: Sequence[int]
     condition: ColumnElement[bool] | None
-    is_few: bool
+    few: Sequence[int] | None
 
 
 def find_runs(
@@ -95,14 +95,12 @@ def find_runs(
     cursor: Cursor | None,
     limit: int,
 ) -> list[Found]:
-    """Return the numbers of the runs that follow the cursor, in order. `few`: those that may fit."""
+    """Return the numbers of the runs that follow the cursor, in order. `few`: those that may fit; without a
+    condition all of them do."""
     found: list[Found] = []
     if not known.projects or (few is not None and not few):
         return found
-    if few is not None:
-        among = is_among(connection, runs.c.number, few)
-        condition = among if condition is None else and_(among, condition)
-    asked = _Asked(connection, list(known.projects), condition, few is not None)
+    asked = _Asked(connection, list(known.projects), condition, few)
     first = cursor.phase if cursor is not None else 0
     for phase in range(first, 3):
         after = cursor if cursor is not None and cursor.phase == phase else None
@@ -148,8 +146,9 @@ def _by_own(
     limit: int,
 ) -> Sequence[Row[Any]]:
     conditions = [asked.condition, wanted, _after(key, runs.c.number, order, after)]
-    if asked.is_few:
+    if asked.few is not None:
         gathered = select(runs.c.number, key)
+        conditions.append(is_among(asked.connection, runs.c.number, asked.few))
         question = _limited(gathered, conditions, (key, runs.c.number), order, limit)
         return asked.connection.execute(question).all()
     columns = (runs.c.number, key) if key is runs.c.project else (runs.c.number, key, runs.c.project)
@@ -168,9 +167,12 @@ def _by_value(
     by = (key, mine.c.run)
     wanted = [asked.condition, *_in_phase(mine, order, phase), _after(key, mine.c.run, order, after)]
     walked = select(mine.c.run.label("number"), key.label("key"), mine.c.project)
-    walked = walked.join(runs, runs.c.number == mine.c.run)
-    if asked.is_few:
-        gathered = _limited(walked, [*wanted, mine.c.name.in_(order.names)], by, order, limit)
+    if asked.condition is not None:
+        walked = walked.join(runs, runs.c.number == mine.c.run)
+    if asked.few is not None:
+        number = mine.c.run if asked.condition is None else runs.c.number
+        own = [*wanted, mine.c.name.in_(order.names), is_among(asked.connection, number, asked.few)]
+        gathered = _limited(walked, own, by, order, limit)
         return asked.connection.execute(gathered).all()
 
     def ask(projects: Sequence[int], most: int, most_each: int) -> Iterable[Row[Any]]:

@@ -19,7 +19,7 @@ from lockgate.hub.search.conditions import condition_of
 from lockgate.hub.search.database import Database
 from lockgate.hub.search.filters import ALIASES, COLUMNS, Everything, parse
 from lockgate.hub.search.known import Known, load_known
-from lockgate.hub.search.narrowing import few_runs
+from lockgate.hub.search.narrowing import few_runs, tells_all
 from lockgate.hub.search.ordering import Cursor, Order, count_runs, find_runs
 from lockgate.hub.search.sheet import NOTHING, Sheet, in_words, unpack
 from lockgate.hub.search.tables import run_sheets, runs
@@ -109,7 +109,8 @@ def list_runs(
             now = time.time()
             condition = condition_of(known, expression, now)
             few = few_runs(connection, known, expression, now)
-        found = find_runs(connection, known, condition, few, order, cursor, size + 1)
+        left = None if few is not None and tells_all(expression) else condition
+        found = find_runs(connection, known, left, few, order, cursor, size + 1)
         numbers = [each.number for each in found[:size]]
         rows = _rows(connection, known, numbers, asked)
         total = None

@@ -6,7 +6,7 @@ through the newest activities; where it is not, because they were long ago, it i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
@@ -78,16 +78,45 @@ def _gathered(
     conditions: Sequence[ColumnElement[bool]],
     limit: int,
 ) -> list[Row[Any]]:
-    # Projects are asked of documents alone: asked of activities too, all of theirs would be gone through
+    """Return a page of the activities of these documents: no more of them are looked up than fill it."""
+    rows: list[Row[Any]] = []
+    parts = _by_time(_times(connection, own, found), 2 * limit)
+    while len(rows) < limit and (part := next(parts, None)):
+        rows += _activities_of(connection, part, conditions, limit - len(rows))
+    return rows
+
+
+def _times(connection: Connection, own: Sequence[int], found: Sequence[int]) -> list[tuple[float, int]]:
+    """Return when what these documents tell of was done, and their numbers, the newest first."""
+    if not found:
+        return []
+    question = select(documents.c.at, documents.c.number).where(
+        is_among(connection, documents.c.number, found),
+        # Named by its number alone: a database that knows projects' documents would go through all of theirs
+        (documents.c.project + 0).in_(own),
+        documents.c.kind.in_(OF_ENTRIES),
+    )
+    return sorted(((at, number) for at, number in connection.execute(question)), reverse=True)
+
+
+def _by_time(times: Sequence[tuple[float, int]], count: int) -> Iterator[list[int]]:
+    """Yield documents in parts that grow, those of one moment together: activities order them."""
+    start = 0
+    while start < len(times):
+        end = min(start + count, len(times))
+        while end < len(times) and times[end][0] == times[end - 1][0]:
+            end += 1
+        yield [number for _, number in times[start:end]]
+        start, count = end, 4 * count
+
+
+def _activities_of(
+    connection: Connection, part: Sequence[int], conditions: Sequence[ColumnElement[bool]], limit: int
+) -> list[Row[Any]]:
     question = (
         select(activities)
         .join(documents, and_(_columns.project == documents.c.project, _columns.entry == documents.c.key))
-        .where(
-            is_among(connection, documents.c.number, found),
-            documents.c.project.in_(own),
-            documents.c.kind.in_(OF_ENTRIES),
-            *conditions,
-        )
+        .where(is_among(connection, documents.c.number, part), *conditions)
         .order_by(_columns.at.desc(), _columns.number.desc())
         .limit(limit)
     )
