@@ -24,6 +24,8 @@ from lockgate.runs.workspace import Input
 #: In the workspace, since that is what every backend brings to its workers.
 FOLDER_NAME = ".check"
 PROGRAM, RULES, ACCEPTED = (f"{FOLDER_NAME}/{name}" for name in ("check.pyz", "rules.json", "accepted.json"))
+#: Names the project's runtime, which may bring PySpark, see `data.checking.by_spark`.
+SPARK_RUNTIME = "LOCKGATE_SPARK_RUNTIME"
 _LOCK = "requirements.lock"
 _KIND = "requirements"
 _START = "import sys\nfrom checking.__main__ import main\nsys.exit(main(sys.argv[1:]))\n"
@@ -62,9 +64,15 @@ def program() -> bytes:
     return packed.getvalue()
 
 
-def check_command(path: str) -> str:
+def is_by_spark(stage: Stage, backend: str) -> bool:
+    """Return whether Spark is to go over the rows of what a stage checks, where they are Parquet."""
+    return stage.check is not None and (stage.check.engine or backend) == "spark"
+
+
+def check_command(path: str, *, by_spark: bool) -> str:
     """Return the command that checks a table in a job's workspace."""
-    return shlex.join(["python", PROGRAM, "check", path, RULES, report_path(path), ACCEPTED])
+    how = "check-by-spark" if by_spark else "check"
+    return shlex.join(["python", PROGRAM, how, path, RULES, report_path(path), ACCEPTED])
 
 
 def check_inputs(stage: Stage, files: Listing, repository: Repository) -> Iterator[Input]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from lockgate.data.store import Store
 from lockgate.git.listing import EXECUTABLE, FILE, FOLDER, LINK, STORED_EXECUTABLE, Entry
 from lockgate.git.objects import Repository
-from lockgate.hub.checking import check_command, check_inputs
+from lockgate.hub.checking import SPARK_RUNTIME, check_command, check_inputs, is_by_spark
 from lockgate.hub.directory import Hub
 from lockgate.hub.isolation import job_isolation
 from lockgate.hub.jobname import safe_name
@@ -98,8 +98,10 @@ class Layout:
         digest = self._prepared.runtime_of(stage).digest
         request = self._prepared.request
         command = stage.command
+        inside = self._inside_hub(digest)
+        by_spark = is_by_spark(stage, self._prepared.backend_of(stage.name))
         if stage.checks is not None:
-            command = check_command(stage.checks)
+            command = check_command(stage.checks, by_spark=by_spark)
         if command is None:
             command = notebook_command(stage.notebook or "", stage.makes, stage.params)
         environment, from_folder = base_environment(
@@ -110,7 +112,12 @@ class Layout:
             runtime_bin=self._runtimes.bin_path(digest),
             cache=self._runtimes.cache_path(digest),
         )
-        if stage.spark is not None:
+        if by_spark:
+            # Spark itself is of the site, or of the project's runtime
+            own = self._prepared.runtime.digest
+            environment[SPARK_RUNTIME] = str(self._runtimes.bin_path(own).parent)
+            inside = [*inside, *self._inside_hub(own)]
+        if stage.spark is not None or by_spark:
             # What spark-submit falls back to where no file says otherwise (SparkSubmitArguments.scala).
             environment["MASTER"] = f"local[{max(1, stage.resources.cpus)}]"
         if trial is not None:
@@ -126,7 +133,7 @@ class Layout:
             title=title,
             from_folder=from_folder,
             isolation=self._isolation(is_here=self._prepared.backend_of(stage.name) == "local"),
-            inside_hub=self._inside_hub(digest),
+            inside_hub=inside,
             is_observed=self._prepared.loaded.pipeline.is_observed,
         )
 

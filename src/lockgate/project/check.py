@@ -14,7 +14,7 @@ from lockgate.project.paths import PathError, clean_path
 from lockgate.project.pipeline import Check, ColumnCheck, Reference, Resources, Scalar
 
 TABLE_KEYS = (
-    "columns", "rows", "unique", "other_columns", "separator", "missing",
+    "columns", "rows", "unique", "other_columns", "separator", "missing", "engine",
     "cpus", "memory", "walltime", "backend",
 )  # fmt: skip
 COLUMN_KEYS = (
@@ -59,6 +59,7 @@ def read_check(
             other_columns=_flag(table, ("other_columns",), True),
             separator=_separator(table),
             missing=_words(table, ("missing",)),
+            engine=_engine(table),
             resources=resources,
             backend=backend,
         )
@@ -142,6 +143,13 @@ def _separator(table: Mapping[str, object]) -> str | None:
         return None
     if not isinstance(value, str) or len(value) != 1 or not value.isascii() or value in '\r\n"':
         raise _WrongError(("separator",), "separator is not one character", 'Write it as ";" or "\\t".')
+    return value
+
+
+def _engine(table: Mapping[str, object]) -> Literal["polars", "spark"] | None:
+    value = table.get("engine")
+    if value not in (None, "polars", "spark"):
+        raise _WrongError(("engine",), "engine is none that is known", 'Write "polars" or "spark".')
     return value
 
 
@@ -294,7 +302,7 @@ def _drift(rules: Mapping[str, object], path: tuple[str, ...]) -> float | None:
 def rules_json(check: Check) -> bytes:
     """Return the rules as the program that checks is told them."""
     said = msgspec.to_builtins(check)
-    for key in ("pattern", "resources", "backend"):
+    for key in ("pattern", "engine", "resources", "backend"):
         said.pop(key, None)
     return msgspec.json.encode(said, order="deterministic")
 

@@ -62,6 +62,8 @@ class Check(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     separator: str | None = None
     missing: tuple[str, ...] = ()
     """Words that stand for no value."""
+    engine: Literal["polars", "spark"] | None = None
+    """What goes over the rows; None: Spark on the backend of that name, else polars."""
     resources: Resources = Resources()
     backend: str | None = None
 

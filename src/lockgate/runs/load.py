@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from lockgate.data.digest import Listed
 from lockgate.data.pointer import parse_pointer
@@ -86,8 +87,10 @@ def load(source: Source, overrides: Mapping[str, str], project: str, stored: Byt
             code="no-manifest",
         )
     early = source.read([path, LOCK_FILE])
-    text = _decoded(early[path], path)
-    manifest = _parse(path, text, source)
+    settings = _parse(path, _decoded(early[path], path), source)
+    manifest = settings
+    if path == MANIFEST_FILE and not settings.stages and DVC_FILE in files:
+        manifest = _with_stages_of_dvc(settings, source)
     declared = build_pipeline(manifest, overrides, project)
     notebooks = list(dict.fromkeys(stage.notebook for stage in declared.stages if stage.notebook))
     params_files = list(dict.fromkeys(file for stage in declared.stages for file in stage.params_files))
@@ -104,13 +107,13 @@ def load(source: Source, overrides: Mapping[str, str], project: str, stored: Byt
     pipeline = with_checks(
         pipeline,
         with_pointed(files, pointed),
-        lambda pattern: manifest.error(("checks", pattern), "", "", code="").message,
+        lambda pattern: settings.error(("checks", pattern), "", "", code="").message,
     )
     targets = {name: late[name].decode("utf-8", "surrogateescape") for name in links if name in late}
     return Loaded(
         pipeline=pipeline,
         files=files,
-        inputs=Inputs(pipeline, files, targets, _where(manifest), pointed, at_hand.listing),
+        inputs=Inputs(pipeline, files, targets, _where(manifest, settings), pointed, at_hand.listing),
         lock=read_lock(early[LOCK_FILE]) if LOCK_FILE in early else {},
         pointed=pointed,
     )
@@ -149,10 +152,22 @@ def _decoded(content: bytes, path: str) -> str:
         raise UserError(f"{path}:{line}: not UTF-8 text", f"Save {path} as UTF-8.", code="not-utf8") from None
 
 
-def _where(manifest: Manifest) -> Where:
+def _with_stages_of_dvc(settings: Manifest, source: Source) -> Manifest:
+    """Return the pipeline of the `dvc.yaml` beside a `lockgate.toml` that declares no stage of its own."""
+    stages = _parse(DVC_FILE, _decoded(source.read([DVC_FILE])[DVC_FILE], DVC_FILE), source)
+    return replace(
+        settings,
+        file=stages.file,
+        text=stages.text,
+        stages=stages.stages,
+        has_placeholders=stages.has_placeholders,
+    )
+
+
+def _where(manifest: Manifest, settings: Manifest) -> Where:
     def where(group: str, key: str) -> str:
         if is_check(group):
-            return manifest.error(("checks", group.removeprefix(PREFIX), key), "", "", code="").message
+            return settings.error(("checks", group.removeprefix(PREFIX), key), "", "", code="").message
         return manifest.error(("stages", group, key), "", "", code="").message
 
     return where

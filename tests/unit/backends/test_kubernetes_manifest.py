@@ -23,6 +23,7 @@ from lockgate.backends.kubernetes.manifest import (
     shared_problem,
 )
 from lockgate.backends.kubernetes.options import Options, read_options
+from lockgate.backends.kubernetes.options import options_of as options_of_job
 from lockgate.backends.system import Batch
 from lockgate.project.pipeline import Resources
 from lockgate.runs.job import Job
@@ -231,6 +232,25 @@ def test_options_are_refused_in_words(table: Mapping[str, object], words: str) -
 )
 def test_images_as_they_are_written(image: str) -> None:
     assert isinstance(read_options({"image": image, "serve": "h:1"}), Options)
+
+
+def test_checks_have_an_image_of_their_own_and_the_hubs_runtime_in_it() -> None:
+    def of(stage: str, **more: object) -> Options | str:
+        options: dict[str, object] = {**SHARED, **more}
+        return options_of_job(Job("01RUN", stage, "/srv/hub/runs/1/jobs/1", Resources(), options))
+
+    own = of("check@data/x.csv", runtime="image", checks_image="python:3.11-slim")
+    assert isinstance(own, Options)
+    assert (own.image, own.runtime) == ("python:3.11-slim", "hub")
+    other = of("train", runtime="image", checks_image="python:3.11-slim")
+    assert isinstance(other, Options)
+    assert (other.image, other.runtime) == (IMAGE, "image")
+    refused = of("check@data/x.csv", runtime="image")
+    assert isinstance(refused, str) and "checks_image" in refused
+    plain = of("check@data/x.csv")
+    assert isinstance(plain, Options) and plain.image == IMAGE
+    wrong = of("train", checks_image="a b")
+    assert isinstance(wrong, str) and "checks_image" in wrong
 
 
 def _spec(job: dict[str, object]) -> dict[str, object]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -290,3 +292,30 @@ def test_the_program_writes_its_report_and_ends_with_one(
     ]
     assert capsys.readouterr().out.splitlines()[-1].endswith("column größe: row 1: x is not an integer")
     assert main(["suggest", str(tmp_path / "none.csv")]) == 1
+
+
+@pytest.mark.parametrize("packing", ["gz", "zst"])
+def test_packed_text_is_read_as_what_it_is_packed_from(tmp_path: Path, packing: str) -> None:
+    rules = column(type="integer", max=2)
+    for name, content in (("x.csv", 'a,b\n1,"x\ny"\n3,z\n'), ("x.jsonl", '{"a": 1}\n{"a": 3}\n')):
+        packed = pack(content.encode(), packing)
+        assert said(tmp_path, packed, rules, f"{name}.{packing}") == ["column a: row 2: 3 is above 2"]
+    ragged = pack(b"a,b\n1,2\n1\n", packing)
+    assert said(tmp_path, ragged, rules, f"r.csv.{packing}") == [
+        "row 2 has 1 value, the header names 2 columns"
+    ]
+    cut = pack(b"a\n" + b"".join(b"%d\n" % (n * 7919 % 10_007) for n in range(50_000)), packing)[:-2000]
+    (words,) = said(tmp_path, cut, rules, f"cut.csv.{packing}")
+    assert "cannot be read" in words
+    assert suggest(str(tmp_path / f"x.csv.{packing}"))["columns"]["a"]["type"] == "integer"
+
+
+def pack(content: bytes, packing: str) -> bytes:
+    if packing == "gz":
+        return gzip.compress(content)
+    return subprocess.run(["zstd", "-q", "-c"], input=content, stdout=subprocess.PIPE, check=True).stdout
+
+
+def test_a_name_is_no_pattern(tmp_path: Path) -> None:
+    (tmp_path / "x1.csv").write_text("a\n9\n")
+    assert said(tmp_path, "a\n1\n", column(type="integer", max=2), "x[1].csv") == []

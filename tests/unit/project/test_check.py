@@ -29,6 +29,7 @@ unique = ["a", "b"]
 other_columns = false
 separator = ";"
 missing = "NA"
+engine = "spark"
 cpus = 2
 memory = "1 kB"
 walltime = "1 min"
@@ -45,6 +46,7 @@ a = { references = { file = "./y.csv", column = "code" } }
         other_columns=False,
         separator=";",
         missing=("NA",),
+        engine="spark",
         resources=Resources(2, 0, 1000, 60),
         backend="slurm",
     )

@@ -39,8 +39,8 @@ GOOD = [
 ]
 GOOD += [
     A + "[checks.'data/*.csv']\nrows = { min = 0, max = 9 }\nunique = ['a', 'b']\nother_columns = false",
-    A
-    + "[checks.x]\nunique = [['a'], ['b', 'c']]\nseparator = ';'\nmissing = 'NA'\ncpus = 2\nmemory = '1 GB'",
+    A + "[checks.x]\nunique = [['a'], ['b', 'c']]\nseparator = ';'\nmissing = 'NA'\nengine = 'polars'"
+    "\ncpus = 2\nmemory = '1 GB'",
     A + "[checks.x.columns]\na = { type = 'integer', min = 0, max = 1.5, drift = true }\nb = { drift = 0.1 }",
     A + "[checks.x.columns]\na = { type = 'date', min = '2024-01-01', max = '2025-01-01', nullable = true }",
     A + "[checks.x.columns]\na = { pattern = '[a-z]+', required = false, unique = true, values = ['a'] }",
@@ -71,6 +71,7 @@ BAD = [
     A + "[checks.x]\nrows = { min = -1 }",
     A + "[checks.x]\nunique = 5",
     A + "[checks.x]\nseparator = 'ab'",
+    A + "[checks.x]\nengine = 'pandas'",
     A + "[checks.x]\nmissing = [1]",
     A + "[checks.x]\nother_columns = 'no'",
     A + "[checks.x]\ncpus = 0",

@@ -112,3 +112,20 @@ def test_bytes_that_are_no_text() -> None:
         loaded({"lockgate.toml": b"# one\n# caf\xe9\n"})
     assert caught.value.code == "not-utf8"
     assert caught.value.message == "lockgate.toml:2: not UTF-8 text"
+
+
+COPY = "stages:\n  a:\n    cmd: cp x.csv y.csv\n    deps: [x.csv]\n    outs: [y.csv]\n"
+
+
+def test_a_lockgate_toml_without_stages_adds_to_the_dvc_yaml_beside_it() -> None:
+    toml = "[batch]\nbackend = 'slurm'\n[checks.'x.csv'.columns]\nn = { type = 'integer' }\n"
+    found = loaded({"dvc.yaml": COPY, "lockgate.toml": toml, "x.csv": ""})
+    assert [stage.name for stage in found.pipeline.stages] == ["a", "check@x.csv"]
+    assert found.pipeline.source == "dvc.yaml"
+    assert found.pipeline.batch.backend == "slurm"
+    with pytest.raises(UserError, match=r"^lockgate\.toml:3: \[checks\]: z\.csv is not in the project"):
+        loaded({"dvc.yaml": COPY, "lockgate.toml": toml.replace("x.csv", "z.csv"), "x.csv": ""})
+    with pytest.raises(UserError, match=r"^dvc\.yaml:2: stage a needs x\.csv"):
+        loaded({"dvc.yaml": COPY, "lockgate.toml": "[project]\nname = 'p'\n"}).inputs.of("a", ())
+    both = loaded({"dvc.yaml": COPY, "lockgate.toml": TOML, "a.py": ""})
+    assert both.pipeline.source == "lockgate.toml"

@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
+from msgspec.structs import replace
+
+from lockgate.runs.checked import is_check
+from lockgate.runs.job import Job
 
 TABLE = "[batch.kubernetes]"
 
@@ -27,6 +31,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """See docs/how-to/kubernetes.md; names of Kubernetes' own fields are told there."""
 
     image: str | None = None
+    checks_image: str | None = None
+    """The image that tables are checked in, whatever the project's has; a Python of the hub's version."""
     runtime: Literal["hub", "image"] = "hub"
     kubeconfig: str | None = None
     context: str | None = None
@@ -98,6 +104,24 @@ def read_options(table: Mapping[str, object]) -> Options | str:
     return _problem(options) or options
 
 
+def options_of(job: Job) -> Options | str:
+    """Return what counts for a job, or in words what is wrong with the table.
+
+    Checks run in a runtime of Lockgate's own, which an image of the project's does not have.
+    """
+    options = read_options(job.options)
+    if isinstance(options, str) or not is_check(job.stage):
+        return options
+    if options.checks_image is not None:
+        return replace(options, image=options.checks_image, runtime="hub")
+    if options.runtime == "image":
+        return (
+            f'{TABLE} has runtime = "image", where checks have no runtime: say which image with the hub\'s '
+            'Python they run in, as checks_image = "python:3.11-slim"'
+        )
+    return options
+
+
 def split_address(address: str) -> tuple[str, int]:
     """Return host and port of a checked `serve`."""
     host, _, port = address.rpartition(":")
@@ -121,8 +145,9 @@ def _problem(options: Options) -> str | None:
             f"{TABLE} names no image: say which container image its jobs run in, as "
             'image = "registry/team/image@sha256:…"'
         )
-    if _IMAGE.fullmatch(options.image) is None:
-        return f"{TABLE} image: {options.image!r} is no name of a container image"
+    for key, image in (("image", options.image), ("checks_image", options.checks_image)):
+        if image is not None and _IMAGE.fullmatch(image) is None:
+            return f"{TABLE} {key}: {image!r} is no name of a container image"
     if options.namespace is not None and _DNS_LABEL.fullmatch(options.namespace) is None:
         return f"{TABLE} namespace: {options.namespace!r} is no name of a namespace"
     return _file_problem(options) or _name_problem(options) or _pod_problem(options)

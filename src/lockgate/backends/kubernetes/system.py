@@ -24,7 +24,7 @@ from lockgate.backends.kubernetes.manifest import (
 )
 from lockgate.backends.kubernetes.mirror import Mirror, Wake
 from lockgate.backends.kubernetes.names import NativeId, parse_native_id
-from lockgate.backends.kubernetes.options import Options, read_options
+from lockgate.backends.kubernetes.options import Options, options_of
 from lockgate.backends.kubernetes.reasons import deleted_words, job_seen, pod_seen
 from lockgate.backends.system import Batch, Seen, Submitted
 from lockgate.errors import LockgateError, OutsideError, UserError
@@ -57,7 +57,7 @@ class KubernetesSystem:
         self._wake: Wake | None = None
 
     def refuses(self, job: Job) -> str | None:
-        options = read_options(job.options)
+        options = options_of(job)
         if isinstance(options, str):
             return options
         try:
@@ -283,7 +283,7 @@ def backend() -> Backend:
 
 
 def _options(job: Job) -> Options:
-    options = read_options(job.options)
+    options = options_of(job)
     if isinstance(options, str):
         raise UserError(options, "Correct it in lockgate.toml.", code="kubernetes-refused")
     return options

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -16,11 +16,20 @@ from .table import Table, UnreadableError, open_table
 from .types import from_text, is_empty, is_of_type
 
 
-def check(path: str, rules: Rules, accepted: Mapping[str, Profile]) -> Outcome:
-    """Check a table by its rules; `accepted`: what is kept of the last accepted version, by column."""
+class BrokenLookError(Exception):
+    """The rows could not be gone over, which says nothing of the table: in words."""
+
+
+def check(
+    path: str, rules: Rules, accepted: Mapping[str, Profile], looking: type[Look] | None = None
+) -> Outcome:
+    """Check a table by its rules; `accepted`: what is kept of the last accepted version, by column.
+
+    `looking`: how its rows are looked at; None: here.
+    """
     try:
         table = open_table(path, rules.separator, rules.missing)
-        return _Check(path, table, rules, accepted).outcome()
+        return (looking or Look)(path, table, rules, accepted).outcome()
     except UnreadableError as error:
         failure = Failure("table", None, error.words)
         failure.add(error.rows, 0)
@@ -28,7 +37,9 @@ def check(path: str, rules: Rules, accepted: Mapping[str, Profile]) -> Outcome:
         return Outcome(path, None, (), rules.count, [failure], {}, {})
 
 
-class _Check:
+class Look:
+    """One look at a table, and what it finds."""
+
     def __init__(self, path: str, table: Table, rules: Rules, accepted: Mapping[str, Profile]) -> None:
         self.path = path
         self.table = table
@@ -39,31 +50,13 @@ class _Check:
         self.rows = 0
 
     def outcome(self) -> Outcome:
+        """Return what came of it. Raises `UnreadableError`."""
         self._columns()
         keys = [key for key in self._keys() if all(name in self.table.columns for name in key)]
-        distinct = [Distinct(key) for key in keys]
-        referring = {
-            name: Referring(name) for name, each in self.columns.items() if each.references is not None
-        }
         drifting = [name for name, each in self.columns.items() if each.drift is not None]
-        sample = Sample(drifting) if drifting else None
-        schema = Schema(self.columns, is_text=self.table.is_text)
-        wanted = list(dict.fromkeys([*self.columns, *(name for key in keys for name in key)]))
-        for raw in self.table.batches(wanted):
-            batch = self._typed(raw)
-            self._rows(schema, raw, batch)
-            for each in distinct:
-                each.add(batch)
-            for other in referring.values():
-                other.add(batch, self.rows)
-            if sample is not None:
-                sample.add(batch, self.rows)
-            self.rows += raw.height
+        sampled = self.look(keys, drifting)
         self._row_count()
-        self._unique(distinct)
-        for name, other in referring.items():
-            self._references(name, self.columns[name], other)
-        drift, profiles = self._drift(sample, drifting)
+        drift, profiles = self._drift(sampled)
         return Outcome(
             path=self.path,
             rows=self.rows,
@@ -73,6 +66,30 @@ class _Check:
             drift=drift,
             profiles=profiles,
         )
+
+    def look(self, keys: Sequence[tuple[str, ...]], drifting: list[str]) -> dict[str, pl.Series]:
+        """Go over the rows: count them, note what fails, return an even sample of the columns that drift."""
+        distinct = [Distinct(key) for key in keys]
+        referring = {
+            name: Referring(name) for name, each in self.columns.items() if each.references is not None
+        }
+        sample = Sample(drifting)
+        schema = Schema(self.columns, is_text=self.table.is_text)
+        wanted = list(dict.fromkeys([*self.columns, *(name for key in keys for name in key)]))
+        for raw in self.table.batches(wanted):
+            batch = self._typed(raw)
+            self._rows(schema, raw, batch)
+            for each in distinct:
+                each.add(batch)
+            for other in referring.values():
+                other.add(batch, self.rows)
+            if drifting:
+                sample.add(batch, self.rows)
+            self.rows += raw.height
+        self._unique(distinct)
+        for name, other in referring.items():
+            self._references(name, self.columns[name], other)
+        return {name: sample.column(name) for name in drifting} if self.rows else {}
 
     def _keys(self) -> list[tuple[str, ...]]:
         alone = [(name,) for name, each in self.rules.columns.items() if each.unique]
@@ -86,26 +103,27 @@ class _Check:
             key=lambda each: (each.first[0][0] if each.first else 0, place.get(each.column or "", -1)),
         )
 
-    def _fail(self, rule: str, column: str | None, wanted: str) -> Failure:
+    def fail(self, rule: str, column: str | None, wanted: str) -> Failure:
+        """Note that a rule does not hold, and return where its rows are counted."""
         return self.failures.setdefault((rule, column), Failure(rule, column, wanted))
 
     def _columns(self) -> None:
         there = self.table.columns
         for name, each in self.rules.columns.items():
             if name not in there and each.required:
-                self._fail("required", name, f"is missing; there are {_listed(there)}")
+                self.fail("required", name, f"is missing; there are {_listed(there)}")
         for key in self.rules.unique:
             for name in key:
                 if name not in there:
-                    self._fail("required", name, f"is missing; there are {_listed(there)}")
+                    self.fail("required", name, f"is missing; there are {_listed(there)}")
         others = [name for name in there if name not in self.rules.columns]
         if others and not self.rules.other_columns:
-            self._fail("other_columns", None, f"there are columns that no rule names: {_listed(others)}")
+            self.fail("other_columns", None, f"there are columns that no rule names: {_listed(others)}")
         if not self.table.is_text:
             schema = self.table.frame.collect_schema()
             for name, each in list(self.columns.items()):
                 if each.type is not None and not is_of_type(schema[name], each.type):
-                    self._fail("type", name, f"is of type {schema[name]}, not {each.type}")
+                    self.fail("type", name, f"is of type {schema[name]}, not {each.type}")
                     del self.columns[name]
 
     def _typed(self, raw: pl.DataFrame) -> pl.DataFrame:
@@ -123,7 +141,7 @@ class _Check:
                 cases = cases.filter(~pl.col("index").is_in(lost.implode()))
             if cases.height:
                 each = self.columns[column]
-                self._count(self._fail(rule, column, _wanted(rule, each)), cases)
+                self._count(self.fail(rule, column, wanted(rule, each)), cases)
 
     def _types(self, raw: pl.DataFrame, batch: pl.DataFrame) -> dict[str, pl.Series]:
         """Count the texts that are no value of their column's type, and return their places."""
@@ -139,7 +157,7 @@ class _Check:
             places = is_lost.arg_true().cast(pl.Int64)
             if places.len():
                 cases = pl.DataFrame({"index": places, "value": raw[name].gather(places)})
-                self._count(self._fail("type", name, _wanted("type", each)), cases)
+                self._count(self.fail("type", name, wanted("type", each)), cases)
                 found[name] = places
         return found
 
@@ -154,9 +172,9 @@ class _Check:
         least, most = self.rules.rows_min, self.rules.rows_max
         if self.rows < least:
             words = "it has a header and no row" if not self.rows else f"it has {counted(self.rows, 'row')}"
-            self._fail("rows", None, f"{words}; at least {least:,} are asked for")
+            self.fail("rows", None, f"{words}; at least {least:,} are asked for")
         elif most is not None and self.rows > most:
-            self._fail("rows", None, f"it has {self.rows:,} rows; at most {most:,} are asked for")
+            self.fail("rows", None, f"it has {self.rows:,} rows; at most {most:,} are asked for")
 
     def _unique(self, distinct: list[Distinct]) -> None:
         again = {each.columns: each.repeated() for each in distinct}
@@ -175,11 +193,14 @@ class _Check:
                 each.add(batch, offset)
             offset += raw.height
         for each in repeats:
-            rows, count = each.rows()
-            if count:
-                name = each.columns[0] if len(each.columns) == 1 else None
-                words = "stands twice" if name else f"stands twice as {', '.join(each.columns)}"
-                self._fail(f"unique {', '.join(each.columns)}", name, words).add(rows, count)
+            self.fail_unique(each.columns, *each.rows())
+
+    def fail_unique(self, key: tuple[str, ...], rows: Sequence[tuple[int, str]], count: int) -> None:
+        """Note the rows whose key stands twice."""
+        if count:
+            name = key[0] if len(key) == 1 else None
+            words = "stands twice" if name else f"stands twice as {', '.join(key)}"
+            self.fail(f"unique {', '.join(key)}", name, words).add(rows, count)
 
     def _references(self, name: str, rules: ColumnRules, seen: Referring) -> None:
         assert rules.references is not None
@@ -187,22 +208,19 @@ class _Check:
         try:
             known = known_values(file, column, rules.type)
         except UnreadableError as error:
-            self._fail("references", name, f"{file}, which it refers to: {error.words}")
+            self.fail("references", name, f"{file}, which it refers to: {error.words}")
             return
         if known is None:
-            self._fail("references", name, f"{file}, which it refers to, has no column {column}")
+            self.fail("references", name, f"{file}, which it refers to, has no column {column}")
             return
         rows, count = seen.missing(known)
         if count:
-            self._fail("references", name, f"is not in column {column} of {file}").add(rows, count)
+            self.fail("references", name, f"is not in column {column} of {file}").add(rows, count)
 
-    def _drift(self, sample: Sample | None, names: list[str]) -> tuple[dict[str, float], dict[str, Any]]:
+    def _drift(self, sampled: Mapping[str, pl.Series]) -> tuple[dict[str, float], dict[str, Any]]:
         drift: dict[str, float] = {}
         profiles: dict[str, Any] = {}
-        if sample is None or not self.rows:
-            return drift, profiles
-        for name in names:
-            values = sample.column(name)
+        for name, values in sampled.items():
             profiles[name] = profile_of(values)
             index = psi(self.accepted[name], values) if name in self.accepted else None
             limit = self.columns[name].drift
@@ -211,11 +229,12 @@ class _Check:
             drift[name] = index
             if index > limit:
                 words = f"has drifted from the last accepted version: PSI {index:.3f}, more than {limit:g}"
-                self._fail("drift", name, words)
+                self.fail("drift", name, words)
         return drift, profiles
 
 
-def _wanted(rule: str, rules: ColumnRules) -> str:
+def wanted(rule: str, rules: ColumnRules) -> str:
+    """Return what a value is that fails a rule, in words."""
     if rule == "type":
         article = "an" if rules.type == "integer" else "a"
         return f"is not {article} {rules.type}"

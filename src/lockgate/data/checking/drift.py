@@ -23,7 +23,7 @@ _LEAST_SHARE = 1e-4
 #: Of more rows a sample is looked at, always the same for the same number of rows.
 MOST_SAMPLED = 400_000
 #: 2^64 divided by the golden ratio: its multiples spread evenly (Knuth, TAOCP 3, section 6.4).
-_SPREAD = 0x9E3779B97F4A7C15
+SPREAD = 0x9E3779B97F4A7C15
 
 Profile = dict[str, Any]
 
@@ -51,7 +51,7 @@ class Sample:
     def _thinned(self, frame: pl.DataFrame) -> pl.DataFrame:
         if self._halvings == 0:
             return frame
-        spread = pl.col("\0row") * pl.lit(_SPREAD, pl.UInt64)
+        spread = pl.col("\0row") * pl.lit(SPREAD, pl.UInt64)
         return frame.filter(spread < pl.lit(2 ** (64 - self._halvings), pl.UInt64))
 
     def column(self, name: str) -> pl.Series:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from .packed import BROKEN, PACKED, ending, is_packed, lines_of
+
 #: Ending → what it is read as.
 KINDS = {
     ".csv": "csv",
@@ -68,10 +70,10 @@ class Table:
 
 def open_table(path: str, separator: str | None = None, missing: Sequence[str] = ()) -> Table:
     """Open a table. Raises `UnreadableError` for what is none: empty, not UTF-8, ragged, of another form."""
-    files = _files(path)
-    kinds = {KINDS[os.path.splitext(file)[1].lower()] for file in files}
+    files = files_of(path)
+    kinds = {kind_of(file) for file in files}
     if len(kinds) > 1:
-        raise UnreadableError(f"files of different forms lie in it: {', '.join(sorted(kinds))}")
+        raise UnreadableError(f"files of different forms lie in it: {', '.join(sorted(filter(None, kinds)))}")
     (kind,) = kinds
     try:
         if kind == "csv":
@@ -83,12 +85,22 @@ def open_table(path: str, separator: str | None = None, missing: Sequence[str] =
         raise UnreadableError(f"cannot be read: {error.strerror or error}") from None
 
 
-def _files(path: str) -> list[str]:
+def kind_of(file: str) -> str | None:
+    """Return what a file is read as, by its name; None: it is no table."""
+    kind = KINDS.get(ending(file))
+    return None if kind == "parquet" and is_packed(file) else kind
+
+
+def files_of(path: str) -> list[str]:
+    """Return the files of a table in the order of their rows. Raises `UnreadableError`."""
     if not os.path.isdir(path):
         if not os.path.exists(path):
             raise UnreadableError("is not there")
-        if os.path.splitext(path)[1].lower() not in KINDS:
-            raise UnreadableError(f"has none of the endings that are read as tables: {', '.join(KINDS)}")
+        if kind_of(path) is None:
+            raise UnreadableError(
+                f"has none of the endings that are read as tables: {', '.join(KINDS)}; "
+                f"of text also with {' or '.join(PACKED)} behind it"
+            )
         return [path]
     found = []
     for folder, below, names in os.walk(path):
@@ -97,7 +109,7 @@ def _files(path: str) -> list[str]:
         found += [
             os.path.join(folder, name)
             for name in sorted(names)
-            if not name.startswith(("_", ".")) and os.path.splitext(name)[1].lower() in KINDS
+            if not name.startswith(("_", ".")) and kind_of(name) is not None
         ]
     if not found:
         raise UnreadableError(f"no file in this folder ends in {', '.join(KINDS)}")
@@ -105,7 +117,7 @@ def _files(path: str) -> list[str]:
 
 
 def _open_csv(files: Sequence[str], separator: str | None, missing: Sequence[str]) -> Table:
-    sign = separator or ("," if files[0].lower().endswith(".csv") else "\t")
+    sign = separator or ("," if ending(files[0]) == ".csv" else "\t")
     header = _header(files[0], sign)
     _refuse_names(header)
     for file in files:
@@ -114,6 +126,7 @@ def _open_csv(files: Sequence[str], separator: str | None, missing: Sequence[str
         _refuse_ragged(file, sign, len(header))
     frame = pl.scan_csv(
         list(files),
+        glob=False,
         separator=sign,
         infer_schema=False,
         null_values=list(missing) or None,
@@ -127,13 +140,10 @@ def _header(file: str, separator: str) -> list[str]:
     if os.path.getsize(file) == 0:
         raise UnreadableError("is empty: it has neither a header nor a row")
     csv.field_size_limit(1 << 30)
-    with open(file, encoding="utf-8-sig", newline="") as opened:
-        try:
-            header = next(csv.reader(opened, delimiter=separator), None)
-        except UnicodeDecodeError:
-            raise _not_utf8(file) from None
-        except csv.Error as error:
-            raise UnreadableError(f"its header cannot be read: {error}") from None
+    try:
+        header = next(csv.reader(lines_of(file), delimiter=separator), None)
+    except BROKEN as error:
+        raise _broken(file, error, "its header cannot be read") from None
     if not header or not any(header):
         raise UnreadableError("has no header: its first line is empty")
     return header
@@ -154,28 +164,41 @@ def _refuse_ragged(file: str, separator: str, width: int) -> None:
     line = pl.col("line")
     others = (line.str.count_matches(separator, literal=True) != width - 1) & (line != "") & (line != "\r")
     try:
-        found = pl.scan_lines(file, name="line").select(others.sum()).collect(engine="streaming").item()
-    except pl.exceptions.PolarsError:
-        raise _not_utf8(file) from None
+        found = (
+            pl.scan_lines(file, name="line", glob=False)
+            .select(others.sum())
+            .collect(engine="streaming")
+            .item()
+        )
+    except pl.exceptions.PolarsError as error:
+        raise _broken(file, error, "cannot be read as text") from None
     if not found:
         return
     rows: list[tuple[int, str]] = []
     count = 0
-    with open(file, encoding="utf-8-sig", newline="") as opened:
-        reader = csv.reader(opened, delimiter=separator)
+    reader = csv.reader(lines_of(file), delimiter=separator)
+    try:
         next(reader, None)
-        try:
-            for number, row in enumerate(reader, 1):
-                if len(row) != width and row:
-                    count += 1
-                    if len(rows) < NAMED_AT_MOST:
-                        rows.append((number, f"{len(row)} value{'' if len(row) == 1 else 's'}"))
-        except csv.Error as error:
-            raise UnreadableError(f"line {reader.line_num} cannot be read: {error}") from None
+        for number, row in enumerate(reader, 1):
+            if len(row) != width and row:
+                count += 1
+                if len(rows) < NAMED_AT_MOST:
+                    rows.append((number, f"{len(row)} value{'' if len(row) == 1 else 's'}"))
+    except BROKEN as error:
+        raise _broken(file, error, f"line {reader.line_num} cannot be read") from None
     if count:
         first = rows[0]
         words = f"row {first[0]} has {first[1]}, the header names {width} columns"
         raise UnreadableError(words, rows, count)
+
+
+def _broken(file: str, error: Exception, words: str) -> UnreadableError:
+    """Return what is wrong with a file whose lines could not be read."""
+    if isinstance(error, UnicodeDecodeError | pl.exceptions.PolarsError) and not is_packed(file):
+        return _not_utf8(file)
+    if isinstance(error, csv.Error | UnicodeDecodeError):
+        return UnreadableError(f"{words}: {error}")
+    return UnreadableError(f"{words}: it does not unpack to UTF-8 text; is it whole?")
 
 
 def _not_utf8(file: str) -> UnreadableError:
@@ -205,19 +228,21 @@ def _open_json(files: Sequence[str]) -> Table:
 
 def _no_json(files: Sequence[str]) -> UnreadableError | None:
     for file in files:
-        with open(file, "rb") as opened:
-            for number, line in enumerate(opened, 1):
+        try:
+            for number, line in enumerate(lines_of(file), 1):
                 try:
                     said = json.loads(line) if line.strip() else {}
                 except ValueError as error:
                     return UnreadableError(f"line {number} is no JSON: {error}", [(number, "no JSON")])
                 if not isinstance(said, dict):
                     return UnreadableError(f"line {number} is no JSON object", [(number, "no object")])
+        except BROKEN as error:
+            return _broken(file, error, "cannot be read as text")
     return None
 
 
 def _open_parquet(files: Sequence[str]) -> Table:
-    frame = pl.scan_parquet(list(files), hive_partitioning=len(files) > 1)
+    frame = pl.scan_parquet(list(files), glob=False, hive_partitioning=len(files) > 1)
     return Table(frame, tuple(frame.collect_schema().names()), is_text=False)
 
 
