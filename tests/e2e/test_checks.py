@@ -164,3 +164,15 @@ def test_rules_are_suggested_written_and_hold_at_home_without_a_push(place: Plac
     (table,) = json.loads(failed)["tables"]
     assert table["failures"][0]["first"] == [{"row": 3, "value": "-9000"}]
     assert place.runs() == []
+
+
+def test_data_show_tells_what_held_of_the_last_accepted_version(place: Place) -> None:
+    tree = project(place, FLIGHTS)
+    tree.git("push", "--quiet", "-o", "wait", "hub", "main")
+    tree.git("pull", "--quiet", "hub", "main")
+    assert "checks" not in tree.lockgate("data", "show", "data/airlines.csv", code=None).out
+    tree.lockgate("data", "describe", "data/flights.csv", "--text", "Departures")
+    said = tree.lockgate("data", "show", "data/flights.csv").out
+    assert "checks    " in said and "rules of 3 rows held, at " in said
+    (accepted,) = json.loads(tree.lockgate("data", "show", "--json", "data/flights.csv").out)["checks"]
+    assert accepted["report"]["has_passed"]

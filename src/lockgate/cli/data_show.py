@@ -16,6 +16,7 @@ from lockgate.project.quantities import counted, size_words
 
 if TYPE_CHECKING:
     from lockgate.data.profile import Column, Profile
+    from lockgate.hub.dataset_checks import Accepted
     from lockgate.project.description import Description
 
 _WORDS = {
@@ -46,6 +47,7 @@ def command(path: str, no_columns: bool, is_json: bool) -> None:
     from lockgate.data.dataset import dataset  # noqa: PLC0415
     from lockgate.data.local_profile import profile_here  # noqa: PLC0415
     from lockgate.hub.catalogue import standing_now  # noqa: PLC0415
+    from lockgate.hub.dataset_checks import accepted_reports  # noqa: PLC0415
     from lockgate.hub.known_certifications import known_certifications  # noqa: PLC0415
 
     clone = open_clone(os.curdir)
@@ -53,9 +55,11 @@ def command(path: str, no_columns: bool, is_json: bool) -> None:
     found = dataset(clone, named.output, named.description)
     said = known_certifications(Path(clone.root), found.path)
     standing = standing_now(said, found.md5 or (found.versions[0].git if found.versions else None))
+    checks = accepted_reports(Path(clone.root), "HEAD", found.path) if found.versions else ()
     profile = None if no_columns else profile_here(clone, named.output)
     if is_json:
-        print_json({**msgspec.structs.asdict(found), "standing": standing, "profile": profile})
+        whole = {"standing": standing, "profile": profile, "checks": checks}
+        print_json({**msgspec.structs.asdict(found), **whole})
         return
     size = "unknown" if found.size_bytes is None else size_words(found.size_bytes)
     files = "" if found.file_count is None else f", {counted(found.file_count, 'file')}"
@@ -67,6 +71,8 @@ def command(path: str, no_columns: bool, is_json: bool) -> None:
         lacking = f"{counted(found.missing_count, 'object')} missing"
         echo(f"  store     {lacking if found.missing_count else 'all of it'}")
     echo(f"  {in_words(standing)}")
+    if checks:
+        _print_checks(checks[0])
     if profile is not None:
         _print_profile(profile, found.description)
     echo("versions:" if found.versions else "versions: none committed yet")
@@ -93,6 +99,14 @@ def _print_description(said: Description) -> None:
         echo(f"  labels    {', '.join(said.labels)}")
     for doubt in said.doubts:
         echo(f"  note: {doubt}")
+
+
+def _print_checks(accepted: Accepted) -> None:
+    report = accepted.report
+    rows = "" if report.rows is None else f" of {counted(report.rows, 'row')}"
+    drift = "".join(f", drift of {column} {index:.3f}" for column, index in report.drift.items())
+    words = f"{counted(report.rules, 'rule')}{rows} held{drift}"
+    echo(f"  checks    {words}, at {accepted.commit[:10]} ({when(accepted.committed_at)})")
 
 
 def _print_profile(profile: Profile, said: Description) -> None:

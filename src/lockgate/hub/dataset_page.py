@@ -10,6 +10,7 @@ from lockgate.data.certification import Certification
 from lockgate.data.dataset_versions import Version, versions_of
 from lockgate.data.profile import Profile
 from lockgate.hub.catalogue import Listed, catalogue
+from lockgate.hub.dataset_checks import DatasetChecks, dataset_checks
 from lockgate.hub.dataset_uses import Uses, uses_of
 from lockgate.hub.directory import Hub
 from lockgate.hub.index import Index
@@ -29,6 +30,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     certifications: tuple[Certification, ...]
     """Newest first."""
     uses: Uses
+    checks: DatasetChecks
 
 
 def look_up(hub: Hub, project: str, path: str, revision: str | None = None) -> Found:
@@ -39,6 +41,7 @@ def look_up(hub: Hub, project: str, path: str, revision: str | None = None) -> F
     entry = listed.entry
     with contextlib.closing(Index(hub.index, is_read_only=True)) as index:
         said = index.certifications(project, path)
+        checks = dataset_checks(hub, index, project, found.commit, path)
     versions = versions_of(hub.repository(project), found.commit, path, entry.pointer, _VERSIONS)
     return Found(
         commit=found.commit,
@@ -47,4 +50,5 @@ def look_up(hub: Hub, project: str, path: str, revision: str | None = None) -> F
         versions=versions if entry.pointer is not None or not entry.is_made else (),
         certifications=tuple(said),
         uses=uses_of(hub, project, path),
+        checks=checks,
     )

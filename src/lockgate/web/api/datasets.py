@@ -16,6 +16,7 @@ from lockgate.data.rdf import json_ld, turtle
 from lockgate.hub.catalogue import Catalogue, Entry, catalogue
 from lockgate.hub.certifying import Asked, certify
 from lockgate.hub.croissant import croissant
+from lockgate.hub.dataset_checks import DatasetChecks
 from lockgate.hub.dataset_page import look_up
 from lockgate.hub.dataset_uses import Read, Uses, read_by
 from lockgate.hub.dcat import PREFIXES, dcat
@@ -38,6 +39,7 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     versions: tuple[Version, ...]
     certifications: tuple[Certification, ...]
     uses: Uses
+    checks: DatasetChecks
 
 
 @get("/projects/{project:str}/datasets", sync_to_thread=True)
@@ -51,7 +53,7 @@ def list_datasets(service: Service, visitor: Visitor, project: str, at: Words | 
 def show_dataset(
     service: Service, visitor: Visitor, project: str, path: Words, at: Words | None = None
 ) -> Dataset:
-    """One dataset, by its path: its entry, columns, versions, certifications, and what read it."""
+    """One dataset, by its path: its entry, columns, versions, certifications, readers, and checks."""
     visitor.require("read", project)
     found = look_up(service.hub, project, path, at or None)
     return Dataset(
@@ -62,6 +64,7 @@ def show_dataset(
         versions=found.versions,
         certifications=found.certifications,
         uses=found.uses,
+        checks=found.checks,
     )
 
 

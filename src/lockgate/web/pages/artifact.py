@@ -3,6 +3,7 @@ rights."""
 
 from __future__ import annotations
 
+import contextlib
 import mimetypes
 
 from litestar import Request, Response, get
@@ -10,11 +11,13 @@ from litestar.datastructures import State
 from litestar.response import File as FileResponse
 
 from lockgate.hub.artifact_content import File, find_file, read_file
+from lockgate.hub.dataset_checks import dataset_checks
+from lockgate.hub.index import Index
 from lockgate.hub.parquet import read_parquet
 from lockgate.hub.parquet_reader import Question
 from lockgate.hub.queries import show_run
 from lockgate.web.artifact_answer import answer_with
-from lockgate.web.pages import tabular
+from lockgate.web.pages import drift, tabular
 from lockgate.web.pages.notebook_answer import notebook_answer
 from lockgate.web.pages.notebook_cells import MOST_BYTES
 from lockgate.web.render import render
@@ -49,9 +52,14 @@ def show(
     if cells and form == "notebook":
         return notebook_answer(found.path, read_file(service.hub, project, found, MOST_BYTES + 1))
     table, problem = _table(service, project, found, start, sort) if found.kind == "table" else (None, "")
+    with contextlib.closing(Index(service.hub.index, is_read_only=True)) as index:
+        commit = view.result_commit or view.line.commit
+        checks = dataset_checks(service.hub, index, project, commit, found.path, view.line.id)
     return render(
         request,
         "artifact.html",
+        checks=checks,
+        drift=drift.drawn(checks),
         project=project,
         tab="runs",
         run=view,

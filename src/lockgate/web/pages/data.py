@@ -15,7 +15,7 @@ from lockgate.data.dataset_versions import refreshed
 from lockgate.hub.catalogue import catalogue, standing_now, today
 from lockgate.hub.certifying import Asked, certify
 from lockgate.hub.dataset_page import look_up
-from lockgate.web.pages import spread
+from lockgate.web.pages import drift, spread
 from lockgate.web.pages.forms import read_form
 from lockgate.web.render import render
 from lockgate.web.service import Service
@@ -60,6 +60,7 @@ def show(
             version.content: standing_now(found.certifications, version.content) for version in found.versions
         },
         draw=spread.draw,
+        drift=drift.drawn(found.checks),
         may_certify=visitor.may("certify", project) and found.listed.entry.content is not None,
         usual_day=(date.fromisoformat(today()) + timedelta(days=DEFAULT_DAYS)).isoformat(),
     )
