@@ -44,22 +44,24 @@ class SparkLook(Look):
 
     def look(self, keys: Sequence[tuple[str, ...]], drifting: list[str]) -> dict[str, pl.Series]:
         _find_spark()
-        from pyspark.errors import PySparkException  # noqa: PLC0415  (only where Spark is asked)
+        from py4j.protocol import Py4JError  # noqa: PLC0415  (only where Spark is asked)
+        from pyspark.errors import PySparkException  # noqa: PLC0415
         from pyspark.sql import SparkSession  # noqa: PLC0415
 
         try:
             session = SparkSession.builder.config("spark.ui.showConsoleProgress", "false").getOrCreate()
-        except PySparkException as error:
+        except (PySparkException, Py4JError) as error:
             raise BrokenLookError(f"Spark does not start: {str(error).splitlines()[0]}") from None
         try:
             # What is no value of a type is null, and products wrap, as in polars
             session.conf.set("spark.sql.ansi.enabled", "false")
             session.conf.set("spark.sql.session.timeZone", "UTC")
             return _Rows(self, session).look(keys, drifting)
-        except PySparkException as error:
+        except (PySparkException, Py4JError) as error:
             said = str(error)
-            if any(word in said for word in _BROKEN):
-                raise UnreadableError(f"cannot be read: {said.splitlines()[0]}") from None
+            cause = next((line for line in said.splitlines() if any(word in line for word in _BROKEN)), None)
+            if cause is not None:
+                raise UnreadableError(f"cannot be read: {cause.lstrip(': ')}") from None
             raise BrokenLookError(f"Spark broke off: {said.splitlines()[0]}") from None
         finally:
             session.stop()
