@@ -204,3 +204,13 @@ def test_a_program_behind_a_pointer_can_be_executed(place: Place) -> None:
     tree.commit()
     tree.lockgate("run")
     assert tree.read("o") == "went\n"
+
+
+def test_data_behind_a_pointer_of_dvc_2_is_refused_in_words(place: Place) -> None:
+    tree = project(place)
+    forget(tree)
+    # DVC 2's form: no word of the digest's kind, which is of text with other line ends
+    tree.commit({"data/x.csv.dvc": tree.read("data/x.csv.dvc").replace("  hash: md5\n", "")})
+    refused = tree.lockgate("run", code=2).err
+    assert "data/x.csv (6 bytes) is behind a pointer of DVC 2" in refused and "[data-legacy]" in refused
+    assert "dvc checkout" in refused and "lockgate data add data/x.csv" in refused

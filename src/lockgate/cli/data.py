@@ -14,6 +14,7 @@ class DataGroup(LazyGroup):
 
     table: ClassVar[dict[str, tuple[str, str]]] = {
         "add": ("lockgate.cli.data_add", "Put files or folders into the store; a pointer stays in git."),
+        "import": ("lockgate.cli.data_import", "Take data of another project of the hub, pinned."),
         "get": ("lockgate.cli.data_get", "Bring the data that the pointers stand for."),
         "put": ("lockgate.cli.data_put", "Send the data to the project's remote."),
         "status": ("lockgate.cli.data_status", "Say how the data here differs from its pointers."),

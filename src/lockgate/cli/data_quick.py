@@ -8,7 +8,15 @@ from __future__ import annotations
 import os
 
 from lockgate.cli.data_progress import tell
-from lockgate.cli.data_report import added_lines, got_lines, inside, standing_lines, write
+from lockgate.cli.data_report import (
+    added_lines,
+    got_lines,
+    inside,
+    newer_lines,
+    newer_of,
+    standing_lines,
+    write,
+)
 
 
 def quick(arguments: list[str]) -> int | None:
@@ -29,7 +37,9 @@ def _status() -> int:
     from lockgate.data.clone import open_clone  # noqa: PLC0415
     from lockgate.data.status import standing  # noqa: PLC0415
 
-    write(standing_lines(standing(open_clone(os.curdir))))
+    clone = open_clone(os.curdir)
+    found = standing(clone)
+    write([*standing_lines(found), *newer_lines(*newer_of(clone, found))])
     return 0
 
 

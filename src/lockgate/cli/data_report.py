@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lockgate.data.clone import Clone
     from lockgate.data.get import Got
     from lockgate.data.status import Standing
+    from lockgate.hub.data_importing import Newer, Unasked
 
 _NAMED_AT_MOST = 20
 
@@ -94,3 +95,27 @@ def standing_lines(standing: Sequence[Standing]) -> list[str]:
         if len(named) > _NAMED_AT_MOST:
             lines.append(f"  … and {len(named) - _NAMED_AT_MOST} more")
     return lines
+
+
+def newer_of(clone: Clone, standing: Sequence[Standing]) -> tuple[Sequence[Newer], Sequence[Unasked]]:
+    """Ask the hub whether imports have something newer; where nothing is imported it is not asked."""
+    imports = [each.output for each in standing if "rev_lock:" in each.output.text]
+    if not imports:
+        return (), ()
+    from lockgate.hub.data_importing import newer_versions  # noqa: PLC0415
+
+    return newer_versions(clone, imports)
+
+
+def newer_lines(newer: Sequence[Newer], unasked: Sequence[Unasked]) -> list[str]:
+    """Return what `lockgate data status` says of imports."""
+    lines = []
+    for each in newer:
+        lines.append(
+            f"{each.path}: a newer version is there: {each.md5[:10]} at {each.version} (here: {each.source})"
+        )
+        more = "" if each.is_followed else f" --version {each.version}"
+        lines.append(f"  take it: lockgate data import --update {each.path}{more}")
+    return lines + [
+        f"{one.path}: whether there is a newer version is not known: {one.reason}" for one in unasked
+    ]

@@ -6,7 +6,7 @@ import os
 
 import click
 
-from lockgate.cli.data_report import standing_lines, write
+from lockgate.cli.data_report import newer_lines, newer_of, standing_lines, write
 from lockgate.cli.options import json_option
 from lockgate.cli.output import print_json
 
@@ -15,7 +15,8 @@ from lockgate.cli.output import print_json
 @click.option("--exit-code", "is_exit_code", is_flag=True, help="Exit with 1 if anything differs.")
 @json_option
 def command(is_exit_code: bool, is_json: bool) -> int:
-    """Say how the data in the work tree differs from what its pointers say.
+    """Say how the data in the work tree differs from what its pointers say; of imports, whether the other
+    project has something newer.
 
     \b
     Example:
@@ -24,8 +25,11 @@ def command(is_exit_code: bool, is_json: bool) -> int:
     from lockgate.data.clone import open_clone  # noqa: PLC0415
     from lockgate.data.status import standing  # noqa: PLC0415
 
-    found = standing(open_clone(os.curdir))
+    clone = open_clone(os.curdir)
+    found = standing(clone)
+    newer, unasked = newer_of(clone, found)
     if is_json:
+        by_path = {each.path: each for each in newer}
         print_json(
             [
                 {
@@ -35,10 +39,11 @@ def command(is_exit_code: bool, is_json: bool) -> int:
                     "changed": each.changed,
                     "added": each.added,
                     "removed": each.removed,
+                    "newer": by_path.get(each.output.path),
                 }
                 for each in found
             ]
         )
     else:
-        write(standing_lines(found))
+        write([*standing_lines(found), *newer_lines(newer, unasked)])
     return 1 if is_exit_code and any(each.word != "unchanged" for each in found) else 0

@@ -21,6 +21,7 @@ class HubGroup(LazyGroup):
         "ssh-keys": ("lockgate.cli.hub_ssh_keys", "Tell sshd of members' keys."),
         "shell": ("lockgate.cli.hub_shell", "Answer a member over ssh; sshd calls it."),
         "send": ("lockgate.cli.hub_send", "Send data of this clone to its hub."),
+        "lend": ("lockgate.cli.hub_lend", "Lend a project data of others; Lockgate calls it over ssh."),
         "lacking": ("lockgate.cli.hub_lacking", "Say what data a project lacks; Lockgate calls it over ssh."),
         "take": ("lockgate.cli.hub_take", "Take data in for a project; Lockgate calls it over ssh."),
         "give": ("lockgate.cli.hub_give", "Give data of a project; Lockgate calls it over ssh."),

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from lockgate.cli.options import json_option
-from lockgate.cli.stream_options import place_options, told_digests
+from lockgate.cli.stream_options import place_options, told_value
 
 
 @click.command("give")
@@ -23,7 +23,7 @@ def command(hub: Path, project: str, is_json: bool) -> None:
 
     place = open_hub(hub)
     place.require_project(project)
-    wanted = told_digests(sys.stdin.buffer.read(), dict[str, int])
+    wanted = told_value(sys.stdin.buffer.read(), dict[str, int])
     for chunk in give(place, project, wanted):
         sys.stdout.buffer.write(chunk)
     sys.stdout.buffer.flush()

@@ -9,7 +9,7 @@ import click
 
 from lockgate.cli.options import json_option
 from lockgate.cli.output import echo, print_json
-from lockgate.cli.stream_options import place_options, told_digests
+from lockgate.cli.stream_options import place_options, told_value
 
 
 @click.command("lacking")
@@ -24,7 +24,7 @@ def command(hub: Path, project: str, is_json: bool) -> None:
 
     place = open_hub(hub)
     place.require_project(project)
-    found = lacking(place, project, told_digests(sys.stdin.buffer.read(), list[str]))
+    found = lacking(place, project, told_value(sys.stdin.buffer.read(), list[str]))
     if is_json:
         print_json({"lacking": found})
         return

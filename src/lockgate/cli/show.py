@@ -96,8 +96,16 @@ def _print_data(read: Sequence[Read]) -> None:
 
     if read:
         echo()
-        rows = [(each.entry.path, (each.entry.content or "")[:10], in_words(each.standing)) for each in read]
-        table(rows, ("DATA", "VERSION", "STANDING"))
+        rows = [
+            (
+                each.entry.path,
+                (each.entry.content or "")[:10],
+                in_words(each.standing),
+                each.entry.description.source,
+            )
+            for each in read
+        ]
+        table(rows, ("DATA", "VERSION", "STANDING", "SOURCE"))
 
 
 def _print_observation(stage: str, seen: Observation) -> None:

@@ -1,4 +1,4 @@
-"""What the commands that Lockgate itself calls over ssh are given: a hub, a project, digests as JSON."""
+"""What the commands that Lockgate itself calls over ssh are given: a hub, a project, a value as JSON."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def place_options(function: _F) -> _F:
     )(function)
 
 
-def told_digests(content: bytes, kind: type[_T]) -> _T:
+def told_value(content: bytes, kind: type[_T]) -> _T:
     """Return what stands on standard input. Raises `UserError` (`data-stream`)."""
     import msgspec  # noqa: PLC0415
 

@@ -56,7 +56,9 @@ def add(clone: Clone, paths: list[str]) -> list[Added]:
     `OutsideError`: `store-unwritable`.
     """
     for path in paths:
-        _check_path(clone, path)
+        require_data_path(clone, path)
+        if not os.path.lexists(f"{clone.root}/{path}"):
+            raise UserError(f"{path} is not there", "Look at it with `ls`.", code="path-missing")
     ensure_dvc_folder(clone.root)
     state = State(clone.git_dir)
     added = []
@@ -68,7 +70,8 @@ def add(clone: Clone, paths: list[str]) -> list[Added]:
     return added
 
 
-def _check_path(clone: Clone, path: str) -> None:
+def require_data_path(clone: Clone, path: str) -> None:
+    """Refuse a path, relative to the root, that no data can have. Raises `UserError` (`data-path`)."""
     parts = path.split("/")
     if path in ("", ".") or parts[0] == ".." or path.startswith("/") or {".git", ".dvc"} & set(parts):
         raise UserError(
@@ -80,8 +83,6 @@ def _check_path(clone: Clone, path: str) -> None:
             "Give it a plain name; what lies in a folder may have any.",
             code="data-path",
         )
-    if not os.path.lexists(f"{clone.root}/{path}"):
-        raise UserError(f"{path} is not there", "Look at it with `ls`.", code="path-missing")
     above = os.path.dirname(f"{clone.root}/{path}")
     if os.path.realpath(above) != above:
         raise UserError(
@@ -211,7 +212,8 @@ def _pointer_text(clone: Clone, target: _Target, found: Survey, md5: str) -> str
     if pointer.dependencies:
         raise UserError(
             f"{target.path} was imported, and {target.file} says from where",
-            "Fetch a newer version from there, or add it under another name.",
+            f"Fetch a newer version from there: lockgate data import --update {target.path}; or add it under "
+            "another name.",
             code="data-imported",
         )
     outputs = tuple(

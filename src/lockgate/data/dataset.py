@@ -8,6 +8,7 @@ import msgspec
 
 from lockgate.data.clone import Clone
 from lockgate.data.dataset_versions import Version, versions_of
+from lockgate.data.imported import origin_of
 from lockgate.data.pointed import Pointed
 from lockgate.data.pointer import Pointer, parse_pointer
 from lockgate.data.store_listing import listing, missing
@@ -49,13 +50,15 @@ def said_of(output: Pointed) -> Description:
 
 
 def description_in(pointer: Pointer, path: str) -> Description:
-    """Return what a pointer says of one of its outputs."""
+    """Return what a pointer says of one of its outputs; an import says where it comes from, unless told."""
     output = next(each for each in pointer.outputs if each.path == path)
-    return read_description(
+    said = read_description(
         output.desc or pointer.desc,
         output.labels,
         output.meta if output.meta is not None else pointer.meta,
     )
+    origin = origin_of(pointer) if pointer.dependencies and not said.source else None
+    return msgspec.structs.replace(said, source=origin.words) if origin is not None else said
 
 
 def _missing_count(clone: Clone, output: Pointed) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from lockgate.data.digest import Listed, parse_listing
+from lockgate.data.output import Output
 from lockgate.data.remotes.contract import Remote
 from lockgate.data.store import Store
 from lockgate.errors import LockgateError, OutsideError, UserError
@@ -31,6 +32,8 @@ class Wanted(msgspec.Struct, frozen=True):
     path: str
     size_bytes: int | None = None
     """Of the file or folder that is named."""
+    is_legacy: bool = False
+    """It is named by a pointer of DVC 2, whose digest is of text with other line ends."""
 
 
 class Supply:
@@ -68,8 +71,9 @@ class Supply:
                 md5 = stored_digest(entry)
                 if md5 is None or md5 in found:
                     continue
-                size = pointed[path].output.size_bytes if path in pointed else None
-                for each in self._parts(Wanted(md5, path, size)):
+                output = pointed[path].output if path in pointed else None
+                wanted = Wanted(md5, path) if output is None else _wanted(md5, output)
+                for each in self._parts(wanted):
                     if not self._objects.keep(each.md5):
                         found.setdefault(each.md5, each)
         return list(found.values())
@@ -78,7 +82,7 @@ class Supply:
         yield whole
         if whole.md5.endswith(".dir") and self._objects.has(whole.md5):
             for listed in parse_listing(self._store.read(whole.md5)):
-                yield Wanted(listed.md5, whole.path, whole.size_bytes)
+                yield msgspec.structs.replace(whole, md5=listed.md5)
 
     def nowhere(self, wanted: Sequence[Wanted], *, is_quick: bool = False) -> list[Wanted]:
         """Return what of it the project's remote does not have either.
@@ -95,7 +99,11 @@ class Supply:
         return [each for each in wanted if each.md5 not in there]
 
     def refusal(self, wanted: Sequence[Wanted]) -> UserError:
-        """Return why a run whose data is nowhere does not begin: `data-missing`, `data-ungranted`."""
+        """Return why a run whose data is nowhere does not begin: `data-missing`, `data-legacy`,
+        `data-ungranted`."""
+        legacy = [each for each in wanted if each.is_legacy]
+        if legacy:
+            return _legacy(legacy)
         source = self.source
         if source is None or source.open is not None:
             return _missing(wanted)
@@ -167,6 +175,18 @@ def supply(hub: Hub, project: str, wanted: Sequence[Wanted]) -> None:
     if nowhere:
         raise source.refusal(nowhere)
     source.fetch([each.md5 for each in wanted])
+
+
+def _wanted(md5: str, output: Output) -> Wanted:
+    return Wanted(md5, output.path, output.size_bytes, output.is_legacy)
+
+
+def _legacy(wanted: Sequence[Wanted]) -> UserError:
+    return UserError(
+        f"{_listed(wanted)} behind a pointer of DVC 2, whose objects lie elsewhere under other digests",
+        f"Where the data is, bring it with `dvc checkout`, then: lockgate data add {wanted[0].path}",
+        code="data-legacy",
+    )
 
 
 def _missing(wanted: Sequence[Wanted]) -> UserError:

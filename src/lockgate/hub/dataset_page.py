@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Collection
 
 import msgspec
 
@@ -13,6 +14,7 @@ from lockgate.hub.catalogue import Listed, catalogue
 from lockgate.hub.dataset_checks import DatasetChecks, dataset_checks
 from lockgate.hub.dataset_uses import Uses, uses_of
 from lockgate.hub.directory import Hub
+from lockgate.hub.importers import Importer, importers_of
 from lockgate.hub.index import Index
 from lockgate.hub.profiles import profile_of
 
@@ -31,10 +33,16 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     """Newest first."""
     uses: Uses
     checks: DatasetChecks
+    importers: tuple[Importer, ...] = ()
+    """The other projects that use it."""
 
 
-def look_up(hub: Hub, project: str, path: str, revision: str | None = None) -> Found:
-    """Raises `UserError`: `project-unknown`, `revision-unknown`, `data-unknown`."""
+def look_up(
+    hub: Hub, project: str, path: str, revision: str | None = None, readable: Collection[str] = ()
+) -> Found:
+    """`readable`: the projects that may be told of.
+
+    Raises `UserError`: `project-unknown`, `revision-unknown`, `data-unknown`."""
     found = catalogue(hub, project, revision)
     listed = found.find(path)
     assert found.commit is not None
@@ -51,4 +59,5 @@ def look_up(hub: Hub, project: str, path: str, revision: str | None = None) -> F
         certifications=tuple(said),
         uses=uses_of(hub, project, path),
         checks=checks,
+        importers=importers_of(hub, project, path, readable),
     )

@@ -28,7 +28,8 @@ _SETTINGS = {
     "uploadpack.allowFilter": "true",
     "transfer.hideRefs": "refs/lockgate/queue",
     "core.logAllRefUpdates": "true",
-    "core.bigFileThreshold": "32m",
+    # Without a unit: DVC reads a repository by Dulwich, which knows none
+    "core.bigFileThreshold": "33554432",
 }
 
 #: What a hub that is being made holds before `hub.json`, which is written last.
@@ -81,6 +82,7 @@ class Hub:
         self.runtimes = root / "runtimes"
         self.store = root / "store"
         self.holdings = root / "holdings"
+        self.loans = root / "loans"
         self.incoming = root / "incoming"
         self.repositories = root / "repositories"
 

@@ -38,14 +38,16 @@ class Exchange(Protocol):
         """Yield the stream of these objects, each from the byte given on."""
 
 
-class _Fault(msgspec.Struct, frozen=True):
+class Fault(msgspec.Struct, frozen=True):
+    """A refusal, as a hub's command line tells it."""
+
     code: str
     message: str
     hint: str = ""
 
 
 class _Refusal(msgspec.Struct, frozen=True):
-    error: _Fault
+    error: Fault
 
 
 class _Lacking(msgspec.Struct, frozen=True):
@@ -169,7 +171,7 @@ class _BySsh:
         code = program.returncode
         if code == 0:
             return
-        told = _fault(output, error.decode("utf-8", "replace"))
+        told = told_fault(output, error.decode("utf-8", "replace"))
         if told is None:
             raise self._place.no_answer()
         kind = OutsideError if code == 3 else UserError
@@ -210,10 +212,11 @@ def _changed(piece: Piece) -> UserError:
     )
 
 
-def _fault(output: bytes, error: str) -> _Fault | None:
+def told_fault(output: bytes, error: str) -> Fault | None:
+    """Return why the hub's command line refused, by what it printed; None: it was none of its refusals."""
     try:
         return msgspec.json.decode(output.strip().split(b"\n")[-1], type=_Refusal).error
     except msgspec.DecodeError:
         pass
     found = _TOLD.search(error)
-    return _Fault(found[3], found[1], found[2]) if found else None
+    return Fault(found[3], found[1], found[2]) if found else None

@@ -54,6 +54,7 @@ _FORMS = {
     "hub lacking": _Form("push", (0, 0)),
     "hub take": _Form("push", (0, 0)),
     "hub give": _Form("read", (0, 0)),
+    "hub lend": _Form("read", (0, 0)),
     "data certify": _Form(
         "certify",
         (1, 1),

@@ -13,7 +13,7 @@ import msgspec
 from lockgate.errors import UserError
 from lockgate.git.program import attempt, clean_environment
 from lockgate.hub.directory import Hub
-from lockgate.hub.members.acting import MEMBER, SCOPE, environment_of
+from lockgate.hub.members.acting import MEMBER, PROJECTS, SCOPE, environment_of
 from lockgate.hub.members.values import Actor
 from lockgate.hub.push import ABSENT, SNAPSHOTS, Options
 from lockgate.hub.sending import Receipt, hear, member_slug, refusal
@@ -44,7 +44,7 @@ def move(
     """
     repository = hub.require_project(project)
     environment = clean_environment() | {"GIT_CONFIG_NOSYSTEM": "1"}
-    for name in (MEMBER, SCOPE):
+    for name in (MEMBER, SCOPE, PROJECTS):
         environment.pop(name, None)
     environment |= environment_of(actor)
     words = ["git", "-C", str(repository), "push", "--quiet", "--no-verify"]

@@ -52,6 +52,7 @@ def main(arguments: list[str]) -> int:
         if hook == "pre-receive":
             updates = _entitled(hub, project, lines, options)
             _check_sizes(hub, project, updates)
+            _lend_imports(hub, project, updates)
             judge_push(hub, project, updates, options)
             if options.is_dry_run:
                 say("lockgate: dry run: nothing was queued, no ref was moved")
@@ -264,6 +265,14 @@ def _check_sizes(hub: Hub, project: str, updates: list[Update]) -> None:
         from lockgate.hub.large_blobs import require_small  # noqa: PLC0415
 
         require_small(hub.repository(project), tips)
+
+
+def _lend_imports(hub: Hub, project: str, updates: list[Update]) -> None:
+    tips = [update.new for update in updates if update.new != ABSENT]
+    if tips and os.environ.get("GIT_QUARANTINE_PATH"):
+        from lockgate.hub.pushed_imports import lend_pushed  # noqa: PLC0415
+
+        lend_pushed(hub, project, tips, os.environ)
 
 
 def _check_data(hub: Hub, prepared: Prepared) -> None:

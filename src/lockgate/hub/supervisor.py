@@ -42,7 +42,16 @@ PAUSE_S, PAUSE_AT_MOST_S = 0.5, 30.0
 TELL_S = 30.0
 DRAIN_S = 600.0
 #: Variables that are about this process, and would mislead what comes after it.
-_OURS = frozenset({"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LOCKGATE_MEMBER", "LOCKGATE_SCOPE"})
+_OURS = frozenset(
+    {
+        "NOTIFY_SOCKET",
+        "WATCHDOG_USEC",
+        "WATCHDOG_PID",
+        "LOCKGATE_MEMBER",
+        "LOCKGATE_SCOPE",
+        "LOCKGATE_PROJECTS",
+    }
+)
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 

@@ -64,6 +64,8 @@ class Inputs:
             for path, entry in with_pointed(files, pointed or {}).items()
             if path != LOCK_FILE and not self._is_made(path)
         }
+        self.origins = {path: each.origin for path, each in (pointed or {}).items() if each.origin}
+        """Data that comes from another project → from where, in words."""
         self._paths = sorted(self.sources)
         self._pointers = {each.pointer: files[each.pointer] for each in (pointed or {}).values()}
         self._stored_folders = sorted(

@@ -175,6 +175,7 @@ class Planner:
             makes=stage.makes,
             makers=dict(self.inputs_of(name).artifacts),
             changed_inside=self._changed_inside(previous, needs) if previous else {},
+            imports=self._imports(previous) if previous else {},
             package_changes=(
                 self._known.package_changes(previous.runtime)
                 if previous and stage.checks is None and previous.runtime != self._runtime
@@ -226,6 +227,18 @@ class Planner:
             above = self._with_upstream({name}) - {name}
             self._whole_inputs[nearest] = self.inputs.of(name, [o for o in self._order if o in above])
         return self._whole_inputs[nearest]
+
+    def _imports(self, previous: StageRecord) -> dict[str, str]:
+        """Return data of other projects → its versions before and now, and where it comes from."""
+        origins = self.inputs.origins
+        before = (self._known.files_at(previous.commit) or {}) if origins else {}
+        found = {}
+        for path, origin in origins.items():
+            now, then = self.inputs.sources.get(path), before.get(path)
+            if now is not None:
+                versions = f"{then.id[:10]} → {now.id[:10]} " if then is not None else ""
+                found[path] = f"{versions}({origin})"
+        return found
 
     def _changed_inside(
         self, previous: StageRecord, needs: Sequence[tuple[str, str]]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from lockgate.data.imported import origin_of
 from lockgate.data.pointer import SUFFIX, Output, Pointer
 from lockgate.git.listing import LINK, STORED, STORED_EXECUTABLE, STORED_FOLDER, SUBMODULE, Entry, Listing
 
@@ -17,6 +18,8 @@ class Pointed(msgspec.Struct, frozen=True):
     output: Output
     pointer: str
     """The `.dvc` file that says so."""
+    origin: str = ""
+    """Where it was imported from, as `hub://PROJECT/path@version`; "": from nowhere."""
 
     @property
     def entry(self) -> Entry:
@@ -45,12 +48,13 @@ def pointer_paths(files: Listing) -> list[str]:
 
 def pointed_by(pointers: Iterable[Pointer]) -> dict[str, Pointed]:
     """Return what pointers stand for, by path; not data that stays in git, or has no digest yet."""
-    return {
-        output.path: Pointed(output, pointer.file)
-        for pointer in pointers
-        for output in pointer.outputs
-        if output.is_cached and output.md5 is not None
-    }
+    found: dict[str, Pointed] = {}
+    for pointer in pointers:
+        origin = origin_of(pointer) if pointer.dependencies else None
+        for output in pointer.outputs:
+            if output.is_cached and output.md5 is not None:
+                found[output.path] = Pointed(output, pointer.file, origin.words if origin else "")
+    return found
 
 
 def with_pointed(files: Listing, pointed: Mapping[str, Pointed]) -> Listing:

@@ -31,16 +31,17 @@ def reason(
     makes: Sequence[str],
     makers: Mapping[str, str],
     changed_inside: Mapping[str, Sequence[str]] = {},
+    imports: Mapping[str, str] = {},
     package_changes: Sequence[str] = (),
 ) -> str:
     """Return what differs between a stage now and as it last ran, as `code changed: train.py`.
 
     `makers` gives the stage behind each need that is an artifact, `changed_inside` the files changed in
-    each folder needed.
+    each folder needed, `imports` what is said of data that comes from another project.
     """
     if previous is None:
         return NEVER_RUN
-    found = _changed_needs(dict(previous.needs), dict(needs), makers, changed_inside)
+    found = _changed_needs(dict(previous.needs), dict(needs), makers, changed_inside, imports)
     found += _changed_params(previous.params, params)
     if previous.command != command and not _is_explained(previous, params):
         found.append("command changed")
@@ -66,6 +67,7 @@ def _changed_needs(
     now: Mapping[str, str],
     makers: Mapping[str, str],
     changed_inside: Mapping[str, Sequence[str]],
+    imports: Mapping[str, str],
 ) -> list[str]:
     code: list[str] = []
     data: list[str] = []
@@ -77,7 +79,10 @@ def _changed_needs(
             upstream.append(f"{need} (by {makers[need]})")
             continue
         for path in changed_inside.get(need) or (need,):
-            (code if posixpath.splitext(path)[1].lower() in CODE_SUFFIXES else data).append(path)
+            if path in imports:
+                data.append(f"{path} {imports[path]}")
+            else:
+                (code if posixpath.splitext(path)[1].lower() in CODE_SUFFIXES else data).append(path)
     gone = [need for need in before if need not in now]
     words = [("code changed", code), ("data changed", data), ("upstream changed", upstream)]
     words.append(("no longer needed", gone))

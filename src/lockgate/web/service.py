@@ -11,7 +11,7 @@ from lockgate.hub.directory import Hub
 from lockgate.hub.entitlement import record_denial, record_refusal
 from lockgate.hub.members.book import MemberBook, open_book
 from lockgate.hub.members.logins import read_logins
-from lockgate.hub.members.rules import Action, may, refusal
+from lockgate.hub.members.rules import Action, may, refusal, unknown_project
 from lockgate.hub.members.values import Actor
 from lockgate.hub.search.database import Database, open_database
 from lockgate.hub.search.datasets import DatasetIntake
@@ -107,12 +107,3 @@ class Service:
             record_refusal(self.book, project, actor.name, (), error)
         else:
             record_denial(self.book, project, actor.name, action, error)
-
-
-def unknown_project(project: str) -> UserError:
-    """The error for a project that is not there, or not for this one to know of."""
-    return UserError(
-        f"the hub has no project {project}",
-        "Look at its address, or ask a lead of the project to be invited.",
-        code="project-unknown",
-    )

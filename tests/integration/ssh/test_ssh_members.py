@@ -11,12 +11,16 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from data_place import add_data
 from e2e_place import LINGER_S, ONE_STAGE, TWO_STAGES, Done, Place, WorkTree, run_program, until
 from ssh_server import SSHD, Server
 
 from lockgate.activity.entry import Activity
+from lockgate.hub.directory import open_hub
+from lockgate.hub.members.book import open_book
+from lockgate.hub.members.values import Role
 
 pytestmark = pytest.mark.slow
 
@@ -136,6 +140,35 @@ def test_a_members_data_goes_and_comes_by_their_key(team: Team) -> None:
     for verb in ("lacking", "take"):
         asked = f"{team.hub}/bin/lockgate hub {verb} --json --hub {team.hub} --project p"
         assert "not-allowed" in team.ssh("vic", asked, code=128).err
+
+
+def test_members_take_data_of_projects_they_may_read(team: Team) -> None:
+    source = team.project({"lockgate.toml": ONE_STAGE, "i": "1\n", "w.csv": "1,2\n"}, "weather")
+    source.git("push", "-q", "-o", "skip", "hub", "main")
+    bob = team.tree_of("bob")
+    said = bob.lockgate("data", "import", "hub://weather/w.csv", code=2).err
+    assert said == bob.lockgate("data", "import", "hub://nobody/w.csv", code=2).err.replace(
+        "nobody", "weather"
+    )
+    assert "[project-unknown]" in said
+
+    book = open_book(open_hub(team.hub))
+    roles: dict[str, Role] = {"p": "member", "weather": "viewer"}
+    book.change("bob", lambda found: msgspec.structs.replace(found, roles=roles))
+    bob.lockgate("data", "import", "hub://weather/w.csv")
+    assert bob.read("w.csv") == "1,2\n"
+    assert team.server.url(Path("/weather.git")) in bob.read("w.csv.dvc").replace("\n      ", "")
+    assert bob.lockgate("data", "status").out == "the data is as its pointers say\n"
+    # Whoever works in the project has it, without a right in the other
+    bob.git("add", "--all")
+    bob.git("commit", "-qm", "stations")
+    bob.push("-o", "skip", "main:stations")
+    vic = team.tree_of("vic")
+    vic.git("checkout", "-q", "stations")
+    vic.lockgate("data", "get")
+    assert vic.read("w.csv") == "1,2\n"
+    asked = f"{team.hub}/bin/lockgate hub lend --json --hub {team.hub} --project p"
+    assert "ssh-command" in team.ssh("vic", asked + " --by ada", code=128).err
 
 
 def test_viewers_read_and_are_told_why_they_may_not_push(team: Team) -> None:

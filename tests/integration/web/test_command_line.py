@@ -10,8 +10,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from web_site import PASSWORD, Site, served
+
+from lockgate.hub.members.book import open_book
+from lockgate.hub.members.tokens import issue
+from lockgate.hub.members.values import Role
 
 PROGRAM = str(Path(sys.executable).with_name("lockgate"))
 
@@ -212,6 +217,34 @@ def test_a_viewer_may_not_ask_what_the_hub_lacks_nor_send(machine: Machine, team
     machine.run("git", "add", "--all")
     machine.run("git", "commit", "-qm", "data")
     assert "[not-allowed]" in machine.lockgate("hub", "send", code=2)
+
+
+def test_data_of_another_project_is_taken_by_who_may_read_it(machine: Machine, team: Site) -> None:
+    team.project("weather", {"stations.csv": "id,name\n1,Oslo\n"}, has_run=False)
+    book = open_book(team.hub)
+    machine.log_in("bob")
+    machine.clone()
+    said = machine.lockgate("data", "import", "hub://weather/stations.csv", code=2)
+    assert said == machine.lockgate("data", "import", "hub://nobody/stations.csv", code=2).replace(
+        "nobody", "weather"
+    )
+    assert "[project-unknown]" in said
+
+    roles: dict[str, Role] = {"flights": "member", "weather": "viewer"}
+    book.change("bob", lambda bob: msgspec.structs.replace(bob, roles=roles))
+    machine.lockgate("data", "import", "hub://weather/stations.csv@main")
+    assert (machine.tree / "stations.csv").read_text() == "id,name\n1,Oslo\n"
+    assert f"{team.url}/git/weather.git" in (machine.tree / "stations.csv.dvc").read_text()
+    assert machine.lockgate("data", "status") == "the data is as its pointers say\n"
+
+    # A token for one project alone does not open the other, whatever its owner may
+    token = issue(book, "bob", "narrow", "write", projects=("flights",))[1]
+    loan = {"datasets": [{"project": "weather", "path": "stations.csv"}], "is_taken": True}
+    with team.client() as client:
+        answer = client.post(
+            "/api/v1/projects/flights/loans", json=loan, headers={"Authorization": f"Bearer {token}"}
+        )
+    assert answer.json()["loans"][0]["fault"]["code"] == "project-unknown"
 
 
 def test_logging_out(machine: Machine, team: Site) -> None:

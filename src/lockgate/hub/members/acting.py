@@ -13,14 +13,16 @@ from lockgate.hub.members.values import OWNER, SCOPES, Actor
 
 MEMBER = "LOCKGATE_MEMBER"
 SCOPE = "LOCKGATE_SCOPE"
+PROJECTS = "LOCKGATE_PROJECTS"
+"""The projects that a token is good for, with blanks between; not set: all."""
 
 
 def environment_of(actor: Actor) -> dict[str, str]:
-    """Return what tells git's hooks who acts; for the owner, nothing.
-
-    A token's projects are not in it: whoever starts git has judged the one project that it is about.
-    """
-    return {} if actor.is_owner else {MEMBER: actor.name, SCOPE: actor.scope}
+    """Return what tells git's hooks who acts; for the owner, nothing."""
+    if actor.is_owner:
+        return {}
+    bounded = {} if actor.projects is None else {PROJECTS: " ".join(actor.projects)}
+    return {MEMBER: actor.name, SCOPE: actor.scope} | bounded
 
 
 def actor_in(book: MemberBook, environment: Mapping[str, str]) -> Actor:
@@ -41,7 +43,9 @@ def actor_in(book: MemberBook, environment: Mapping[str, str]) -> Actor:
             f"Those there are: {', '.join(SCOPES)}.",
             code="scope-unknown",
         )
-    return msgspec.structs.replace(actor, scope=scope)
+    named = environment.get(PROJECTS)
+    projects = actor.projects if named is None else tuple(named.split())
+    return msgspec.structs.replace(actor, scope=scope, projects=projects)
 
 
 def by_name(book: MemberBook, name: str) -> Actor:

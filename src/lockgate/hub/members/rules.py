@@ -136,6 +136,15 @@ def refusal(actor: Actor | None, action: Action, project: str | None, leads: Seq
     )
 
 
+def unknown_project(project: str) -> UserError:
+    """The error for a project that is not there, or not for this one to know of."""
+    return UserError(
+        f"the hub has no project {project}",
+        "Look at its address, or ask a lead of the project to be invited.",
+        code="project-unknown",
+    )
+
+
 def _unbounded(actor: Actor) -> Actor:
     return Actor(
         name=actor.name,

@@ -12,6 +12,7 @@ from lockgate.web.api import (
     events,
     feed,
     history,
+    loans,
     logs,
     members,
     objects,
@@ -25,8 +26,8 @@ from lockgate.web.api import (
 )
 
 _PARTS = (
-    artifacts, backends, datasets, document, events, feed, history, logs, members, objects, projects,
-    proposals, runs, storage, table, tokens, trace,
+    artifacts, backends, datasets, document, events, feed, history, loans, logs, members, objects,
+    projects, proposals, runs, storage, table, tokens, trace,
 )  # fmt: skip
 
 API = Router("/api/v1", route_handlers=[handler for part in _PARTS for handler in part.handlers])

@@ -20,6 +20,7 @@ from lockgate.hub.dataset_checks import DatasetChecks
 from lockgate.hub.dataset_page import look_up
 from lockgate.hub.dataset_uses import Read, Uses, read_by
 from lockgate.hub.dcat import PREFIXES, dcat
+from lockgate.hub.importers import Importer
 from lockgate.hub.publishing import page_of, publish
 from lockgate.hub.queries import show_run
 from lockgate.web.service import Service
@@ -40,6 +41,8 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     certifications: tuple[Certification, ...]
     uses: Uses
     checks: DatasetChecks
+    importers: tuple[Importer, ...]
+    """The other projects that use it, of those you may read."""
 
 
 @get("/projects/{project:str}/datasets", sync_to_thread=True)
@@ -55,7 +58,7 @@ def show_dataset(
 ) -> Dataset:
     """One dataset, by its path: its entry, columns, versions, certifications, readers, and checks."""
     visitor.require("read", project)
-    found = look_up(service.hub, project, path, at or None)
+    found = look_up(service.hub, project, path, at or None, visitor.projects())
     return Dataset(
         commit=found.commit,
         entry=found.listed.entry,
@@ -65,6 +68,7 @@ def show_dataset(
         certifications=found.certifications,
         uses=found.uses,
         checks=found.checks,
+        importers=found.importers,
     )
 
 

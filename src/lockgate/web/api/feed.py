@@ -7,9 +7,10 @@ from typing import Annotated
 from litestar import get
 from litestar.params import Parameter
 
+from lockgate.hub.members.rules import unknown_project
 from lockgate.hub.search.feed import FeedPage, feed
 from lockgate.hub.search.find import Hit, search
-from lockgate.web.service import Service, unknown_project
+from lockgate.web.service import Service
 from lockgate.web.visitor import Visitor
 
 Limit = Annotated[int, Parameter(ge=1, le=200)]

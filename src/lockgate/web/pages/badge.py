@@ -10,8 +10,9 @@ from litestar.datastructures import State
 
 from lockgate.activity.key import load_key
 from lockgate.hub.badge import Badge, is_badge_key, project_badge, run_badge
+from lockgate.hub.members.rules import unknown_project
 from lockgate.verify.report import Verdict
-from lockgate.web.service import Service, unknown_project
+from lockgate.web.service import Service
 from lockgate.web.visitor import Visitor
 
 #: Verdict → ground. White on each has a contrast of 4.5 and more (WCAG 2.2, 1.4.3).

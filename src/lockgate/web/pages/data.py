@@ -43,7 +43,7 @@ def show(
 ) -> Response[bytes]:
     """One dataset."""
     visitor.require("read", project)
-    found = look_up(service.hub, project, path.strip("/"), at or None)
+    found = look_up(service.hub, project, path.strip("/"), at or None, visitor.projects())
     newest = refreshed(found.versions)
     return render(
         request,
