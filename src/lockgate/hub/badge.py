@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
+import secrets
+from pathlib import Path
 
 import msgspec
 
-from lockgate.activity.key import Key
+from lockgate.activity.key import load_key
+from lockgate.data.writing import write_whole
+from lockgate.errors import LockgateError, OutsideError
 from lockgate.git.defaultbranch import default_branch
 from lockgate.hub.directory import Hub
 from lockgate.hub.index import Index
+from lockgate.hub.members.changes import record
+from lockgate.hub.members.values import Actor
 from lockgate.hub.queries import find_run
 from lockgate.verify.report import Verdict, Verification, in_words
 
@@ -24,18 +31,63 @@ class Badge(msgspec.Struct, frozen=True):
     words: str
 
 
-def badge_key(key: Key, project: str) -> str:
+def badge_key(hub: Hub, project: str) -> str:
     """Return the key to a project's badges: nobody guesses it, and it opens nothing else.
 
-    It is made of the hub's signature, which is the same each time (ed25519, RFC 8032, 5.1.6).
+    It is made of the hub's signature, which is the same each time (ed25519, RFC 8032, 5.1.6), until the
+    project's keys are renewed. Raises what `load_key` does, and `OutsideError` (`hub-unreadable`).
     """
-    signed = key.sign(f"lockgate badge of {project}".encode())
+    signed = load_key(hub.key).sign(f"lockgate badge of {project}{_turn(hub, project)}".encode())
     return hashlib.sha256(signed.encode()).hexdigest()[:32]
 
 
-def is_badge_key(given: str, key: Key, project: str) -> bool:
-    """Return whether this is the key; the time it takes tells nothing."""
-    return hmac.compare_digest(given.encode("utf-8", "replace"), badge_key(key, project).encode())
+def is_badge_key(given: str, hub: Hub, project: str) -> bool:
+    """Return whether this is the key; the time it takes tells nothing. One that cannot be known is none."""
+    try:
+        wanted = badge_key(hub, project)
+    except LockgateError:
+        return False
+    return hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode())
+
+
+def renew_badges(hub: Hub, project: str, actor: Actor) -> None:
+    """Give a project's badges a new key; who has the old one sees nothing more. The chain tells who did it.
+
+    Raises `OutsideError` (`hub-unwritable`), and what `record` does.
+    """
+    place = _turn_file(hub, project)
+    try:
+        place.parent.mkdir(mode=0o700, exist_ok=True)
+        write_whole(os.fspath(place), f" {secrets.token_hex(16)}".encode())
+    except OSError as error:
+        raise OutsideError(
+            f"{place} cannot be written: {error.strerror or error}",
+            "Look at the disk and the rights of the hub's folder.",
+            code="hub-unwritable",
+            is_transient=True,
+        ) from error
+    title = f"{actor.name} renewed the key of the badges"
+    record(hub, project, kind="badge.renewed", by=actor.name, title=title)
+
+
+def _turn_file(hub: Hub, project: str) -> Path:
+    return hub.root / "badges" / project
+
+
+def _turn(hub: Hub, project: str) -> str:
+    """Return what the newest renewal put behind the name; nothing where there was none."""
+    place = _turn_file(hub, project)
+    try:
+        return place.read_text("ascii")
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        # A key that was taken back must not come back because its file cannot be read
+        raise OutsideError(
+            f"{place} cannot be read: {error}",
+            "Look at the rights of the hub's folder, or renew the badges' key in the project's settings.",
+            code="hub-unreadable",
+        ) from error
 
 
 def run_badge(hub: Hub, project: str, run: str) -> Badge:

@@ -132,6 +132,47 @@ def test_a_badge_is_seen_by_its_key_or_by_a_login_and_by_nobody_else(team: Site)
         assert httpx.get(wrong).status_code == 404, wrong
 
 
+def test_a_lead_renews_the_key_of_badges_and_the_old_one_opens_nothing(team: Site, browser: Browser) -> None:
+    run, _ = verified(team)
+
+    def address() -> str:
+        with team.client(auth=("bob", PASSWORD)) as client:
+            page = client.get(f"/p/flights/runs/{run}").text
+        found: list[str] = re.findall(r"\((\S+?/p/flights/badge\.svg\?key=[0-9a-f]{32})\)", page)
+        return found[0]
+
+    old = address()
+    assert httpx.get(old).status_code == 200
+    with seat(browser, team.url) as one:
+        one.log_in("bob", PASSWORD)
+        assert one.go("/p/flights/settings").get_by_role("heading", name="Badges").count() == 0
+    with team.client(auth=("bob", PASSWORD)) as client:
+        text = client.get(f"/p/flights/runs/{run}").text
+        csrf = re.findall(r'name="csrf" value="([^"]+)"', text)[0]
+        assert client.post("/p/flights/settings/badges", data={"csrf": csrf}).status_code == 403
+    assert httpx.get(old).status_code == 200
+    with seat(browser, team.url) as one:
+        one.log_in("ada", PASSWORD)
+        page = one.go("/p/flights/settings")
+        page.get_by_text("Renew their key").click()
+        assert one.violations() == []
+        page.get_by_role("button", name="Renew the key").click()
+        page.get_by_text("The badges have a new key").wait_for()
+    chain = team.folder / "repositories/flights.git"
+    assert "renewed" in team.git(chain, "log", "-1", "--format=%B", "refs/lockgate/activity")
+    assert httpx.get(old).status_code == 404
+    new = address()
+    assert new != old
+    assert httpx.get(new).status_code == 200
+
+    (team.folder / "badges" / "flights").write_bytes(b"\xff")
+    assert [httpx.get(each).status_code for each in (old, new)] == [404, 404]
+    with team.client(auth=("bob", PASSWORD)) as client:
+        answer = client.get(f"/p/flights/runs/{run}")
+        assert answer.status_code == 200
+        assert "badge.svg" not in answer.text
+
+
 def test_figures_leave_the_hub_with_a_passport_where_the_project_asks_for_it(team: Site) -> None:
     run, _ = verified(team)
     path = f"/p/flights/artifacts/{run}/counts.png"

@@ -8,7 +8,6 @@ from xml.sax.saxutils import escape, quoteattr
 from litestar import Request, Response, get
 from litestar.datastructures import State
 
-from lockgate.activity.key import load_key
 from lockgate.hub.badge import Badge, is_badge_key, project_badge, run_badge
 from lockgate.hub.members.rules import unknown_project
 from lockgate.verify.report import Verdict
@@ -79,7 +78,7 @@ def _require(service: Service, visitor: Visitor, project: str, key: str) -> bool
     Raises `UserError` (`project-unknown`).
     """
     if project in service.hub.projects():
-        if key and is_badge_key(key, load_key(service.hub.key), project):
+        if key and is_badge_key(key, service.hub, project):
             return True
         if visitor.may("read", project):
             return False

@@ -13,6 +13,7 @@ from litestar.response import Redirect
 from lockgate.errors import LockgateError, UserError
 from lockgate.hub.backend_check import check_backend
 from lockgate.hub.backend_list import list_backends
+from lockgate.hub.badge import renew_badges
 from lockgate.hub.members.authenticate import hash_password
 from lockgate.hub.members.changes import change, invite
 from lockgate.hub.members.edits import Edit, edited
@@ -32,6 +33,7 @@ DONE = {
     "changed": "What they may do was changed. It counts from now on.",
     "removed": "They are no longer a member of this project.",
     "accepted": "The proposal was accepted.",
+    "renewed": "The badges have a new key. Their old addresses show nothing more.",
     "declined": "The proposal was declined. Its commits stay in the activity.",
 }
 
@@ -89,6 +91,7 @@ def _page(
         is_open=service.book.is_open,
         roles=ROLES,
         may_invite=visitor.may("invite", project) and not service.book.is_open,
+        may_renew=visitor.may("change-settings", project),
         may_check=visitor.may("run", project),
         backends=backends,
         trouble=trouble,
@@ -199,6 +202,17 @@ async def check(
     return await asyncio.to_thread(look)
 
 
+@post("/p/{project:str}/settings/badges", include_in_schema=False)
+async def renew(
+    request: Request[None, None, State], service: Service, visitor: Visitor, project: str
+) -> Redirect:
+    """Give the project's badges a new key."""
+    visitor.require("change-settings", project)
+    await read_form(request)
+    await asyncio.to_thread(renew_badges, service.hub, project, visitor.require_known())
+    return _back(service, project, "renewed")
+
+
 def _role(word: str) -> Role:
     if word not in ROLES:
         raise UserError(
@@ -211,4 +225,4 @@ def _back(service: Service, project: str, done: str) -> Redirect:
     return Redirect(service.url(f"/p/{project}/settings?done={done}"), status_code=303)
 
 
-handlers = [show, add, edit, check]
+handlers = [show, add, edit, check, renew]
