@@ -21,6 +21,13 @@ class LockgateError(Exception):
     def __str__(self) -> str:
         return f"{self.message}\n  {self.hint}" if self.hint else self.message
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}: {self} [{self.code}]"
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in a notebook instead of the way through our code."""
+        return [f"{self} [{self.code}]"]
+
     @property
     def as_cause(self) -> str:
         """Both lines and the code in one, as a run keeps why it failed."""

@@ -18,6 +18,15 @@ def json_option(function: _F) -> _F:
     return click.option("--json", "is_json", is_flag=True, help="Print JSON for programs.")(function)
 
 
+def progress_json_option(function: _F) -> _F:
+    return click.option(
+        "--progress-json",
+        "is_progress_json",
+        is_flag=True,
+        help="Tell what happens on standard error, one JSON object a line.",
+    )(function)
+
+
 def hub_options(function: _F) -> _F:
     """Name a hub and project; without them the work tree's remote `hub` counts."""
     function = click.option("--project", metavar="NAME", help="The project, where the hub has several.")(

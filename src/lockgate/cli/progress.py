@@ -7,6 +7,9 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import click
+import msgspec
+
 from lockgate.cli.output import echo
 from lockgate.hub.carrying import Carried
 from lockgate.hub.follow import Progress, lines_of
@@ -17,9 +20,11 @@ Show = Callable[[Receipt | Progress | Carried], None]
 
 
 @contextmanager
-def watch(*, is_quiet: bool) -> Iterator[Show]:
-    """Give a function that shows each receipt and each progress."""
-    if is_quiet:
+def watch(*, is_quiet: bool, is_json: bool = False) -> Iterator[Show]:
+    """Give a function that shows each receipt and each progress; `is_json`, to a program."""
+    if is_json:
+        yield _encoded
+    elif is_quiet:
         yield lambda news: None
     elif sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
         from lockgate.cli.livebars import LiveBars  # noqa: PLC0415  (rich: only at a terminal)
@@ -28,6 +33,11 @@ def watch(*, is_quiet: bool) -> Iterator[Show]:
             yield bars.show
     else:
         yield _plain
+
+
+def _encoded(news: Receipt | Progress | Carried) -> None:
+    """Beside the answer, which is on standard output."""
+    click.echo(msgspec.json.encode(news).decode(), err=True)
 
 
 def _plain(news: Receipt | Progress | Carried) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lockgate.cli.options import json_option
+from lockgate.cli.options import json_option, progress_json_option
 from lockgate.cli.output import echo, print_json
 from lockgate.cli.parameters import parse_parameters
 
@@ -22,6 +22,7 @@ from lockgate.cli.parameters import parse_parameters
 @click.option("--memory", metavar="SIZE", help='Memory for each STAGE in this run, as "2 GB".')
 @click.option("--walltime", metavar="DURATION", help='Walltime for each STAGE in this run, as "30 min".')
 @click.option("--cpus", metavar="NUMBER", help="Cpus for each STAGE in this run.")
+@progress_json_option
 @click.option("--detach", is_flag=True, help="Queue the run and return; `lockgate fetch` brings the results.")
 @json_option
 def command(
@@ -34,6 +35,7 @@ def command(
     walltime: str | None,
     cpus: str | None,
     detach: bool,
+    is_progress_json: bool,
     is_json: bool,
 ) -> int:
     """Run the work tree as it is, uncommitted work too, and put the results into it.
@@ -78,7 +80,7 @@ def command(
         else:
             print_forecast(foreseen)
         return 0
-    with watch(is_quiet=is_json) as show:
+    with watch(is_quiet=is_json, is_json=is_progress_json) as show:
         done = submit(root, options, show)
     if is_json:
         print_json(done)

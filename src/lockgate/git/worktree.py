@@ -135,11 +135,17 @@ def parse_status(output: bytes) -> Changes:
     )
 
 
-def snapshot(root: Path, message: str, swap: Callable[[Changes], Swaps] = lambda changes: Swaps()) -> str:
+def snapshot(
+    root: Path,
+    message: str,
+    swap: Callable[[Changes], Swaps] = lambda changes: Swaps(),
+    put: Mapping[str, bytes] | None = None,
+) -> str:
     """Return a commit of the work tree as it is, uncommitted and untracked (not ignored) files too.
 
     Its parent is HEAD; HEAD itself is returned when nothing differs. Branch, index and files stay untouched.
-    `swap` is told what differs, and says what the commit is to have otherwise.
+    `swap` is told what differs, and says what the commit is to have otherwise; `put` are files that it has
+    with this content whatever differs.
     Raises `UserError`: `merge-under-way`, `embedded-repository`, `file-unreadable`; `OutsideError`:
     `git-failed`.
     """
@@ -150,7 +156,7 @@ def snapshot(root: Path, message: str, swap: Callable[[Changes], Swaps] = lambda
             "Resolve them and `git add` the files, or `git merge --abort`; then try again.",
             code="merge-under-way",
         )
-    if found.head and found.is_clean:
+    if found.head and found.is_clean and not put:
         return found.head
     if found.unreadable:
         raise _unreadable(found.unreadable[0])
@@ -170,7 +176,7 @@ def snapshot(root: Path, message: str, swap: Callable[[Changes], Swaps] = lambda
         words = error.decode("utf-8", "replace")
         if code != 0 or "Permission denied" in words:
             _explain_add(root, words)
-        _swap(root, swaps, environment)
+        _swap(root, Swaps(swaps.out, swaps.put | dict(put or {})), environment)
         tree = git(root, *PLAIN, "write-tree", environment=environment).decode().strip()
     if found.head and git(root, "rev-parse", f"{found.head}^{{tree}}").decode().strip() == tree:
         return found.head

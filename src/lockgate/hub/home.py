@@ -35,6 +35,12 @@ def ensure_remote(root: Path) -> str:
     return str(path)
 
 
+def has_hub(root: Path) -> bool:
+    """Return whether a work tree belongs to a hub: it has the remote `hub`, or is a clone of a hub here."""
+    found = remotes(root)
+    return REMOTE in found or (CLONED in found and _is_project(found[CLONED], root))
+
+
 def free_name(hub: Hub, root: Path) -> str:
     """Return the name of a work tree's project on a hub: its folder's, unless another one has it."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", root.name)

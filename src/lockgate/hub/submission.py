@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -34,9 +34,17 @@ class Submission(msgspec.Struct, frozen=True):
     large: tuple[str, ...] = ()
 
 
-def submit(root: Path, options: Options, show: Callable[[Receipt | Progress | Carried], None]) -> Submission:
-    """Snapshot, push, follow, and place the results; `show` is told everything as it happens."""
-    run, commit = _snapshot(root)
+def submit(
+    root: Path,
+    options: Options,
+    show: Callable[[Receipt | Progress | Carried], None],
+    put: Mapping[str, bytes] | None = None,
+) -> Submission:
+    """Snapshot, push, follow, and place the results; `show` is told everything as it happens.
+
+    `put`: files that the snapshot has with this content, whatever the work tree has.
+    """
+    run, commit = _snapshot(root, put or {})
     sent = send_data(root, digests_at(root, commit))
     if sent.count:
         show(sent)
@@ -64,16 +72,16 @@ def submit(root: Path, options: Options, show: Callable[[Receipt | Progress | Ca
 
 def ask(root: Path, options: Options) -> RunForecast:
     """Return what a run of the work tree would do and take; nothing is queued, no ref is moved."""
-    run, commit = _snapshot(root)
+    run, commit = _snapshot(root, {})
     return foresee(root, commit, run, member_here(root) or "member", options)
 
 
-def _snapshot(root: Path) -> tuple[str, str]:
+def _snapshot(root: Path, put: Mapping[str, bytes]) -> tuple[str, str]:
     """Return the id of a new run, and the commit that holds the work tree as it is.
 
     Raises `UserError`: `no-manifest`.
     """
-    if not any((root / name).exists() for name in (MANIFEST_FILE, DVC_FILE)):
+    if not any(name in put or (root / name).exists() for name in (MANIFEST_FILE, DVC_FILE)):
         raise UserError(
             f"there is no {MANIFEST_FILE} in {root}",
             "Let Lockgate propose one: lockgate init",
@@ -82,4 +90,4 @@ def _snapshot(root: Path) -> tuple[str, str]:
     ensure_remote(root)
     run = new_run_id()
     message = f"Snapshot of the work tree for run {run[-8:]}"
-    return run, snapshot(root, message, lambda changes: swaps_for(root, changes))
+    return run, snapshot(root, message, lambda changes: swaps_for(root, changes), put)

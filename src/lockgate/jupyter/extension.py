@@ -23,6 +23,9 @@ class Lockgate(ExtensionApp):
         news.register(server.event_logger)
         service = Service(Path(server.root_dir), news.Teller(server.event_logger, server.io_loop))
         self.settings["lockgate_service"] = service
+        service.kernels.gather()
+        kernels = server.kernel_spec_manager
+        kernels.kernel_dirs = [str(service.kernels.folder), *kernels.kernel_dirs]
 
     def initialize_handlers(self) -> None:
         self.handlers.extend(routes())

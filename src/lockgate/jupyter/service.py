@@ -12,6 +12,7 @@ from typing import ParamSpec, TypeVar
 
 from lockgate.errors import UserError
 from lockgate.git.worktree import find_root
+from lockgate.jupyter.kernels import ProjectKernels
 from lockgate.jupyter.news import Teller
 
 _P = ParamSpec("_P")
@@ -25,6 +26,7 @@ class Service:
 
     def __init__(self, root: Path, teller: Teller) -> None:
         self.root = root.resolve()
+        self.kernels = ProjectKernels(self.root)
         self._teller = teller
         self._pool = ThreadPoolExecutor(_THREADS, "lockgate")
         self._guard = threading.Lock()
@@ -97,3 +99,4 @@ class Service:
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self.kernels.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import cast
 
 import tomlkit
@@ -52,6 +52,26 @@ def with_undeclared(text: str, what: str) -> str:
         listed.extend(cast("list[str]", allowed))
         project["undeclared"] = allowed = listed
     _append(allowed, what)
+    return _checked(document)
+
+
+def with_stage(text: str, stage: str, keys: Mapping[str, object]) -> str:
+    """Return the manifest in which a stage has these keys; None takes a key away, others stay as they are.
+
+    A stage that is not there yet stands at the end. Raises what `with_need` does.
+    """
+    document = tomlkit.parse(text)
+    if "stages" not in document:
+        document["stages"] = tomlkit.table(is_super_table=True)
+    stages = cast("MutableMapping[str, MutableMapping[str, object]]", document["stages"])
+    if stage not in stages:
+        stages[stage] = tomlkit.table()
+    table = stages[stage]
+    for key, value in keys.items():
+        if value is None:
+            table.pop(key, None)
+        elif table.get(key) != value:
+            table[key] = value
     return _checked(document)
 
 

@@ -102,7 +102,10 @@ def load(source: Source, overrides: Mapping[str, str], project: str, stored: Byt
             content = at_hand.read(stored_digest(pointed[name].entry) or "")
             late.update({name: content} if content is not None else {})
     pipeline = complete(
-        declared, _notebook_parameters(notebooks, late), {file: _flat(file, late) for file in params_files}
+        declared,
+        _notebook_parameters(notebooks, late),
+        {file: _flat(file, late) for file in params_files},
+        _notebook_kernels(notebooks, late, files),
     )
     pipeline = with_checks(
         pipeline,
@@ -134,6 +137,20 @@ def _notebook_parameters(paths: Sequence[str], contents: Mapping[str, bytes]) ->
     from lockgate.project.notebook import parameter_names, read_notebook  # noqa: PLC0415  (ast)
 
     return {path: parameter_names(read_notebook(contents[path], path)) for path in paths if path in contents}
+
+
+def _notebook_kernels(paths: Sequence[str], contents: Mapping[str, bytes], files: Listing) -> dict[str, str]:
+    """Return the folder of its kernel for each notebook that names one of the project."""
+    if not any(name.startswith("kernels/") for name in files):
+        return {}
+    from lockgate.project.notebook import read_notebook  # noqa: PLC0415  (ast)
+
+    named = {path: read_notebook(contents[path], path).kernel for path in paths if path in contents}
+    return {
+        path: f"kernels/{kernel}"
+        for path, kernel in named.items()
+        if f"kernels/{kernel}/kernel.json" in files
+    }
 
 
 def _flat(path: str, contents: Mapping[str, bytes]) -> dict[str, str | int | float | bool]:

@@ -277,28 +277,41 @@ def command_of(stage: Stage) -> str:
 
 
 def complete(
-    pipeline: Pipeline, notebook_parameters: Mapping[str, Sequence[str]], params_files: Mapping[str, Flat]
+    pipeline: Pipeline,
+    notebook_parameters: Mapping[str, Sequence[str]],
+    params_files: Mapping[str, Flat],
+    notebook_kernels: Mapping[str, str] | None = None,
 ) -> Pipeline:
     """Fill in what only the snapshot's files tell.
 
-    A notebook takes the parameters its parameters cell names, and makes its executed copy and page;
+    A notebook takes the parameters its parameters cell names, makes its executed copy and page, and needs the
+    folder of its kernel where that is the project's (`notebook_kernels`: notebook → folder);
     a stage with tracked parameter files takes the values of its keys. `params_files` maps a file to its
     values under dotted keys.
     """
     return replace(
         pipeline,
-        stages=tuple(_complete(stage, notebook_parameters, params_files) for stage in pipeline.stages),
+        stages=tuple(
+            _complete(stage, notebook_parameters, params_files, notebook_kernels or {})
+            for stage in pipeline.stages
+        ),
     )
 
 
 def _complete(
-    stage: Stage, notebook_parameters: Mapping[str, Sequence[str]], params_files: Mapping[str, Flat]
+    stage: Stage,
+    notebook_parameters: Mapping[str, Sequence[str]],
+    params_files: Mapping[str, Flat],
+    notebook_kernels: Mapping[str, str],
 ) -> Stage:
     if stage.notebook is None and not stage.params_files:
         return stage
     params = dict(stage.params)
-    makes = stage.makes
+    makes, needs = stage.makes, stage.needs
     if stage.notebook is not None:
+        kernel = notebook_kernels.get(stage.notebook)
+        if needs is not None and kernel is not None and kernel not in needs:
+            needs = (*needs, kernel)
         names = notebook_parameters.get(stage.notebook, ())
         params = {name: value for name, value in params.items() if name in names}
         makes = (*makes, *(path for path in implied_makes(stage) if path not in makes))
@@ -313,4 +326,4 @@ def _complete(
                     code="parameter-unknown",
                 )
             params.update(inside)
-    return replace(stage, params=params, makes=makes)
+    return replace(stage, params=params, makes=makes, needs=needs)
