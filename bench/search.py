@@ -370,6 +370,8 @@ def _loading(database: Database) -> Iterator[_Loader]:
         connection.commit()
         connection.autocommit = True
         connection.execute("vacuum analyze")
+        # What was loaded is on the disk before the first question, and not written out beside it
+        connection.execute("checkpoint")
         connection.autocommit = False
     # No question is asked on it: FTS5 would look through its memory of words, large and empty now, for each
     raw.invalidate()
