@@ -85,11 +85,12 @@ def test_a_cell_becomes_a_stage_and_comes_back(cells: Any, tree: WorkTree) -> No
 def test_a_script_is_a_batch_job_and_the_manifest_stays(cells: Any, tree: WorkTree) -> None:
     tree.write({"think.py": "import sys, tabulate\nopen('answer', 'w').write(' '.join(sys.argv[1:]))\n"})
     before = tree.read("lockgate.toml")
-    # IPython makes one brace of two
-    (ran,) = cells.run("%run_batch --cpus 2 --needs think.py --makes answer think.py --depth '{{8}}'")
+    (ran,) = cells.run("%run_batch --cpus 2 --needs think.py --makes answer think.py --depth '8 m'")
     assert "succeeded" in html_of(ran)
-    assert tree.read("answer") == "--depth {8}"
+    assert tree.read("answer") == "--depth 8 m"
     assert tree.read("lockgate.toml") == before
+    tree.lockgate("batch", "--needs", "think.py", "--makes", "answer", "think.py", "--depth", "{depth}")
+    assert tree.read("answer") == "--depth {depth}"
 
 
 def test_a_runtime_that_cannot_be_built_is_told_with_the_cause(
