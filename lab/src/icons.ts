@@ -15,3 +15,10 @@ export const lockgateIcon = icon(
   '<g class="jp-icon3" fill="none" stroke="#616161" stroke-width="1.5" stroke-linecap="round" stroke-linejoin="round">' +
     '<path d="M2 2v9M14 2v9M2 4l6 3 6-3M2 9l6 3 6-3"/><path d="M2 14h12"/></g>'
 );
+
+/** A clock whose hand goes back. */
+export const historyIcon = icon(
+  'history',
+  '<g class="jp-icon3" fill="none" stroke="#616161" stroke-width="1.5" stroke-linecap="round" stroke-linejoin="round">' +
+    '<path d="M2.6 6A5.8 5.8 0 1 1 2.2 8.6M2 2.6V6h3.4M8 4.8V8l2.4 1.6"/></g>'
+);

@@ -1,10 +1,11 @@
 // The plugins that Lockgate adds to JupyterLab.
 
 import { JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { activityPlugin } from './activity';
 import { kernelsPlugin } from './kernels';
 import { lockgatePlugin } from './lockgate';
 import { runPlugin } from './run';
 
-const plugins: JupyterFrontEndPlugin<any>[] = [lockgatePlugin, runPlugin, kernelsPlugin];
+const plugins: JupyterFrontEndPlugin<any>[] = [lockgatePlugin, runPlugin, kernelsPlugin, activityPlugin];
 
 export default plugins;

@@ -27,8 +27,13 @@ export class Client {
     return this.ask<T>(path, query, { method: 'POST', body: JSON.stringify(body) });
   }
 
+  /** The address of something that the browser itself takes, as an image. */
+  url(path: string, query: Query = {}): string {
+    return URLExt.join(this.settings.baseUrl, 'lockgate', path) + URLExt.objectToQueryString(query);
+  }
+
   private async ask<T>(path: string, query: Query, init: RequestInit): Promise<T> {
-    const url = URLExt.join(this.settings.baseUrl, 'lockgate', path) + URLExt.objectToQueryString(query);
+    const url = this.url(path, query);
     let response: Response;
     try {
       response = await ServerConnection.makeRequest(url, init, this.settings);

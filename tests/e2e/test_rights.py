@@ -161,6 +161,8 @@ REFUSED = [
         "ref-reserved",
         "refs/lockgate/activity is written by the hub alone",
     ),
+    ("bob", "main:refs/lockgate/journals/ada/x", "journal-foreign", "is the journal of ada, not yours"),
+    ("vic", "main:refs/lockgate/journals/vic/x", "not-allowed", "vic may not push to p"),
     ("bob", "main:refs/lockgate/proposals/ada/x", "ref-reserved", "refs/lockgate/proposals/ada/x"),
     ("bob", "main:refs/replace/" + "a" * 40, "ref-reserved", "is not for members to write"),
 ]

@@ -51,7 +51,7 @@ def append(
     Raises `OutsideError`: `activity-busy` (transient), `ref-locked` (transient), `git-failed`;
     `UserError`: `path-unsafe`, `path-conflict`.
     """
-    tree = _write_tree(repository, activity, files or {})
+    tree = write_tree(repository, activity, files or {})
     message = compose_message(activity)
     give_up_at = time.monotonic() + PATIENCE_S
     while time.monotonic() < give_up_at:
@@ -156,7 +156,8 @@ def damaged(repository: Path, oid: str, why: str) -> OutsideError:
     )
 
 
-def _write_tree(repository: Repository, activity: Activity, files: Mapping[str, bytes | str]) -> str:
+def write_tree(repository: Repository, activity: Activity, files: Mapping[str, bytes | str]) -> str:
+    """Write an entry's tree, and return its id. Raises `UserError`: `path-unsafe`, `path-conflict`."""
     if FILE_NAME in files:
         raise UserError(
             f"an entry's file cannot be called {FILE_NAME}", "Give it another name.", code="path-conflict"
@@ -172,7 +173,7 @@ def _write_tree(repository: Repository, activity: Activity, files: Mapping[str, 
 def _start(repository: Repository, key: Key, activity: Activity, at_epoch_s: int) -> None:
     root = Activity(kind=STARTED, at=activity.at, by="hub", title="Activity chain started")
     hub = (HUB_NAME, HUB_EMAIL, at_epoch_s)
-    tree = _write_tree(repository, root, {})
+    tree = write_tree(repository, root, {})
     entry = repository.commit(tree, [], compose_message(root), author=hub, committer=hub, signature=key.sign)
     refs.compare_and_swap(repository, REF, None, entry, PATIENCE_S)
 

@@ -24,8 +24,10 @@ from lockgate.hub.push_rules import (
     must_be_proposed,
     protected_error,
     require_history,
+    require_own_journals,
     require_refs,
 )
+from lockgate.hub.sending import member_slug
 
 #: git's own: the tree with nothing in it.
 _EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
@@ -49,6 +51,7 @@ def entitled_updates(
         require(actor, "push", project, leads)
         updates = parse_updates(lines)
         require_refs(updates)
+        require_own_journals(updates, _names_of(book, actor))
         changes = _changes(hub.repository(project), updates)
         for change in changes:
             require_history(actor, project, change, leads)
@@ -62,6 +65,13 @@ def entitled_updates(
                 change, leads, None if is_dry_run else _propose(hub, project, actor, change)
             )
     return updates
+
+
+def _names_of(book: MemberBook, actor: Actor) -> tuple[str, ...]:
+    """Return what a member goes by in refs: the name on the hub, and the address that git knows."""
+    member = book.find(actor.name)
+    email = member.email if member is not None else ""
+    return tuple(member_slug(name) for name in (actor.name, email) if name)
 
 
 def _changes(repository: Path, updates: Sequence[Update]) -> list[Change]:

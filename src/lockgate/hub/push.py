@@ -18,6 +18,9 @@ SNAPSHOTS = "refs/lockgate/snapshots/"
 VERIFICATIONS = "refs/lockgate/verifications/"
 #: With the member and the proposal behind it.
 PROPOSALS = "refs/lockgate/proposals/"
+#: What a member's Jupyter captured; with the member and the device behind it. Pushed by syncs, never run.
+JOURNALS = "refs/lockgate/journals/"
+_JOURNAL = re.compile(rf"{JOURNALS}[A-Za-z0-9._@+-]+/[A-Za-z0-9._@+-]+")
 _SNAPSHOT = re.compile(rf"{SNAPSHOTS}[A-Za-z0-9._@+-]+/([0-9A-Z]+)")
 
 OPTIONS = (
@@ -164,6 +167,8 @@ def _judge(old: str, new: str, ref: str) -> Update:
         found = _SNAPSHOT.fullmatch(ref)
         if found and is_run_id(found[1]) and old == ABSENT and new != ABSENT:
             return Update(old, new, ref, "run", found[1])
+    if ref.startswith(JOURNALS) and _JOURNAL.fullmatch(ref):
+        return Update(old, new, ref, "keep")
     if ref.startswith("refs/lockgate/"):
         raise UserError(
             f"{ref} is written by the hub alone",

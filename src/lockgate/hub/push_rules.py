@@ -9,12 +9,12 @@ import msgspec
 from lockgate.errors import UserError
 from lockgate.hub.members.rules import may
 from lockgate.hub.members.values import Actor
-from lockgate.hub.push import ABSENT, SNAPSHOTS, Update, describe
+from lockgate.hub.push import ABSENT, JOURNALS, SNAPSHOTS, Update, describe
 
 #: What a lead decides on the default branch, for all who work on it.
 PROTECTED = ("lockgate.toml", "environments", "kernels", ".dvc/config")
 
-_PUSHED = ("refs/heads/", "refs/tags/", "refs/notes/", SNAPSHOTS)
+_PUSHED = ("refs/heads/", "refs/tags/", "refs/notes/", SNAPSHOTS, JOURNALS)
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -45,6 +45,21 @@ def require_refs(updates: Sequence[Update]) -> None:
                 f"{update.ref} is not for members to write",
                 "Push branches, tags and notes.",
                 code="ref-reserved",
+            )
+
+
+def require_own_journals(updates: Sequence[Update], names: Sequence[str]) -> None:
+    """Refuse journals under another member's name. `names`: what the member goes by in refs.
+
+    Raises `UserError` (`journal-foreign`).
+    """
+    for update in updates:
+        owner = update.ref.removeprefix(JOURNALS).partition("/")[0]
+        if update.ref.startswith(JOURNALS) and owner not in names:
+            raise UserError(
+                f"{update.ref} is the journal of {owner}, not yours",
+                f"Yours begins with {JOURNALS}{names[0]}/: git's user.email must be the one the hub knows.",
+                code="journal-foreign",
             )
 
 

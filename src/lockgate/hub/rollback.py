@@ -147,7 +147,7 @@ def roll_back(root: Path, state: State) -> RolledBack:
             code="nothing-to-change",
         )
     before = snapshot(root, f"Uncommitted work, before going back to {state.title}")
-    undo = _keep(root, before) if before != head else None
+    undo = keep_uncommitted(root, before) if before != head else None
     commit = head
     if not is_there:
         message = f"Roll back to {state.title}\n\nLockgate-Rollback: {state.trailer}\n"
@@ -165,11 +165,11 @@ def roll_back(root: Path, state: State) -> RolledBack:
         commit=commit,
         undo=undo,
         bring_back=f"git restore --source={undo} -- :/" if undo else None,
-        large=_large(root, commit),
+        large=large_at(root, commit),
     )
 
 
-def _keep(root: Path, commit: str) -> str:
+def keep_uncommitted(root: Path, commit: str) -> str:
     """Keep a commit under a ref named by the time, never one that is there."""
     stem = UNDO + time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     for number in range(1, 1000):
@@ -181,7 +181,7 @@ def _keep(root: Path, commit: str) -> str:
     )
 
 
-def _large(root: Path, commit: str) -> tuple[str, ...]:
+def large_at(root: Path, commit: str) -> tuple[str, ...]:
     content = CommitSource(root, commit).read([LOCK_FILE]).get(LOCK_FILE)
     if content is None:
         return ()

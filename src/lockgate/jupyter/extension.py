@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
 
 from lockgate.jupyter import news
+from lockgate.jupyter.capture.keeping import Keeper
+from lockgate.jupyter.capture.listening import Listener
 from lockgate.jupyter.routes import routes
 from lockgate.jupyter.service import Service
 
@@ -26,9 +29,12 @@ class Lockgate(ExtensionApp):
         service.kernels.gather()
         kernels = server.kernel_spec_manager
         kernels.kernel_dirs = [str(service.kernels.folder), *kernels.kernel_dirs]
+        self._keeper = Keeper(service)
+        Listener(server, self._keeper.keep)
 
     def initialize_handlers(self) -> None:
         self.handlers.extend(routes())
 
     async def stop_extension(self) -> None:
+        await asyncio.to_thread(self._keeper.close)
         self.settings["lockgate_service"].close()

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from lockgate.jupyter.api.activity import (
+    Activities,
+    ActivityPicture,
+    Branching,
+    OneActivity,
+    Refreshing,
+    Returning,
+)
 from lockgate.jupyter.api.backends import Backends
+from lockgate.jupyter.api.contents import States
 from lockgate.jupyter.api.kernels import Kernels
 from lockgate.jupyter.api.projects import Projects
 from lockgate.jupyter.api.run import Cancelling, OneRun
@@ -10,11 +19,19 @@ from lockgate.jupyter.api.runs import Runs
 from lockgate.jupyter.api.standing import StandingOf
 from lockgate.jupyter.handler import Handler
 
+_ENTRY = r"(?P<entry>[0-9a-f]{40})"
 _RUN = r"(?P<run>[0-9A-Za-z]+)"
 
 
 def routes() -> list[tuple[str, type[Handler]]]:
     return [
+        (r"/lockgate/activity", Activities),
+        (r"/lockgate/activity/refresh", Refreshing),
+        (rf"/lockgate/activity/{_ENTRY}", OneActivity),
+        (rf"/lockgate/activity/{_ENTRY}/picture", ActivityPicture),
+        (rf"/lockgate/activity/{_ENTRY}/back", Returning),
+        (rf"/lockgate/activity/{_ENTRY}/branch", Branching),
+        (r"/lockgate/states(?P<path>/.*)?", States),
         (r"/lockgate/backends", Backends),
         (r"/lockgate/kernels", Kernels),
         (r"/lockgate/project", Projects),

@@ -27,11 +27,23 @@ from lockgate.project.pipeline import (
 from lockgate.project.stage_table import StageDeclaration, read_resources, read_stage
 from lockgate.project.toml_reader import Path, Reader, load_toml
 
-TOP_KEYS = ("project", "runtime", "data", "batch", "params", "stages", "verify", "datasets", "checks")
+TOP_KEYS = (
+    "project",
+    "runtime",
+    "data",
+    "batch",
+    "params",
+    "stages",
+    "verify",
+    "datasets",
+    "checks",
+    "jupyter",
+)
 PROJECT_KEYS = ("name", "passport", "observe", "undeclared")
 RUNTIME_KEYS = ("python", "requirements")
 DATA_KEYS = ("git_limit", "result_limit", "remote")
 BATCH_KEYS = ("backend",)
+JUPYTER_KEYS = ("capture",)
 VERIFY_KEYS = ("tolerance", "key", "columns", "ssim", "predict", "ignore")
 PREDICT_KEYS = ("run", "needs", "makes")
 _PYTHON = re.compile(r"3(?:\.\d{1,2}){1,2}")
@@ -57,6 +69,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     datasets: dict[str, Description] = {}
     """Path → what is said of the data there."""
     checks: tuple[Check, ...] = ()
+    is_captured: bool = True
+    """Whether what is executed in Jupyter is kept in its member's journal."""
     has_placeholders: bool = True
     """Whether `{name}` in a stage stands for a parameter; a `dvc.yaml` has its own `${name}`."""
 
@@ -83,10 +97,13 @@ def parse_manifest(text: str, file: str = MANIFEST_FILE) -> Manifest:
     reader.known(document, (), TOP_KEYS, "")
     project = reader.table(document, ("project",))
     reader.known(project, ("project",), PROJECT_KEYS, "[project]: ")
+    jupyter = reader.table(document, ("jupyter",))
+    reader.known(jupyter, ("jupyter",), JUPYTER_KEYS, "[jupyter]: ")
     return Manifest(
         file=file,
         text=text,
         project=reader.name(project, ("project", "name")) if "name" in project else None,
+        is_captured=reader.truth(jupyter, ("jupyter", "capture")) if "capture" in jupyter else True,
         has_passport=reader.truth(project, ("project", "passport")) if "passport" in project else False,
         is_observed=reader.truth(project, ("project", "observe")) if "observe" in project else False,
         undeclared=(reader.words(project, ("project", "undeclared")) if "undeclared" in project else ()),

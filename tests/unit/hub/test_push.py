@@ -233,3 +233,14 @@ _names = st.text("abc@=._-9", min_size=1)
 )
 def test_options_as_words_are_read_back(options: Options) -> None:
     assert parse_options(environment(*options.words())) == options
+
+
+def test_a_journal_is_stored_and_never_run() -> None:
+    (update,) = parse_updates([f"{ABSENT} {A} refs/lockgate/journals/ana@x.org/host-ab12cd\n"])
+    assert update.action == "keep"
+
+
+@pytest.mark.parametrize("ref", ["refs/lockgate/journals/ana", "refs/lockgate/journals/ana/b/c"])
+def test_a_journal_has_a_member_and_a_device(ref: str) -> None:
+    with pytest.raises(UserError, match="is written by the hub alone"):
+        parse_updates([f"{ABSENT} {A} {ref}\n"])

@@ -203,6 +203,7 @@ def test_both_know_the_same_keys() -> None:
     assert set(tables["runtime"]["properties"]) == set(keys.RUNTIME_KEYS)
     assert set(tables["data"]["properties"]) == set(keys.DATA_KEYS)
     assert set(tables["verify"]["additionalProperties"]["properties"]) == set(keys.VERIFY_KEYS)
+    assert set(tables["jupyter"]["properties"]) == set(keys.JUPYTER_KEYS)
     assert set(tables["batch"]["properties"]) == set(keys.BATCH_KEYS)
     assert set(described["$defs"]["stage"]["properties"]) == set(STAGE_KEYS)
     assert set(described["$defs"]["describedSystem"]["properties"]) == set(described_keys.KEYS)
