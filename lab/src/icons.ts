@@ -22,3 +22,10 @@ export const historyIcon = icon(
   '<g class="jp-icon3" fill="none" stroke="#616161" stroke-width="1.5" stroke-linecap="round" stroke-linejoin="round">' +
     '<path d="M2.6 6A5.8 5.8 0 1 1 2.2 8.6M2 2.6V6h3.4M8 4.8V8l2.4 1.6"/></g>'
 );
+
+/** Up to the hub and down from it. */
+export const syncIcon = icon(
+  'sync',
+  '<g class="jp-icon3" fill="none" stroke="#616161" stroke-width="1.5" stroke-linecap="round" stroke-linejoin="round">' +
+    '<path d="M5 13V3M2 6l3-3 3 3"/><path d="M11 3v10M8 10l3 3 3-3"/></g>'
+);

@@ -15,12 +15,21 @@ _HEAD = "# What Lockgate placed here: the hub commits it, `git pull` brings it.\
 _SPECIAL = re.compile(r"([\\*?\[\]!# ])")
 
 
+#: What Jupyter writes beside notebooks for itself (jupyter_server's checkpoints, jupyter-collaboration).
+JUPYTER = (".ipynb_checkpoints/", ".jupyter_ystore.db", ".jupyter/collaboration_sessions.json")
+
+
 def exclude(root: Path, paths: Iterable[str]) -> None:
     """Exclude these paths, files or folders, from what git adds; those that are tracked stay tracked."""
+    exclude_named(root, [_pattern(path) for path in paths if "\n" not in path])
+
+
+def exclude_named(root: Path, patterns: Iterable[str]) -> None:
+    """The same by patterns of gitignore(5)."""
     place = root / git(root, "rev-parse", "--git-path", "info/exclude").decode().rstrip("\n")
     before = place.read_text("utf-8", "surrogateescape") if place.exists() else ""
     known = set(before.splitlines())
-    new = [line for path in paths if "\n" not in path and (line := _pattern(path)) not in known]
+    new = [pattern for pattern in patterns if pattern not in known]
     if not new:
         return
     head = "" if _HEAD in before else _HEAD

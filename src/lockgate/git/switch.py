@@ -47,7 +47,7 @@ def switch(root: Path, snapshot: str, commit: str, branch: str, old: str, messag
             "Move them away, or delete them, and try again.",
             code="ignored-in-the-way",
         )
-    with _index_lock(root) as lock, copied_index(root) as index:
+    with index_lock(root) as lock, copied_index(root) as index:
         environment = QUIET | {"GIT_INDEX_FILE": os.fspath(index)}
         git(root, *PLAIN, "add", "--all", "--sparse", "--", ".", environment=environment)
         tree = git(root, *PLAIN, "write-tree", environment=environment).decode().strip()
@@ -129,7 +129,7 @@ def _different(root: Path, paths: Sequence[str], commit: str) -> list[str]:
 
 
 @contextmanager
-def _index_lock(root: Path) -> Iterator[Path]:
+def index_lock(root: Path) -> Iterator[Path]:
     """Hold `index.lock`, as git does while it changes the index."""
     lock = git_dir_of(root) / "index.lock"
     try:

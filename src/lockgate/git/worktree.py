@@ -270,12 +270,15 @@ def git_dir_of(root: Path) -> Path:
     return root / os.fsdecode(place.read_bytes().removeprefix(b"gitdir: ").removesuffix(b"\n"))
 
 
-def commit_tree(root: Path, tree: str, parent: str | None, message: str) -> str:
+def commit_tree(root: Path, tree: str, parent: str | None, message: str, *merged: str) -> str:
     """Write a commit by the member, or by the login name where git knows no member; return its id.
+
+    `merged`: further parents.
 
     Raises `OutsideError` (`git-failed`).
     """
-    command = ("-c", "i18n.commitEncoding=utf-8", "commit-tree", tree, *(("-p", parent) if parent else ()))
+    parents = [word for each in (parent, *merged) if each for word in ("-p", each)]
+    command = ("-c", "i18n.commitEncoding=utf-8", "commit-tree", tree, *parents)
     text = message.encode("utf-8", "replace")
     own = {name: os.environ[name] for name in IDENTITY if os.environ.get(name)}
     code, output, error = attempt(root, *command, stdin=text, environment=QUIET | own)

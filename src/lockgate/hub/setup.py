@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from lockgate.errors import UserError
+from lockgate.git.exclude import JUPYTER, exclude_named
 from lockgate.git.hooks import has_earlier, install_hook
 from lockgate.git.program import git
 from lockgate.git.worktree import find_root, remotes
@@ -50,6 +51,7 @@ def set_up(folder: Path) -> SetUp:
         attributes.write_text(before + gap + _ATTRIBUTES, "utf-8", "surrogateescape")
         lines.append(f"wrote .gitattributes: git merges {LOCK_FILE} line by line")
     lines += _hooks(root)
+    exclude_named(root, JUPYTER)
     had_remote = REMOTE in remotes(root)
     url = ensure_remote(root)
     lines.append(f"remote `{REMOTE}` {'is' if had_remote else 'now is'} {url}")

@@ -17,6 +17,7 @@ from lockgate.jupyter.api.projects import Projects
 from lockgate.jupyter.api.run import Cancelling, OneRun
 from lockgate.jupyter.api.runs import Runs
 from lockgate.jupyter.api.standing import StandingOf
+from lockgate.jupyter.api.sync import Syncs, Undoing
 from lockgate.jupyter.handler import Handler
 
 _ENTRY = r"(?P<entry>[0-9a-f]{40})"
@@ -39,4 +40,6 @@ def routes() -> list[tuple[str, type[Handler]]]:
         (r"/lockgate/runs", Runs),
         (rf"/lockgate/runs/{_RUN}", OneRun),
         (rf"/lockgate/runs/{_RUN}/cancel", Cancelling),
+        (r"/lockgate/sync", Syncs),
+        (r"/lockgate/sync/undo", Undoing),
     ]

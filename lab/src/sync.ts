@@ -1,0 +1,242 @@
+// The Sync button: save, then commit, pull and push in one; conflicts are asked about, and all can be undone.
+
+import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { IToolbarWidgetRegistry, Notification } from '@jupyterlab/apputils';
+import { IDocumentManager } from '@jupyterlab/docmanager';
+import { DocumentRegistry } from '@jupyterlab/docregistry';
+import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+import { CommandRegistry } from '@lumino/commands';
+import { Widget } from '@lumino/widgets';
+import { askChoices, IConflict } from './conflicts';
+import { showFailure } from './failure';
+import { syncIcon } from './icons';
+import { LockgateError } from './request';
+import { ITrouble, Waiting } from './waiting';
+import { ILockgate } from './tokens';
+
+export namespace SyncCommands {
+  export const sync = 'lockgate:sync';
+  export const undo = 'lockgate:sync-undo';
+}
+
+/** Mirrors lockgate.hub.sync.sync.Synced. */
+interface ISynced {
+  branch: string;
+  committed: string | null;
+  got: number;
+  sent: number;
+  changed: string[];
+  data: string[];
+  run: string | null;
+  conflicts: IConflict[];
+  trouble: ITrouble | null;
+  mended: string;
+  can_undo: boolean;
+}
+
+/** Mirrors lockgate.hub.sync.undo.Undone. */
+interface IUndone {
+  branch: string;
+  changed: string[];
+  on_hub: string;
+}
+
+/** One document's button: how much waits stands in it. */
+export class SyncButton extends Widget {
+  private readonly main = document.createElement('button');
+  private readonly label = document.createElement('span');
+
+  constructor(
+    readonly waiting: Waiting,
+    commands: CommandRegistry
+  ) {
+    super();
+    this.addClass('lg-sync');
+    this.main.type = 'button';
+    this.main.className = 'lg-sync-main';
+    const sign = document.createElement('span');
+    sign.className = 'lg-sync-sign';
+    sign.setAttribute('aria-hidden', 'true');
+    syncIcon.element({ container: sign });
+    this.label.className = 'lg-sync-label';
+    this.main.append(sign, this.label);
+    this.node.append(this.main);
+    this.main.addEventListener('click', () => void commands.execute(SyncCommands.sync));
+    waiting.changed.connect(this.render, this);
+    this.render();
+  }
+
+  dispose(): void {
+    this.waiting.dispose();
+    super.dispose();
+  }
+
+  private render(): void {
+    const { state, label, words: told } = this.waiting;
+    this.node.dataset.state = state;
+    this.main.disabled = state === 'syncing';
+    this.label.textContent = label;
+    this.main.title = told;
+    this.main.setAttribute('aria-label', `Lockgate: ${label}. ${told}`);
+  }
+}
+
+export const syncPlugin: JupyterFrontEndPlugin<void> = {
+  id: '@lockgate/jupyterlab:sync',
+  description: 'Commits, pulls and pushes the project of a notebook in one.',
+  autoStart: true,
+  requires: [ILockgate, INotebookTracker, IDocumentManager, IToolbarWidgetRegistry],
+  activate: (
+    app: JupyterFrontEnd,
+    lockgate: ILockgate,
+    tracker: INotebookTracker,
+    documents: IDocumentManager,
+    toolbars: IToolbarWidgetRegistry
+  ) => {
+    const { client, news } = lockgate;
+    const { commands } = app;
+    const known = new Set<Waiting>();
+
+    toolbars.addFactory<NotebookPanel>('Notebook', 'lockgate-sync', panel => {
+      const waiting = new Waiting(client, news, panel.context);
+      known.add(waiting);
+      panel.disposed.connect(() => known.delete(waiting));
+      return new SyncButton(waiting, commands);
+    });
+
+    const open = (): DocumentRegistry.Context[] => {
+      const found = new Set<DocumentRegistry.Context>();
+      for (const widget of app.shell.widgets('main')) {
+        const context = documents.contextForWidget(widget);
+        if (context) {
+          found.add(context as DocumentRegistry.Context);
+        }
+      }
+      return [...found];
+    };
+    const here = (): string => {
+      const current = app.shell.currentWidget;
+      return (current && documents.contextForWidget(current)?.path) ?? tracker.currentWidget?.context.path ?? '';
+    };
+
+    /** Save, do it, show what came: in this order nothing unsaved is lost, and no tab shows what is old. */
+    async function around<T>(path: string, work: () => Promise<T>): Promise<T> {
+      const waiting = [...known].filter(each => each.context.path === path);
+      waiting.forEach(each => each.begin());
+      try {
+        for (const context of open()) {
+          if (context.model.dirty && !context.model.readOnly) {
+            await context.save();
+          }
+        }
+        const done = await work();
+        await follow();
+        return done;
+      } finally {
+        waiting.forEach(each => each.end());
+      }
+    }
+
+    /** Show the files as they are now; shared documents follow by themselves. */
+    async function follow(): Promise<void> {
+      for (const context of open()) {
+        if (context.model.dirty || context.model.collaborative || !context.contentsModel) {
+          continue;
+        }
+        try {
+          const now = await app.serviceManager.contents.get(context.path, { content: false });
+          if (now.last_modified !== context.contentsModel.last_modified && !context.model.dirty) {
+            await context.revert();
+          }
+        } catch {
+          // The sync removed the file: its tab stays, as the last place its content is seen
+        }
+      }
+    }
+
+    async function sync(): Promise<void> {
+      const path = here();
+      let choices = {};
+      try {
+        for (;;) {
+          const done = await around(path, () => client.post<ISynced>('sync', { path, choices }));
+          if (done.conflicts.length === 0) {
+            tell(done, path);
+            return;
+          }
+          const chosen = await askChoices(done.conflicts);
+          if (!chosen) {
+            Notification.info('Nothing was synced; all is as it was', { autoClose: 4000 });
+            return;
+          }
+          choices = { ...choices, ...chosen };
+        }
+      } catch (error) {
+        await showFailure('Nothing was synced', error);
+      }
+    }
+
+    async function undo(path = here()): Promise<void> {
+      try {
+        const done = await around(path, () => client.post<IUndone>('sync/undo', { path }));
+        Notification.success(['The sync was undone: all is as before.', done.on_hub].filter(Boolean).join(' '), { autoClose: 8000 });
+      } catch (error) {
+        await showFailure('The sync was not undone', error);
+      }
+    }
+
+    function tell(done: ISynced, path: string): void {
+      const text = [done.mended, summary(done)].filter(Boolean).join(' ');
+      const actions =
+        done.can_undo && (done.committed || done.changed.length)
+          ? [{ label: 'Undo', caption: 'Put back what was before this sync', callback: () => void undo(path) }]
+          : [];
+      if (text) {
+        Notification.success(text, { autoClose: 10000, actions });
+      }
+      if (done.trouble) {
+        const { message, hint, code } = done.trouble;
+        // Lab cuts a notification off at 140 characters: the rest is in the dialog
+        const cause = message.split(': ')[0];
+        const more = { label: 'Details', callback: () => void showFailure('Not sent', new LockgateError(message, hint, code)) };
+        Notification.warning(`Not sent: ${cause}. ${hint}`, { autoClose: false, actions: [more] });
+      }
+    }
+
+    commands.addCommand(SyncCommands.sync, {
+      label: 'Sync with the Hub',
+      caption: 'Save, then commit, pull and push in one',
+      icon: syncIcon,
+      execute: () => sync()
+    });
+    commands.addCommand(SyncCommands.undo, {
+      label: 'Undo the Last Sync',
+      caption: 'Put files, branch and index back as they were before it',
+      execute: () => undo()
+    });
+  }
+};
+
+function summary(done: ISynced): string {
+  const told: string[] = [];
+  if (done.committed) {
+    told.push(`Committed: ${done.committed}.`);
+  }
+  if (done.data.length) {
+    told.push(`Too large for git, so data now: ${done.data.join(', ')}.`);
+  }
+  if (done.got) {
+    told.push(`Got ${commits(done.got)}.`);
+  }
+  if (done.sent) {
+    told.push(`Sent ${commits(done.sent)}.`);
+  }
+  if (done.run) {
+    told.push(`Run ${done.run.slice(-8)} is queued.`);
+  }
+  return told.length || done.trouble ? told.join(' ') : 'Nothing to sync: the hub has all of it.';
+}
+
+function commits(count: number): string {
+  return count === 1 ? '1 commit' : `${count} commits`;
+}

@@ -1,0 +1,147 @@
+"""The Sync button in a real JupyterLab: no edit is lost, conflicts are decided by cell, all is undone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from e2e_place import Place, WorkTree
+from lab_server import Bench, Lab
+from playwright.sync_api import Browser, Locator, expect
+
+#: Nothing in it depends on the notebook: what is pushed runs nothing anew.
+STAGE = '[stages.s]\nrun = "echo 1 > d"\nneeds = []\nmakes = ["d"]\n'
+
+
+def notebook(*sources: str) -> str:
+    cells: list[dict[str, object]] = [
+        {
+            "cell_type": "code",
+            "id": f"c{n}",
+            "execution_count": None,
+            "metadata": {},
+            "outputs": [],
+            "source": text,
+        }
+        for n, text in enumerate(sources)
+    ]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    return json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5})
+
+
+@pytest.fixture
+def two(place: Place, request: pytest.FixtureRequest) -> tuple[WorkTree, WorkTree]:
+    """Mine, which Lab shows, and somebody else's clone."""
+    name = "s" + hashlib.sha256(request.node.name.encode()).hexdigest()[:8]
+    mine = place.project({"lockgate.toml": STAGE, "n.ipynb": notebook("a = 1", "b = 1")}, name=name)
+    mine.lockgate("sync")
+    place.settle(name)
+    mine.lockgate("sync")
+    return mine, place.clone(f"{name}-other", "other@example.org", name)
+
+
+def button(bench: Bench) -> Locator:
+    return bench.page.locator(".jp-NotebookPanel:visible .lg-sync")
+
+
+def press(bench: Bench) -> None:
+    button(bench).locator("button").click()
+
+
+def wait_for(bench: Bench, state: str) -> None:
+    bench.page.wait_for_selector(f".jp-NotebookPanel .lg-sync[data-state='{state}']:visible", timeout=60_000)
+
+
+def alert(bench: Bench, text: str) -> Locator:
+    found = bench.page.get_by_role("alert").filter(has_text=text).last
+    found.wait_for()
+    return found
+
+
+def sources(tree: WorkTree) -> list[str]:
+    return ["".join(cell["source"]) for cell in json.loads(tree.read("n.ipynb"))["cells"]]
+
+
+def test_an_unsaved_edit_and_another_members_meet(
+    lab: Lab, browser: Browser, two: tuple[WorkTree, WorkTree]
+) -> None:
+    mine, other = two
+    other.write({"n.ipynb": notebook("a = 1", "b = 2"), "new.txt": "x"})
+    other.lockgate("sync")
+    with lab.open(browser, f"{mine.path.name}/n.ipynb") as bench:
+        wait_for(bench, "get")
+        expect(button(bench)).to_contain_text("↓1")
+        bench.type_into_cell("\nunsaved = 1")
+        press(bench)
+        alert(bench, "Sent")
+        assert sources(mine) == ["a = 1\nunsaved = 1", "b = 2"]
+        expect(bench.page.locator(".jp-NotebookPanel:visible .jp-Cell .cm-content").nth(1)).to_have_text(
+            "b = 2"
+        )
+        wait_for(bench, "even")
+        assert mine.has("new.txt")
+        press(bench)
+        alert(bench, "Nothing to sync")
+        assert bench.seat.faults == []
+        assert bench.seat.violations(".lg-sync") == []
+
+
+@pytest.mark.parametrize("way", ["Keep mine", "Take theirs", "Edit"])
+def test_one_cell_that_both_changed_is_decided_and_undone(
+    lab: Lab, browser: Browser, two: tuple[WorkTree, WorkTree], way: str
+) -> None:
+    mine, other = two
+    other.write({"n.ipynb": notebook("a = 'theirs'", "b = 1")})
+    other.lockgate("sync")
+    with lab.open(browser, f"{mine.path.name}/n.ipynb", "dark" if way == "Edit" else "light") as bench:
+        page = bench.page
+        wait_for(bench, "get")
+        bench.type_into_cell(" + 1")
+        press(bench)
+        dialog = page.get_by_role("dialog")
+        question = dialog.get_by_role("group", name="Code cell 1")
+        expect(question).to_contain_text("a = 1 + 1")
+        expect(question).to_contain_text("a = 'theirs'")
+        expect(dialog.get_by_role("button", name="Sync", exact=True)).to_be_disabled()
+        assert sources(mine) == ["a = 1 + 1", "b = 1"]
+        page.screenshot(path=Path(lab.root) / f"conflict-{way.split()[0]}.png")
+        question.get_by_label(way, exact=True).check()
+        if way == "Edit":
+            question.get_by_role("textbox").fill("a = 'both'")
+        assert bench.seat.violations(".lg-conflicts") == []
+        page.screenshot(path=Path(lab.root) / f"decided-{way.split()[0]}.png")
+        dialog.get_by_role("button", name="Sync", exact=True).click()
+        told = alert(bench, "Sent")
+        expected = {"Keep mine": "a = 1 + 1", "Take theirs": "a = 'theirs'", "Edit": "a = 'both'"}[way]
+        assert sources(mine) == [expected, "b = 1"]
+        first = page.locator(".jp-NotebookPanel:visible .jp-Cell .cm-content").first
+        expect(first).to_have_text(expected)
+        told.get_by_role("button", name="Undo").click()
+        alert(bench, "was undone")
+        assert sources(mine) == ["a = 1 + 1", "b = 1"]
+        expect(first).to_have_text("a = 1 + 1")
+        assert mine.git("status", "--porcelain").out == " M n.ipynb\n"
+        other.lockgate("sync")
+        assert sources(other) == ["a = 'theirs'", "b = 1"]
+        assert bench.seat.faults == []
+
+
+def test_a_hub_that_is_away_is_told_and_caught_up_with(
+    lab: Lab, browser: Browser, two: tuple[WorkTree, WorkTree]
+) -> None:
+    mine, _ = two
+    url = mine.git("remote", "get-url", "hub").out.strip()
+    with lab.open(browser, f"{mine.path.name}/n.ipynb") as bench:
+        wait_for(bench, "even")
+        mine.git("remote", "set-url", "hub", "/nowhere/repositories/p.git")
+        bench.type_into_cell("\nc = 3")
+        press(bench)
+        alert(bench, "Your commits wait here")
+        assert mine.git("status", "--porcelain").out == ""
+        assert ".ipynb_checkpoints" not in mine.git("ls-files").out
+        mine.git("remote", "set-url", "hub", url)
+        press(bench)
+        alert(bench, "Sent 1 commit")
+        wait_for(bench, "even")
