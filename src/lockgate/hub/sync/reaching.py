@@ -39,7 +39,8 @@ def fetch(root: Path) -> None:
         environment={"GIT_TERMINAL_PROMPT": "0"},
     )  # fmt: skip
     if code != 0:
-        raise _failure(error.decode("utf-8", "replace"))
+        words = error.decode("utf-8", "replace")
+        raise _failure(words)
 
 
 def tracked(root: Path, branch: str) -> str | None:
