@@ -270,6 +270,10 @@ def activity(scratch: Path, quick: bool) -> list[Row]:
     return _script("activity.py", ["1000" if quick else "100000"])
 
 
+def jupyter_sync(scratch: Path, quick: bool) -> list[Row]:
+    return _script("jupyter_sync.py", [])
+
+
 def _script(name: str, arguments: list[str]) -> list[Row]:
     """A measurement with a program of its own; it prints one row of JSON a line."""
     import json
@@ -289,6 +293,7 @@ CASES: dict[str, Callable[[Path, bool], list[Row]]] = {
     "runtime": runtime,
     "planning": planning,
     "activity": activity,
+    "jupyter_sync": jupyter_sync,
     "slurm": slurm,
     "service": service,
     "pages": first_page,
