@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from data import data
+from jupyter import jupyter
 from measure import LOCKGATE, Row, absolute, environment, paired, program, sh, timed
 from observing import observing
 from pages import first_page
@@ -296,6 +297,7 @@ CASES: dict[str, Callable[[Path, bool], list[Row]]] = {
     "jupyter_sync": jupyter_sync,
     "slurm": slurm,
     "service": service,
+    "jupyter": jupyter,
     "pages": first_page,
     "search": search_index,
     "remotes": remotes,

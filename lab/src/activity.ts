@@ -5,20 +5,18 @@ import { Dialog, ICommandPalette, InputDialog, Notification, showDialog } from '
 import { PathExt } from '@jupyterlab/coreutils';
 import { DocumentWidget } from '@jupyterlab/docregistry';
 import { INotebookTracker } from '@jupyterlab/notebook';
-import { Drive } from '@jupyterlab/services';
 import { Message } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
-import { entryNode, text } from './activityentry';
+import { aboutOf, entryNode, text } from './activityentry';
 import { revertAll, saveAll } from './documents';
 import { showFailure, words } from './failure';
 import { ILine, IPage, IShown, IWanted, Kind, page } from './feed';
 import { historyIcon } from './icons';
 import { INews } from './news';
 import { Client } from './request';
+import { DRIVE, stateDrive } from './states';
 import { ILockgate } from './tokens';
 
-/** The drive whose files are earlier states. */
-const DRIVE = 'LockgateState';
 const FILTERS: [Kind, string][] = [
   ['figure', 'Figures'],
   ['error', 'Errors'],
@@ -49,6 +47,7 @@ export class ActivityPanel extends Widget {
   private readonly older = text('button', 'lg-button lg-activity-older', 'Older') as HTMLButtonElement;
   private readonly person = document.createElement('select');
   private readonly wanted: IWanted = { kinds: new Set(), by: '', text: '', isImportant: false };
+  private readonly nodes = new Map<string, HTMLLIElement>();
   private path: string | null = null;
   private root = '';
   private next: IPage['next'] = null;
@@ -208,16 +207,12 @@ export class ActivityPanel extends Widget {
   }
 
   private take(found: IPage, isMore: boolean): void {
+    if (this.root !== found.root) {
+      this.nodes.clear();
+    }
     this.root = found.root;
     this.next = found.next;
-    const unfolded = new Map<string, HTMLElement>();
-    if (!isMore) {
-      // What is being read stays as it is
-      for (const node of this.list.querySelectorAll<HTMLElement>('li')) {
-        unfolded.set(node.dataset.id!, node);
-      }
-    }
-    const nodes = found.lines.map(line => unfolded.get(line.id) ?? this.entry(line));
+    const nodes = found.lines.map(line => this.entry(line));
     if (isMore) {
       this.list.append(...nodes);
     } else {
@@ -251,15 +246,23 @@ export class ActivityPanel extends Widget {
     this.note.hidden = !this.note.textContent;
   }
 
+  /** What was unfolded stays so, whatever is asked for next. */
   private entry(line: ILine): HTMLLIElement {
+    const known = this.nodes.get(line.id);
+    if (known) {
+      known.querySelector('.lg-entry-about')!.textContent = aboutOf(line);
+      return known;
+    }
     const path = this.path!;
-    return entryNode(line, {
+    const node = entryNode(line, {
       show: () => this.client.get<IShown>(`activity/${line.id}`, { path }),
       picture: (_, file) => this.client.url(`activity/${line.id}/picture`, { path, file }),
       open: shown => this.open(shown),
       back: () => void this.back(line),
       branch: () => void this.branch(line)
     });
+    this.nodes.set(line.id, node);
+    return node;
   }
 
   private open(shown: IShown): void {
@@ -360,8 +363,7 @@ export const activityPlugin: JupyterFrontEndPlugin<void> = {
     const panel = new ActivityPanel(app, lockgate.client);
     app.shell.add(panel, 'left', { rank: 160 });
     restorer?.add(panel, panel.id);
-    const { serverSettings } = app.serviceManager;
-    app.serviceManager.contents.addDrive(new Drive({ name: DRIVE, apiEndpoint: 'lockgate/states', serverSettings }));
+    app.serviceManager.contents.addDrive(stateDrive(app.serviceManager.serverSettings));
     lockgate.news.came.connect((_, news) => panel.hear(news));
     const follow = (widget: Widget | null): void => {
       const path = widget instanceof DocumentWidget ? widget.context.path : null;

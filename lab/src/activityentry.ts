@@ -32,7 +32,7 @@ export function entryNode(line: ILine, handlers: IHandlers): HTMLLIElement {
   head.className = 'lg-entry-head';
   head.setAttribute('aria-expanded', 'false');
   const title = text('span', 'lg-entry-title', line.title);
-  const about = text('span', 'lg-entry-about', [NAMES[line.kind], line.by, ago(line.at)].join(' · '));
+  const about = text('span', 'lg-entry-about', aboutOf(line));
   about.title = line.device ? `${line.at}, on ${line.device}` : line.at;
   head.append(title, about);
   node.append(head);
@@ -56,6 +56,10 @@ export function entryNode(line: ILine, handlers: IHandlers): HTMLLIElement {
     }
   });
   return node;
+}
+
+export function aboutOf(line: ILine): string {
+  return [NAMES[line.kind], line.by, ago(line.at)].join(' · ');
 }
 
 async function unfold(body: HTMLElement, line: ILine, handlers: IHandlers): Promise<void> {

@@ -15,10 +15,33 @@ function open(app: JupyterFrontEnd): Context[] {
   return [...found];
 }
 
+/** The server writes a shared document by itself, a second after the last edit. */
+const SHARED_SAVE_MS = 4000;
+
+/** Wait until the server has written a shared document; false: it does not do so by itself. */
+function written(context: Context): Promise<boolean> {
+  return new Promise(done => {
+    const look = (): void => {
+      if (!context.model.dirty) {
+        end(true);
+      }
+    };
+    const end = (is: boolean): void => {
+      window.clearTimeout(late);
+      context.model.stateChanged.disconnect(look);
+      done(is);
+    };
+    const late = window.setTimeout(() => end(false), SHARED_SAVE_MS);
+    context.model.stateChanged.connect(look);
+    look();
+  });
+}
+
 /** Save every document that is edited. */
 export async function saveAll(app: JupyterFrontEnd): Promise<void> {
   for (const context of open(app)) {
-    if (context.model.dirty) {
+    // A save beside the server's own would ask whether to write over it
+    if (context.model.dirty && !(context.model.collaborative && (await written(context)))) {
       await context.save();
     }
   }

@@ -7,7 +7,7 @@ snapshot of the work tree at that moment, which so is never collected.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,8 +75,3 @@ def device_of(ref: str) -> tuple[str, str]:
     """Return the member and the device that a journal's ref names."""
     member, _, device = ref.removeprefix(REFS).partition("/")
     return member, device
-
-
-def only_own(refs_pushed: Iterable[str], member: str) -> bool:
-    """Return whether journals that are pushed are the member's own."""
-    return all(device_of(ref)[0] == member for ref in refs_pushed if ref.startswith(REFS))

@@ -15,7 +15,7 @@ from lockgate.activity.entry import Activity
 from lockgate.activity.execution import CODE, KIND, OUTPUT
 from lockgate.activity.journal import STARTED, device_of, journals_in
 from lockgate.errors import UserError
-from lockgate.git.contents import AS_WRITTEN, read_many
+from lockgate.git.contents import AS_WRITTEN, Content, read_many
 from lockgate.git.program import attempt, git
 from lockgate.hub.rollback import State, find_state
 
@@ -185,14 +185,18 @@ def show(root: Path, id: str) -> Shown:
     left_out = evidence.get("left_out")
     return Shown(
         line=line_of(id, activity, ref),
-        code=code.content.decode("utf-8", "replace") if code is not None else None,
-        output=output.content.decode("utf-8", "replace") if output is not None else None,
+        code=_text_of(code),
+        output=_text_of(output),
         error=_text(evidence, "error") or _text(evidence, "cause"),
         left_out=tuple(map(str, left_out)) if isinstance(left_out, list) else (),
         is_hidden=bool(evidence.get("is_hidden")),
         details=tuple(_details(activity)),
         commit=activity.commit,
     )
+
+
+def _text_of(file: Content | None) -> str | None:
+    return file.content.decode("utf-8", "replace") if file is not None else None
 
 
 def picture(root: Path, id: str, file: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,8 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 #: Requests that wait for git or the hub at one time; more wait for a thread.
 _THREADS = 8
+#: The drive of jupyter-collaboration, and ours of earlier states, whose files are those of the same project.
+_OF_DRIVE = re.compile(r"RTC:|LockgateState:[0-9a-f]{40}/")
 
 
 class Service:
@@ -89,8 +92,8 @@ class Service:
             return tuple(self._running.get(project, ()))
 
     def _place(self, path: str) -> Path:
-        drive, colon, rest = path.partition(":")
-        inside = PurePosixPath((rest if colon and drive == "RTC" else path).strip("/"))
+        drive = _OF_DRIVE.match(path)
+        inside = PurePosixPath(path[drive.end() if drive else 0 :].strip("/"))
         if ".." in inside.parts:
             raise UserError(
                 f"{path} leads out of the server's folder", "Name it from there.", code="path-outside"

@@ -11,6 +11,9 @@ import pytest
 from e2e_place import ONE_STAGE, Place, WorkTree
 from tornado.httpclient import HTTPClientError, HTTPResponse
 
+from lockgate.activity.execution import Execution, Picture
+from lockgate.hub.journal import Journal
+
 pytest_plugins = ("pytest_jupyter.jupyter_server",)
 
 Fetch = Callable[..., Awaitable[HTTPResponse]]
@@ -96,3 +99,35 @@ async def test_who_has_no_token_is_not_answered(jp_fetch: Fetch, tree: WorkTree)
             "lockgate", "standing", params={"path": tree.path.name}, headers={"Authorization": "token no"}
         )
     assert caught.value.code == 403
+
+
+async def test_the_feed_tells_of_cells_their_pictures_and_states(jp_fetch: Fetch, tree: WorkTree) -> None:
+    name = tree.path.name
+    tree.write({"i": "as the cell ran\n", "n.ipynb": '{"cells": []}'})
+    drawing = Picture("image/svg+xml", b"<svg xmlns='http://www.w3.org/2000/svg'/>")
+    done = Execution(code="plot()", started_at=1_780_000_000.0, notebook="n.ipynb", pictures=(drawing,))
+    (entry,) = Journal(tree.path).note([done], [])
+    tree.write({"i": "later\n"})
+    page = await asked(jp_fetch, "activity", path=f"{name}/i", kinds="figure")
+    assert page["root"] == name
+    assert [line["id"] for line in page["lines"]] == [entry]
+    shown = await asked(jp_fetch, f"activity/{entry}", path=name)
+    assert shown["code"] == "plot()"
+    seen = await jp_fetch(
+        "lockgate", "activity", entry, "picture", params={"path": name, "file": "pictures/0.svg"}
+    )
+    assert seen.body == drawing.content
+    assert seen.headers["Content-Type"] == "image/svg+xml"
+    assert "sandbox" in seen.headers["Content-Security-Policy"]
+    then = await asked(jp_fetch, f"states/{shown['commit']}/{name}/i")
+    assert (then["content"], then["writable"], then["type"]) == ("as the cell ran\n", False, "file")
+    notebook = await asked(jp_fetch, f"states/{shown['commit']}/{name}/n.ipynb")
+    assert (notebook["content"], notebook["type"]) == ({"cells": []}, "notebook")
+    foreseen = await asked(jp_fetch, f"activity/{entry}/back", {"is_dry_run": True}, path=name)
+    assert foreseen["changed"] == ["i"]
+    assert tree.read("i") == "later\n"
+    assert (await refused(jp_fetch, "activity", path=name, kinds="all"))[1]["code"] == "request-unreadable"
+    assert (await refused(jp_fetch, f"activity/{'0' * 40}", path=name))[1]["code"] == "entry-unknown"
+    gone = await refused(jp_fetch, f"states/{shown['commit']}/{name}/none")
+    assert gone[1]["code"] == "state-file-absent"
+    assert (await refused(jp_fetch, f"states/main/{name}/i"))[1]["code"] == "state-file-absent"

@@ -96,12 +96,11 @@ class ActivityPicture(Handler):
             self.set_status(404)
             self.finish(json.dumps({"message": error.message, "hint": error.hint, "code": error.code}))
             return
-        self.set_header("Content-Type", _TYPES.get(file.rpartition(".")[2], "application/octet-stream"))
         # An SVG is foreign text: nothing in it may run
         self.set_header("Content-Security-Policy", "sandbox; default-src 'none'; style-src 'unsafe-inline'")
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Cache-Control", "private, max-age=86400, immutable")
-        self.finish(content)
+        self.finish(content, set_content_type=_TYPES[file.rpartition(".")[2]])
 
 
 class Returning(Handler):

@@ -46,7 +46,7 @@ class States(Handler):
 
     def _model(self, path: str) -> Model:
         found = _PATH.fullmatch(path)
-        if found is None:
+        if found is None or "\n" in path:
             raise _absent(path)
         commit, whole = found[1], (found[2] or "").strip("/")
         root = find_root(self.service.folder_at(whole))

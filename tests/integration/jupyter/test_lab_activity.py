@@ -1,0 +1,152 @@
+"""The panel Activity in a real JupyterLab: what was done stands there, and one goes back to it."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+
+import pytest
+from e2e_place import ONE_STAGE, Place, WorkTree, until
+from lab_server import Bench, Lab
+from playwright.sync_api import Browser, Locator, expect
+
+from lockgate.activity.execution import Execution
+from lockgate.hub.journal import Journal
+
+_PICTURE = (
+    "from IPython.display import Image\nimport base64\n"
+    "Image(base64.b64decode('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5"
+    "ErkJggg=='))"
+)
+
+
+def notebook(*sources: str) -> str:
+    cells: list[dict[str, object]] = [
+        {
+            "cell_type": "code",
+            "id": f"c{n}",
+            "execution_count": None,
+            "metadata": {},
+            "outputs": [],
+            "source": text,
+        }
+        for n, text in enumerate(sources)
+    ]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    return json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5})
+
+
+@pytest.fixture
+def tree(place: Place, request: pytest.FixtureRequest) -> WorkTree:
+    name = str(request.node.name).removeprefix("test_").replace("_", "-")
+    sources = ("print('hello')", _PICTURE, "# lockgate: hide\n1 / 0")
+    files = {"lockgate.toml": ONE_STAGE, "i": "first\n", "n.ipynb": notebook(*sources)}
+    return place.project(files, name=name)
+
+
+def panel(bench: Bench) -> Locator:
+    bench.page.locator(".jp-SideBar [data-id='lockgate-activity']").click()
+    found = bench.page.locator("#lockgate-activity")
+    found.wait_for()
+    return found
+
+
+def run_all(bench: Bench) -> None:
+    bench.page.get_by_role("menuitem", name="Run", exact=True).click()
+    bench.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+
+def test_what_is_executed_stands_there_and_one_goes_back(lab: Lab, browser: Browser, tree: WorkTree) -> None:
+    with lab.open(browser, f"{tree.path.name}/n.ipynb") as bench:
+        page, activity = bench.page, panel(bench)
+        expect(activity.get_by_role("listitem")).to_have_text(re.compile("^Project .* added"))
+        run_all(bench)
+        entry = activity.get_by_role("listitem").filter(has_text="n.ipynb [1]: print('hello')")
+        entry.get_by_role("button").first.click()
+        expect(entry.locator("pre").nth(0)).to_have_text("print('hello')")
+        expect(entry.locator("pre").nth(1)).to_have_text("hello\n")
+        expect(activity.locator("img")).to_be_visible()
+        assert activity.locator("img").evaluate("each => each.naturalWidth") == 1
+        activity.get_by_role("button", name="Errors").click()
+        expect(activity.get_by_role("listitem")).to_have_count(1)
+        activity.get_by_role("button", name="Errors").click()
+        expect(activity.get_by_role("listitem")).to_have_count(4)
+        assert bench.seat.violations(".lg-activity") == []
+
+        tree.commit({"i": "second\n", "new.txt": "x\n"})
+        tree.write({"i": "third, not committed\n"})
+        entry.get_by_role("button", name="Back to here…").click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_contain_text("i")
+        expect(dialog).to_contain_text("new.txt")
+        expect(dialog).to_contain_text("kept under a ref")
+        dialog.get_by_role("button", name="Go Back").click()
+        page.get_by_role("alert").filter(has_text="main is back at that state").wait_for()
+        assert tree.read("i") == "first\n"
+        assert not tree.has("new.txt")
+        kept = tree.git("for-each-ref", "--format=%(refname)", "refs/lockgate/undo").out.strip()
+        assert tree.git("show", f"{kept}:i").out == "third, not committed\n"
+        assert bench.seat.faults == []
+
+
+def test_a_state_is_opened_to_read_and_a_branch_begins_there(
+    lab: Lab, browser: Browser, tree: WorkTree
+) -> None:
+    with lab.open(browser, f"{tree.path.name}/n.ipynb", "dark") as bench:
+        page, activity = bench.page, panel(bench)
+        run_all(bench)
+        entry = activity.get_by_role("listitem").filter(has_text="print('hello')")
+        entry.get_by_role("button").first.click()
+        until(lambda: '"execution_count": 3' in tree.read("n.ipynb"), "the notebook is saved as it was run")
+        before = tree.read("n.ipynb")
+        entry.get_by_role("button", name="Open this state").click()
+        then = page.locator(".jp-NotebookPanel").nth(1)
+        then.locator(".jp-Cell").first.wait_for()
+        expect(then).to_contain_text("print('hello')")
+        assert tree.read("n.ipynb") == before
+        # Its project is the one at hand still
+        entry.get_by_role("button", name="Branch from here…").click()
+        page.get_by_role("dialog").get_by_role("textbox").fill("from-here")
+        page.keyboard.press("Enter")
+        page.get_by_role("alert").filter(has_text="on the new branch from-here").wait_for()
+        assert tree.git("branch", "--show-current").out == "from-here\n"
+        assert bench.seat.violations(".lg-activity") == []
+
+
+def test_a_thousand_entries_are_there_and_found(lab: Lab, browser: Browser, tree: WorkTree) -> None:
+    now = time.time()
+    cells = [
+        Execution(code=f"step_{n}()", count=n, started_at=now - 5000 + n, notebook="n.ipynb", status="ok")
+        for n in range(1200)
+    ]
+    Journal(tree.path).note(cells, [])
+    with lab.open(browser, f"{tree.path.name}/n.ipynb") as bench:
+        activity = panel(bench)
+        expect(activity.get_by_role("listitem").first).to_contain_text("step_1199()")
+        assert activity.get_by_role("listitem").count() < 200
+        for _ in range(40):
+            shown = activity.get_by_role("listitem").count()
+            if shown >= 1200:
+                break
+            activity.evaluate("each => each.scrollTo(0, each.scrollHeight)")
+            expect(activity.locator(".lg-entry").nth(min(shown, 1199))).to_be_attached()
+        expect(activity.get_by_role("listitem")).to_have_count(1200)
+        activity.get_by_role("searchbox").fill("STEP_37() n.ipynb")
+        expect(activity.get_by_role("listitem")).to_have_count(1)
+        expect(activity.get_by_role("listitem")).to_have_text(re.compile(r"step_37\(\)"))
+        activity.get_by_role("searchbox").fill("nothing of the kind")
+        expect(activity).to_contain_text("Nothing of this kind was done.")
+        assert bench.seat.faults == []
+
+
+def test_a_notebook_is_left_out_by_the_menu(lab: Lab, browser: Browser, tree: WorkTree) -> None:
+    with lab.open(browser, f"{tree.path.name}/n.ipynb") as bench:
+        bench.page.get_by_role("menuitem", name="Lockgate", exact=True).click()
+        bench.page.get_by_role("menuitemcheckbox", name="Note What This Notebook Executes").click()
+        bench.page.wait_for_function("() => !document.querySelector('.jp-mod-dirty')")
+        expect(bench.page.locator(".lm-Menu")).to_have_count(0)
+        bench.page.get_by_role("menuitem", name="Lockgate", exact=True).click()
+        # Lab's menus call an item a checkbox while it is checked
+        expect(bench.page.get_by_role("menuitem", name="Note What This Notebook Executes")).to_be_visible()
+        assert json.loads(tree.read("n.ipynb"))["metadata"]["lockgate"] == {"capture": False}
