@@ -29,3 +29,17 @@ export const syncIcon = icon(
   '<g class="jp-icon3" fill="none" stroke="#616161" stroke-width="1.5" stroke-linecap="round" stroke-linejoin="round">' +
     '<path d="M5 13V3M2 6l3-3 3 3"/><path d="M11 3v10M8 10l3 3 3-3"/></g>'
 );
+const LINES =
+  '<g class="jp-icon3" fill="none" stroke="#616161" stroke-width="1.4" stroke-linecap="round" stroke-linejoin="round">';
+
+/** Boats that wait before the gate: what is queued and runs. */
+export const runsIcon = icon('runs', LINES + '<path d="M2 4h7M2 8h5M2 12h7"/><path d="M10.5 5.5l4 2.5-4 2.5z"/></g>');
+
+export const branchIcon = icon(
+  'branch',
+  LINES + '<circle cx="4" cy="3.5" r="1.7"/><circle cx="4" cy="12.5" r="1.7"/><circle cx="12" cy="5.5" r="1.7"/><path d="M4 5.2v5.6M12 7.2c0 3-4.5 2.6-7.2 4"/></g>'
+);
+
+export const whyIcon = icon('why', LINES + '<circle cx="8" cy="8" r="6"/><path d="M6.2 6.3a1.9 1.9 0 1 1 2.6 2c-.6.3-.8.6-.8 1.2M8 11.5v.1"/></g>');
+
+export const verifyIcon = icon('verify', LINES + '<path d="M8 1.7l5.3 2v4c0 3.3-2.2 5.6-5.3 6.6-3.100-1-5.3-3.3-5.3-6.6v-4z"/><path d="M5.7 7.9l1.7 1.7 3-3.3"/></g>');

@@ -2,11 +2,25 @@
 
 import { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { activityPlugin } from './activity';
+import { branchesPlugin } from './branches';
+import { fileActionsPlugin } from './fileactions';
 import { kernelsPlugin } from './kernels';
 import { lockgatePlugin } from './lockgate';
 import { runPlugin } from './run';
+import { runsPlugin } from './runs';
 import { syncPlugin } from './sync';
+import { tourPlugin } from './tour';
 
-const plugins: JupyterFrontEndPlugin<any>[] = [lockgatePlugin, runPlugin, kernelsPlugin, activityPlugin, syncPlugin];
+const plugins: JupyterFrontEndPlugin<any>[] = [
+  lockgatePlugin,
+  activityPlugin,
+  branchesPlugin,
+  fileActionsPlugin,
+  kernelsPlugin,
+  runPlugin,
+  runsPlugin,
+  syncPlugin,
+  tourPlugin
+];
 
 export default plugins;

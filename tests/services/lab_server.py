@@ -81,14 +81,22 @@ class Bench:
 
 
 @contextlib.contextmanager
-def served_lab(root: Path, home: Path, env: Mapping[str, str], *more: str) -> Iterator[Lab]:
-    """Serve a folder. `home` keeps what Jupyter writes; `more` are options of `jupyter lab`."""
+def served_lab(
+    root: Path, home: Path, env: Mapping[str, str], *more: str, has_tour: bool = False
+) -> Iterator[Lab]:
+    """Serve a folder. `home` keeps what Jupyter writes; `more` are options of `jupyter lab`.
+
+    `has_tour`: as for somebody who is here the first time.
+    """
     programs, needed = lab_environment()
     settings = home / "jupyter-config"
     (settings / "labconfig").mkdir(parents=True)
     # Lab would ask whether it may fetch news, which covers buttons
     off = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
     (settings / "labconfig/page_config.json").write_text(json.dumps(off))
+    if not has_tour:
+        seen = {"@lockgate/jupyterlab:plugin": {"offerTour": False}}
+        (settings / "labconfig/default_setting_overrides.json").write_text(json.dumps(seen))
     environment = dict(env) | needed
     environment["JUPYTER_CONFIG_PATH"] = f"{settings}:{needed['JUPYTER_CONFIG_PATH']}"
     for name in ("CONFIG", "DATA", "RUNTIME"):

@@ -63,6 +63,7 @@ class RootGroup(LazyGroup):
         "cancel": ("lockgate.cli.cancel", "End a run and all its processes."),
         "compare": ("lockgate.cli.compare", "Compare two runs: parameters, metrics, artifacts, runtime."),
         "fetch": ("lockgate.cli.fetch", "Put a run's artifacts into the work tree."),
+        "open": ("lockgate.cli.open_", "Lay out a stage with exactly the inputs its job saw."),
         "log": ("lockgate.cli.log", "Read the activity chain: who did what, when."),
         "why": ("lockgate.cli.why", "Tell what a file was made from, up to the sources."),
         "trace": ("lockgate.cli.trace", "Tell which run made a file, from any copy of it."),

@@ -117,6 +117,13 @@ def address(hub: Path | None, project: str | None, folder: Path) -> Address:
     return of_url(found[REMOTE], root)
 
 
+def project_named(place: Address) -> str:
+    """Return what the hub calls the project."""
+    if isinstance(place, RemoteHub):
+        return PurePosixPath(place.path).name.removesuffix(".git")
+    return place.project
+
+
 def naming_a_hub(found: Mapping[str, str]) -> str:
     """Return in words how a work tree with these remotes, none of them `hub`, gets one."""
     if CLONED in found:

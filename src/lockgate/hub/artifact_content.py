@@ -41,7 +41,7 @@ def files_of(hub: Hub, project: str, artifact: Artifact, limit: int = 1000) -> I
             md5=artifact.md5,
         )
     elif artifact.git is not None:
-        yield from _in_git(hub.repository(project), artifact, limit)
+        yield from files_in_git(hub.repository(project), artifact, limit)
     else:
         yield from _in_store(Store(hub.store), artifact, limit)
 
@@ -86,7 +86,8 @@ def kind_of(path: str, folder: Kind) -> Kind:
     return folder if folder in ("model", "metrics") else "file"
 
 
-def _in_git(repository: Path, artifact: Artifact, limit: int) -> Iterator[File]:
+def files_in_git(repository: Path, artifact: Artifact, limit: int) -> Iterator[File]:
+    """Yield the files of a folder that a repository holds."""
     code, output, _ = attempt(repository, "ls-tree", "-r", "-l", "-z", artifact.git or "")
     for number, line in enumerate(
         output.decode("utf-8", "surrogateescape").split("\0")[:-1] if not code else ()

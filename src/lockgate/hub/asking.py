@@ -19,7 +19,7 @@ from lockgate.hub.http_client import HttpClient
 from lockgate.hub.index import Index
 from lockgate.hub.logs import Piece, read_logs
 from lockgate.hub.queries import RunLine, RunView, list_runs, show_run
-from lockgate.hub.ssh_client import ask_over_ssh
+from lockgate.hub.ssh_client import ask_over_ssh, lines_over_ssh
 from lockgate.runs.comparison import Comparison
 from lockgate.runs.run import FINAL_RUN_STATES
 
@@ -74,10 +74,23 @@ def ask_data(place: Place, view: RunView) -> Sequence[Read]:
     return _client(place).get([*_project(place), "runs", view.line.id, "datasets"], list[Read])
 
 
-def ask_logs(place: Place, run: str, stage: str | None, *, is_follow: bool) -> Iterator[Piece]:
+class _Line(msgspec.Struct, frozen=True):
+    stage: str
+    text: str
+    run: str
+    progress: str = ""
+
+
+def ask_logs(place: Address, run: str, stage: str | None, *, is_follow: bool) -> Iterator[Piece]:
     """Yield what the jobs of a run printed, as `lockgate.hub.logs.read_logs`."""
     if isinstance(place, LocalHub):
         yield from read_logs(place.hub, place.project, run, stage, is_follow=is_follow)
+        return
+    if isinstance(place, RemoteHub):
+        asked = ["logs", run, *([stage] if stage else []), *(["-f"] if is_follow else [])]
+        for printed in lines_over_ssh(place, asked):
+            line = msgspec.json.decode(printed, type=_Line)
+            yield Piece(line.stage, line.text.encode(), line.run, line.progress)
         return
     query = {"follow": "true" if is_follow else "false", **({"stage": stage} if stage is not None else {})}
     words = [*_project(place), "runs", run, "pieces"]
@@ -98,7 +111,7 @@ def ask_cancel(place: Address, run: str, by: str | None) -> Cancelled:
 
 
 def ask_verification(
-    place: Place, run: str, asked: Asked, by: str | None, show: Callable[[Receipt | Progress], None]
+    place: Address, run: str, asked: Asked, by: str | None, show: Callable[[Receipt | Progress], None]
 ) -> Verification:
     """Verify a run and return what was found; `show` is told what happens meanwhile.
 
@@ -106,6 +119,8 @@ def ask_verification(
     """
     if isinstance(place, LocalHub):
         return _verify_here(place, run, asked, by, show)
+    if isinstance(place, RemoteHub):
+        return _verify_over_ssh(place, run, asked, by)
     from lockgate.hub.verification import Started  # noqa: PLC0415
     from lockgate.verify.report import Verification  # noqa: PLC0415
 
@@ -125,6 +140,17 @@ def ask_verification(
         nap = min(nap * 1.5, _LONGEST_NAP_S)
     found = client.get([*_project(place), "runs", started.run, "verifications"], list[Verification])
     return _only(found, started.run)
+
+
+def _verify_over_ssh(place: RemoteHub, run: str, asked: Asked, by: str | None) -> Verification:
+    """Such a hub tells of the end alone."""
+    from lockgate.verify.report import Verification  # noqa: PLC0415
+
+    words = ["verify", run, *(["--on", asked.backend] if asked.backend else [])]
+    words += [*(["--fresh"] if asked.is_fresh else []), *(["--by", by] if by else [])]
+    words += [word for stage in asked.stages for word in ("--stage", stage)]
+    words += [] if asked.seeks_cause else ["--no-cause"]
+    return ask_over_ssh(place, words, Verification, answering=(0, 1))
 
 
 def _verify_here(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 
 import msgspec
 
@@ -161,7 +162,7 @@ def place_large(root: Path, artifacts: Sequence[Artifact]) -> tuple[str, ...]:
     missing = [artifact for artifact in artifacts if artifact.git is None]
     if not missing:
         return ()
-    source = _source(root, of_url(remotes(root).get(REMOTE, ""), root))
+    source = objects_of(root, of_url(remotes(root).get(REMOTE, ""), root))
     folders = source.listings([artifact.md5 for artifact in missing if artifact.mode == FOLDER])
     targets: dict[str, list[str]] = {}
     for artifact in missing:
@@ -184,6 +185,19 @@ def artifacts_at(root: Path, commit: str) -> list[Artifact]:
     content = CommitSource(root, commit).read([LOCK_FILE]).get(LOCK_FILE)
     records = read_lock(content) if content else {}
     return [artifact for record in records.values() for artifact in record.artifacts]
+
+
+class Objects(Protocol):
+    """A hub's store, as a work tree takes from it."""
+
+    def listings(self, digests: Sequence[str]) -> dict[str, tuple[Listed, ...]]:
+        """Return the files of these folders."""
+
+    def bring(self, digests: Sequence[str], place: Callable[[str, Path], None]) -> None:
+        """Have each object placed by its digest; the file given is gone afterwards.
+
+        Raises `OutsideError`: `store-missing`, `hub-unreachable`.
+        """
 
 
 class _Near:
@@ -227,7 +241,8 @@ class _Far:
             )
 
 
-def _source(root: Path, address: Address) -> _Near | _Far:
+def objects_of(root: Path, address: Address) -> Objects:
+    """Return the store of a work tree's hub, wherever it is."""
     return _Near(address.hub) if isinstance(address, LocalHub) else _Far(root, address)
 
 

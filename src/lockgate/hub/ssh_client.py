@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -25,8 +25,12 @@ class _Refused(msgspec.Struct, frozen=True):
     error: _Told
 
 
-def ask_over_ssh(place: RemoteHub, arguments: Sequence[str], kind: type[_T]) -> _T:
+def ask_over_ssh(
+    place: RemoteHub, arguments: Sequence[str], kind: type[_T], answering: Sequence[int] = (0,)
+) -> _T:
     """Return what `lockgate ARGUMENTS --json` answers there, as this type.
+
+    `answering`: the exit codes of an answer; with any other it refuses.
 
     Raises what it refuses with, by its own code; `OutsideError`: `ssh-missing`, `hub-unreachable`.
     """
@@ -38,10 +42,34 @@ def ask_over_ssh(place: RemoteHub, arguments: Sequence[str], kind: type[_T]) -> 
     except FileNotFoundError:
         raise place.no_ssh(words[0]) from None
     try:
-        if ended.returncode == 0:
+        if ended.returncode in answering:
             return msgspec.json.decode(ended.stdout, type=kind)
         told = msgspec.json.decode(ended.stdout, type=_Refused).error
     except (msgspec.ValidationError, msgspec.DecodeError):
         raise place.no_answer() from None
     raised = UserError if ended.returncode == UserError.exit_code else OutsideError
     raise raised(told.message, told.hint, code=told.code)
+
+
+def lines_over_ssh(place: RemoteHub, arguments: Sequence[str]) -> Iterator[bytes]:
+    """Yield the lines that `lockgate ARGUMENTS --json` prints there, as they come.
+
+    Raises `OutsideError` (`ssh-missing`).
+    """
+    words = place.words([*arguments, "--json"])
+    try:
+        asked = subprocess.Popen(
+            words,
+            env=clean_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+    except FileNotFoundError:
+        raise place.no_ssh(words[0]) from None
+    assert asked.stdout is not None
+    with asked:
+        try:
+            yield from asked.stdout
+        finally:
+            asked.kill()

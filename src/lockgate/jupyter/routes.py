@@ -11,10 +11,21 @@ from lockgate.jupyter.api.activity import (
     Returning,
 )
 from lockgate.jupyter.api.backends import Backends
+from lockgate.jupyter.api.branches import BranchesOf
 from lockgate.jupyter.api.contents import States
+from lockgate.jupyter.api.files import HistoryOf, WhyOf
 from lockgate.jupyter.api.kernels import Kernels
 from lockgate.jupyter.api.projects import Projects
-from lockgate.jupyter.api.run import Cancelling, OneRun
+from lockgate.jupyter.api.run import (
+    Cancelling,
+    Executed,
+    Log,
+    OneRun,
+    Opening,
+    ResultFile,
+    ResultTable,
+    Verifying,
+)
 from lockgate.jupyter.api.runs import Runs
 from lockgate.jupyter.api.standing import StandingOf
 from lockgate.jupyter.api.sync import Syncs, Undoing
@@ -42,4 +53,13 @@ def routes() -> list[tuple[str, type[Handler]]]:
         (rf"/lockgate/runs/{_RUN}/cancel", Cancelling),
         (r"/lockgate/sync", Syncs),
         (r"/lockgate/sync/undo", Undoing),
+        (rf"/lockgate/runs/{_RUN}/log", Log),
+        (rf"/lockgate/runs/{_RUN}/file", ResultFile),
+        (rf"/lockgate/runs/{_RUN}/table", ResultTable),
+        (rf"/lockgate/runs/{_RUN}/open", Opening),
+        (rf"/lockgate/runs/{_RUN}/executed", Executed),
+        (rf"/lockgate/runs/{_RUN}/verify", Verifying),
+        (r"/lockgate/branches", BranchesOf),
+        (r"/lockgate/why", WhyOf),
+        (r"/lockgate/history", HistoryOf),
     ]

@@ -13,8 +13,10 @@ from typing import ParamSpec, TypeVar
 
 from lockgate.errors import UserError
 from lockgate.git.worktree import find_root
+from lockgate.jupyter.following import Followers
 from lockgate.jupyter.kernels import ProjectKernels
 from lockgate.jupyter.news import Teller
+from lockgate.jupyter.tails import Tails
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -31,6 +33,8 @@ class Service:
         self.root = root.resolve()
         self.kernels = ProjectKernels(self.root)
         self._teller = teller
+        self.followers = Followers(self.tell)
+        self.tails = Tails(self.tell)
         self._pool = ThreadPoolExecutor(_THREADS, "lockgate")
         self._guard = threading.Lock()
         self._running: dict[Path, list[str]] = {}
@@ -101,5 +105,6 @@ class Service:
         return self.root / inside
 
     def close(self) -> None:
+        self.followers.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
         self.kernels.close()

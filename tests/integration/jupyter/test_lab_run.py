@@ -7,6 +7,7 @@ import re
 
 import pytest
 from e2e_place import Place, WorkTree
+from lab_notebook import notebook
 from lab_server import Lab
 from playwright.sync_api import Browser, expect
 
@@ -28,22 +29,6 @@ import re
 cells = json.load(open("look.ipynb"))["cells"]
 json.dump({"source": "".join(cells[0]["source"])}, open("seen.json", "w"))
 """
-
-
-def notebook(*sources: str) -> str:
-    cells: list[dict[str, object]] = [
-        {
-            "cell_type": "code",
-            "id": f"c{n}",
-            "execution_count": None,
-            "metadata": {},
-            "outputs": [],
-            "source": text,
-        }
-        for n, text in enumerate(sources)
-    ]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    return json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5})
 
 
 @pytest.fixture

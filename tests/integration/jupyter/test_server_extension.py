@@ -61,7 +61,7 @@ async def test_a_run_makes_what_would_run_known(jp_fetch: Fetch, tree: WorkTree)
     assert (before["state"], before["path"], before["words"]) == ("would-run", "i", "copy: never run")
     receipt = await asked(jp_fetch, "runs", {"path": f"{name}/i"})
     tree.place.settle(name)
-    listed = await asked(jp_fetch, "runs", path=name)
+    listed = (await asked(jp_fetch, "runs", path=name))["runs"]
     assert [line["id"] for line in listed] == [receipt["run"]]
     one = await asked(jp_fetch, f"runs/{receipt['run']}", path=name)
     assert one["line"]["state"] == "succeeded"
@@ -71,7 +71,7 @@ async def test_a_forecast_starts_nothing(jp_fetch: Fetch, tree: WorkTree) -> Non
     name = tree.path.name
     foreseen = await asked(jp_fetch, "runs", {"path": name, "is_dry_run": True})
     assert [stage["stage"] for stage in foreseen["stages"]] == ["copy"]
-    assert await asked(jp_fetch, "runs", path=name) == []
+    assert (await asked(jp_fetch, "runs", path=name))["runs"] == []
 
 
 async def test_a_broken_manifest_is_told_with_its_line(jp_fetch: Fetch, tree: WorkTree) -> None:

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lockgate.hub.rows import JobRow
-from lockgate.web.pages.stage_graph import SHOWN_AT_MOST, Node, draw, layers_of
-from lockgate.web.pages.stages import note_of
+from lockgate.hub.stage_layers import layers_of
+from lockgate.hub.stage_lines import note_of
+from lockgate.web.pages.stage_graph import SHOWN_AT_MOST, Node, draw
 
 NAMES = [f"s{number}" for number in range(9)]
 

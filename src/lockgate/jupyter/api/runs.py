@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 from tornado.web import authenticated
 
-from lockgate.hub.address import address
+from lockgate.git.worktree import head
+from lockgate.hub.address import address, project_named
 from lockgate.hub.asking import ask_runs
 from lockgate.hub.push import Options, read_resource
 from lockgate.hub.queries import RunLine
@@ -17,7 +18,7 @@ from lockgate.hub.submission import ask
 from lockgate.jupyter.handler import Handler
 from lockgate.jupyter.running import start
 
-_SHOWN = 50
+_SHOWN = 200
 
 
 class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,6 +48,15 @@ class Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         )
 
 
+class Listed(msgspec.Struct, frozen=True):
+    """The newest runs of a project, newest first; `root`: its folder as Jupyter calls it."""
+
+    root: str
+    project: str
+    branch: str | None
+    runs: Sequence[RunLine]
+
+
 class Runs(Handler):
     """`GET ?path=`: the newest runs. `POST`: run the work tree as it is; the answer is the hub's receipt."""
 
@@ -58,8 +68,11 @@ class Runs(Handler):
     async def post(self) -> Any:
         await self.answer(self._start())
 
-    def _list(self) -> Sequence[RunLine]:
-        return ask_runs(address(None, None, self.project), _SHOWN)
+    def _list(self) -> Listed:
+        root = self.project
+        self.service.followers.follow(root)
+        place = address(None, None, root)
+        return Listed(self.service.called(root), project_named(place), head(root)[0], ask_runs(place, _SHOWN))
 
     async def _start(self) -> object:
         asked = self.asked(Asked)

@@ -2,109 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-
-import msgspec
 from markupsafe import Markup
 
-#: CSI with its letter, OSC up to its end, and the two-byte escapes (ECMA-48, 5.3 and 5.4).
-_ESCAPE = re.compile(
-    r"\x1b\[(?P<codes>[0-9;:?<=>]*)[ -/]*(?P<letter>[@-~])"
-    r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?"
-    r"|\x1b[ -/]*[0-~]?"
-)
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-
-
-class _Style(msgspec.Struct, frozen=True):
-    colour: int | None = None
-    is_bold: bool = False
-    is_dim: bool = False
-    is_italic: bool = False
-    is_underlined: bool = False
-
-    @property
-    def classes(self) -> str:
-        words = [
-            f"f{self.colour}" if self.colour is not None else "",
-            "b" if self.is_bold else "",
-            "d" if self.is_dim else "",
-            "i" if self.is_italic else "",
-            "u" if self.is_underlined else "",
-        ]
-        return " ".join(word for word in words if word)
-
-
-_PLAIN = _Style()
+from lockgate.hub.terminal_text import stretches_of
 
 
 def html_of(content: bytes) -> Markup:
     """Return output as HTML for a `<pre>`: of a line written over and over only its last form."""
-    text = content.decode("utf-8", "replace").replace("\r\n", "\n")
-    shown = "\n".join(_last_form(line) for line in text.split("\n"))
-    parts: list[Markup] = []
-    for classes, run in _runs(shown):
-        parts.append(
-            Markup('<span class="{}">{}</span>').format(classes, run) if classes else Markup.escape(run)
-        )
-    return Markup("").join(parts)
-
-
-def _last_form(line: str) -> str:
-    """What is left of a line after its carriage returns, the colours set before them kept."""
-    if "\r" not in line:
-        return line
-    pieces = [piece for piece in line.split("\r") if piece]
-    if not pieces:
-        return ""
-    before = "".join(match.group() for piece in pieces[:-1] for match in _ESCAPE.finditer(piece))
-    return before + pieces[-1]
-
-
-def _runs(text: str) -> Iterator[tuple[str, str]]:
-    """Yield (classes, text) of stretches in one style."""
-    style, at = _PLAIN, 0
-    for match in _ESCAPE.finditer(text):
-        run = _CONTROL.sub("", text[at : match.start()])
-        if run:
-            yield style.classes, run
-        at = match.end()
-        if match["letter"] == "m":
-            style = _after(style, match["codes"])
-    run = _CONTROL.sub("", text[at:])
-    if run:
-        yield style.classes, run
-
-
-def _after(style: _Style, codes: str) -> _Style:
-    """Return the style after a Select Graphic Rendition (ECMA-48, 8.3.117; 38 and 48 as xterm has them)."""
-    numbers = [int(code) if code.isdigit() else 0 for code in codes.replace(":", ";").split(";")][:32]
-    at = 0
-    while at < len(numbers):
-        code = numbers[at]
-        if code in (38, 48):
-            at += 3 if numbers[at + 1 : at + 2] == [5] else 5
-            continue
-        style = _one(style, code)
-        at += 1
-    return style
-
-
-def _one(style: _Style, code: int) -> _Style:
-    replace = msgspec.structs.replace
-    if code == 0:
-        return _PLAIN
-    if 30 <= code <= 37 or 90 <= code <= 97:
-        return replace(style, colour=code % 10)
-    changes: dict[int, dict[str, object]] = {
-        1: {"is_bold": True},
-        2: {"is_dim": True},
-        3: {"is_italic": True},
-        4: {"is_underlined": True},
-        22: {"is_bold": False, "is_dim": False},
-        23: {"is_italic": False},
-        24: {"is_underlined": False},
-        39: {"colour": None},
-    }
-    return replace(style, **changes[code]) if code in changes else style
+    return Markup("").join(
+        Markup('<span class="{}">{}</span>').format(each.style, each.text)
+        if each.style
+        else Markup.escape(each.text)
+        for each in stretches_of(content)
+    )

@@ -10,16 +10,17 @@ from litestar import Request, Response, get
 from litestar.datastructures import State
 from litestar.response import File as FileResponse
 
+from lockgate.hub import tabular
 from lockgate.hub.artifact_content import File, find_file, read_file
 from lockgate.hub.dataset_checks import dataset_checks
 from lockgate.hub.index import Index
+from lockgate.hub.notebook_cells import MOST_BYTES
 from lockgate.hub.parquet import read_parquet
 from lockgate.hub.parquet_reader import Question
 from lockgate.hub.queries import show_run
 from lockgate.web.artifact_answer import answer_with
-from lockgate.web.pages import drift, tabular
+from lockgate.web.pages import drift
 from lockgate.web.pages.notebook_answer import notebook_answer
-from lockgate.web.pages.notebook_cells import MOST_BYTES
 from lockgate.web.render import render
 from lockgate.web.service import Service
 from lockgate.web.visitor import Visitor

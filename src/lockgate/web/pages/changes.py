@@ -8,15 +8,15 @@ import msgspec
 
 from lockgate.git.contents import read_many
 from lockgate.git.program import attempt
-from lockgate.web.pages import diffs
-from lockgate.web.pages.notebook_cells import Notebook, read_notebook
-from lockgate.web.pages.notebook_diff import notebook_diff
+from lockgate.hub import file_diff
+from lockgate.hub.notebook_cells import Notebook, read_notebook
+from lockgate.hub.notebook_diff import notebook_diff
 
 _DIFF_BYTES = 2_000_000
 _NOTEBOOKS_AT_MOST = 30
 
 
-def diff_of(repository: Path, one: str, other: str, *left_out: str) -> list[diffs.FileDiff]:
+def diff_of(repository: Path, one: str, other: str, *left_out: str) -> list[file_diff.FileDiff]:
     """Return what changed between two commits or trees, as files."""
     options = (
         "--no-color",
@@ -28,7 +28,7 @@ def diff_of(repository: Path, one: str, other: str, *left_out: str) -> list[diff
     )
     paths = ("--", ".", *left_out) if left_out else ("--",)
     code, output, _ = attempt(repository, "diff-tree", "-p", *options, one, other, *paths)
-    files = diffs.parse(output[:_DIFF_BYTES]) if code == 0 else []
+    files = file_diff.parse(output[:_DIFF_BYTES]) if code == 0 else []
     notebooks = 0
     shown = []
     for file in files:
@@ -43,15 +43,15 @@ def diff_of(repository: Path, one: str, other: str, *left_out: str) -> list[diff
 
 
 def _by_cells(
-    repository: Path, one: str, other: str, file: diffs.FileDiff, *, is_read: bool
-) -> diffs.FileDiff:
+    repository: Path, one: str, other: str, file: file_diff.FileDiff, *, is_read: bool
+) -> file_diff.FileDiff:
     try:
         if not is_read:
             raise ValueError("there are many of them")
         names = (f"{one}:{file.old or file.path}", f"{other}:{file.path}")
         old, new = (_notebook(found.content if found else None) for found in read_many(repository, names))
     except ValueError as error:
-        line = diffs.DiffLine("hunk", f"This notebook is not shown by its cells: {error}.")
+        line = file_diff.DiffLine("hunk", f"This notebook is not shown by its cells: {error}.")
         return msgspec.structs.replace(file, lines=(line,), is_cut=False)
     return notebook_diff(file.path, file.status, old, new)
 

@@ -11,18 +11,18 @@ from litestar import Request, Response, get
 from litestar.datastructures import State
 
 from lockgate.errors import LockgateError, UserError
+from lockgate.hub import file_diff, notebook_cells
 from lockgate.hub.artifact_content import File, files_of, read_file
 from lockgate.hub.comparison import side_of
+from lockgate.hub.notebook_cells import read_notebook
+from lockgate.hub.notebook_diff import notebook_diff
 from lockgate.hub.queries import RunView, list_runs, show_run
 from lockgate.hub.runtimes import Runtimes
 from lockgate.project.pipeline import LOCK_FILE
 from lockgate.runs.natural_order import natural_key
 from lockgate.runs.record import Artifact
 from lockgate.runs.side_by_side import made_rows, rows_of
-from lockgate.web.pages import diffs, notebook_cells
 from lockgate.web.pages.changes import diff_of
-from lockgate.web.pages.notebook_cells import read_notebook
-from lockgate.web.pages.notebook_diff import notebook_diff
 from lockgate.web.pages.table_rows import TableRow, table_row
 from lockgate.web.render import render
 from lockgate.web.service import Service
@@ -125,9 +125,9 @@ def _changed(views: list[RunView], kind: str) -> Iterator[tuple[Artifact, Artifa
 
 def _notebooks(
     service: Service, project: str, views: list[RunView]
-) -> list[tuple[int, diffs.FileDiff | None, str]]:
+) -> list[tuple[int, file_diff.FileDiff | None, str]]:
     """What differs in notebooks, by cells: with which run, the changes or None, and why there are none."""
-    found: list[tuple[int, diffs.FileDiff | None, str]] = []
+    found: list[tuple[int, file_diff.FileDiff | None, str]] = []
     for first, artifact, at in islice(_changed(views, "notebook"), _NOTEBOOKS_AT_MOST):
         if not artifact.path.endswith(".ipynb"):
             continue
@@ -153,7 +153,7 @@ def _file(service: Service, project: str, artifact: Artifact) -> File | None:
     return next(files_of(service.hub, project, artifact), None)
 
 
-def _code(repository: Path, one: RunView, other: RunView) -> list[diffs.FileDiff]:
+def _code(repository: Path, one: RunView, other: RunView) -> list[file_diff.FileDiff]:
     """The changes of the code between two snapshots; what stages make is compared as artifacts."""
     if one.line.commit == other.line.commit:
         return []

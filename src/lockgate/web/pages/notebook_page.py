@@ -16,8 +16,8 @@ from pygments.lexers import get_lexer_by_name
 from pygments.lexers.special import TextLexer
 from pygments.util import ClassNotFound
 
+from lockgate.hub.notebook_cells import Cell, Notebook, Output
 from lockgate.web.pages.ansi import html_of
-from lockgate.web.pages.notebook_cells import Cell, Notebook, Output
 
 _OUTPUT_AT_MOST = 3_000_000
 _SOURCE_AT_MOST = 200_000

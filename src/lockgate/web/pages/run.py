@@ -18,13 +18,13 @@ from lockgate.hub.log_part import read_log_part
 from lockgate.hub.push import VERIFICATIONS
 from lockgate.hub.queries import RunView, show_run
 from lockgate.hub.runtimes import Runtimes
+from lockgate.hub.stage_lines import StageLine, lines_of, upstream_of
 from lockgate.runs.checked import runtime_of
 from lockgate.runs.observation import in_words
 from lockgate.runs.run import FINAL_RUN_STATES, Event
 from lockgate.web.pages import chart, stage_graph
 from lockgate.web.pages.ansi import html_of
 from lockgate.web.pages.proof import proof_of
-from lockgate.web.pages.stages import StageLine, lines_of, upstream_of
 from lockgate.web.render import render
 from lockgate.web.service import Service
 from lockgate.web.visitor import Visitor

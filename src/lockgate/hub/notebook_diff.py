@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 
-from lockgate.web.pages.diffs import DiffLine, FileDiff
-from lockgate.web.pages.notebook_cells import Cell, Notebook
+from lockgate.hub.file_diff import DiffLine, FileDiff
+from lockgate.hub.notebook_cells import Cell, Notebook
 
 LINES_AT_MOST = 1500
 _LONGEST_LINES = 2000
