@@ -15,6 +15,7 @@ from pathlib import Path
 from data import data
 from jupyter import jupyter
 from measure import LOCKGATE, Row, absolute, environment, paired, program, sh, timed
+from notebooks import notebooks
 from observing import observing
 from pages import first_page
 from pipelines import fan
@@ -302,5 +303,6 @@ CASES: dict[str, Callable[[Path, bool], list[Row]]] = {
     "search": search_index,
     "remotes": remotes,
     "observing": observing,
+    "notebooks": notebooks,
     "data": data,
 }

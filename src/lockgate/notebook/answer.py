@@ -9,15 +9,16 @@ from typing import Any
 
 #: Rows that are shown; all of them are in the value.
 _SHOWN_AT_MOST = 200
-_TONES = {
-    "succeeded": "#2e7d32",
-    "done": "#2e7d32",
-    "identical": "#2e7d32",
-    "failed": "#c62828",
-    "differs": "#c62828",
-    "cancelled": "#b26a00",
-    "blocked": "#b26a00",
-    "running": "#1565c0",
+#: Put in front of a state: colours alone tell some readers nothing, and do not fit every theme.
+_MARKS = {
+    "succeeded": "✓",
+    "done": "✓",
+    "identical": "✓",
+    "failed": "✗",
+    "differs": "✗",
+    "cancelled": "⊘",
+    "blocked": "⊘",
+    "running": "▸",
 }
 
 
@@ -150,5 +151,5 @@ def _as_html(table: Table) -> str:
 
 
 def _cell(text: str) -> str:
-    tone = f";color:{_TONES[text]};font-weight:600" if text in _TONES else ""
-    return f'<td style="text-align:left{tone}">{html.escape(text)}</td>'
+    mark = f'<span aria-hidden="true">{_MARKS[text]}</span> ' if text in _MARKS else ""
+    return f'<td style="text-align:left">{mark}{html.escape(text)}</td>'

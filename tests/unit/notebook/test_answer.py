@@ -12,7 +12,7 @@ from lockgate.notebook.answer import Answer, Table, View
 from lockgate.notebook.progress import Course
 from lockgate.notebook.views import view_of
 
-OURS = {"div", "strong", "table", "caption", "thead", "tbody", "tr", "th", "td", "progress", "em"}
+OURS = {"div", "strong", "table", "caption", "thead", "tbody", "tr", "th", "td", "progress", "em", "span"}
 
 
 class Tags(HTMLParser):
@@ -88,6 +88,12 @@ def test_any_answer_can_be_shown(value: object) -> None:
     view = view_of(["data", "anything"], value)
     assert view.as_text
     assert Tags(view.as_html).found <= OURS
+
+
+def test_a_state_has_a_mark_beside_its_word() -> None:
+    html = View("x", (), [Table("", ("State",), [("failed",), ("waiting",)])]).as_html
+    assert '<span aria-hidden="true">✗</span> failed' in html
+    assert ">waiting<" in html
 
 
 def test_a_status_tells_what_would_run_and_why() -> None:
