@@ -31,6 +31,7 @@ interface ISynced {
   conflicts: IConflict[];
   trouble: ITrouble | null;
   mended: string;
+  notes: string[];
   can_undo: boolean;
 }
 
@@ -227,6 +228,7 @@ function summary(done: ISynced): string {
   }
   if (done.got) {
     told.push(`Got ${commits(done.got)}.`);
+    told.push(...done.notes.map(note => `Note: ${note}.`));
   }
   if (done.sent) {
     told.push(`Sent ${commits(done.sent)}.`);

@@ -47,6 +47,17 @@ def test_both_get_what_the_other_changed_and_results_too(two: tuple[WorkTree, Wo
     assert "Nothing to sync" in first.lockgate("sync").out
 
 
+def test_a_kernel_that_a_lead_changed_is_told_to_who_gets_it(two: tuple[WorkTree, WorkTree]) -> None:
+    first, second = two
+    first.lockgate("kernel", "add", "lab")
+    synced(first)
+    assert synced(second)["notes"] == ["the project has a new kernel: lab"]
+    specification = json.loads(first.read("kernels/lab/kernel.json"))
+    first.write({"kernels/lab/kernel.json": json.dumps(specification | {"display_name": "Another"})})
+    assert synced(first)["notes"] == []
+    assert synced(second)["notes"] == ["the kernel lab was changed; restart the notebooks that use it"]
+
+
 @pytest.mark.parametrize("way", ["--mine", "--theirs", "--use"])
 def test_a_conflict_touches_nothing_until_it_is_decided_and_is_undone(
     two: tuple[WorkTree, WorkTree], way: str

@@ -98,6 +98,8 @@ def _show(done: Synced) -> None:
         echo(f"too large for git, so it is data now: {path}")
     if done.got:
         echo(f"got from the hub: {_commits(done.got)}")
+    for note in done.notes:
+        echo(f"note: {note}")
     if done.sent:
         echo(f"sent to the hub: {_commits(done.sent)}")
     if done.run:

@@ -17,6 +17,7 @@ from lockgate.hub.dispatcher import dispatch
 
 
 def main(arguments: list[str]) -> int:
+    """Dispatch the hub until there is nothing to do; return the exit code."""
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(process)d %(levelname)s %(message)s", stream=sys.stderr
     )

@@ -36,6 +36,7 @@ _RUN = r"(?P<run>[0-9A-Za-z]+)"
 
 
 def routes() -> list[tuple[str, type[Handler]]]:
+    """Return each path, as a regular expression, with what answers there."""
     return [
         (r"/lockgate/activity", Activities),
         (r"/lockgate/activity/refresh", Refreshing),

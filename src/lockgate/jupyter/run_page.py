@@ -50,6 +50,8 @@ class Metric(msgspec.Struct, frozen=True):
 
 
 class RunShown(msgspec.Struct, frozen=True, kw_only=True):
+    """A run with all that its page in the panel shows."""
+
     line: RunLine
     is_over: bool
     is_verification: bool

@@ -19,6 +19,7 @@ from lockgate.git.switch import operation_under_way
 from lockgate.git.worktree import Changes, changes, commit_tree, snapshot
 from lockgate.hub.home import ensure_remote
 from lockgate.hub.journal import fetch_journals, push_journals
+from lockgate.hub.kernels import kernel_notes
 from lockgate.hub.large_files import swaps_for
 from lockgate.hub.sync import journal as journals
 from lockgate.hub.sync import moving, reaching
@@ -65,6 +66,8 @@ class Synced(msgspec.Struct, frozen=True, kw_only=True):
     trouble: Trouble | None = None
     mended: str = ""
     """A sync that was cut off earlier was undone first: how."""
+    notes: tuple[str, ...] = ()
+    """What of what came concerns who works here, as a kernel that changed."""
     can_undo: bool = False
 
     @property
@@ -86,7 +89,8 @@ def sync(root: Path, choices: Mapping[str, Choice] = {}) -> Synced:
         done = _Sync(root, folder, now, choices).go()
         if done.trouble is None:
             done = replace(done, trouble=_exchange_journals(root))
-        return replace(done, mended=mended, can_undo=journals.read(folder) is not None)
+        notes = kernel_notes(root, now.head, done.commit) if done.got and now.head and done.commit else ()
+        return replace(done, mended=mended, notes=notes, can_undo=journals.read(folder) is not None)
 
 
 def mend(root: Path, folder: Path) -> str:
