@@ -241,6 +241,20 @@ def test_the_source_shows_who_uses_it_and_a_run_shows_its_source(place: Place) -
     assert "hub://weather/big.csv@v1" in tree.lockgate("show").out
 
 
+def test_a_dataset_is_told_to_catalogues_elsewhere(place: Place) -> None:
+    tree = weather(place)
+    words = ("data", "export", "big.csv", "--address", "https://hub.example.org/")
+    document = json.loads(tree.lockgate(*words, "--as", "croissant", "--rev", "v1").out)
+    assert document["identifier"] == "weather/big.csv"
+    assert document["url"] == "https://hub.example.org/p/weather/data/big.csv"
+    assert document["distribution"][0]["md5"] == tree.read("big.csv.dvc").partition("md5: ")[2][:32]
+    one = json.loads(tree.lockgate(*words, "--as", "dcat").out)
+    every = tree.lockgate("data", "export", "--as", "turtle").out
+    assert "raw" not in json.dumps(one) and "dcat:Dataset" in every and "/data/raw>" in every
+    assert "[data-unknown]" in tree.lockgate("data", "export", "no", "--as", "dcat", code=2).err
+    assert "name its PATH" in tree.lockgate("data", "export", "--as", "croissant", code=2).err
+
+
 def test_status_without_the_hub_says_so_and_what_is_here(place: Place) -> None:
     weather(place)
     tree = flights(place)

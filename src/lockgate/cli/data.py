@@ -21,6 +21,7 @@ class DataGroup(LazyGroup):
         "list": ("lockgate.cli.data_list", "List the data of this project."),
         "show": ("lockgate.cli.data_show", "Show one dataset, and its versions."),
         "describe": ("lockgate.cli.data_describe", "Say what data is: owner, licence, source, columns."),
+        "export": ("lockgate.cli.data_export", "Print datasets for catalogues elsewhere: Croissant, DCAT."),
         "certify": ("lockgate.cli.data_certify", "Certify one version of a dataset, or take that back."),
         "check": ("lockgate.cli.data_check", "Check tables by their rules, or suggest some."),
         "diff": ("lockgate.cli.data_diff", "Say which files differ between two versions."),

@@ -55,6 +55,7 @@ _FORMS = {
     "hub take": _Form("push", (0, 0)),
     "hub give": _Form("read", (0, 0)),
     "hub lend": _Form("read", (0, 0)),
+    "data export": _Form("read", (0, 1), valued=frozenset({"--as", "--rev", "--address"})),
     "data certify": _Form(
         "certify",
         (1, 1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -167,6 +168,8 @@ def test_members_take_data_of_projects_they_may_read(team: Team) -> None:
     vic.git("checkout", "-q", "stations")
     vic.lockgate("data", "get")
     assert vic.read("w.csv") == "1,2\n"
+    told = vic.lockgate("data", "export", "w.csv", "--as", "croissant", "--rev", "stations").out
+    assert json.loads(told)["identifier"] == "p/w.csv"
     asked = f"{team.hub}/bin/lockgate hub lend --json --hub {team.hub} --project p"
     assert "ssh-command" in team.ssh("vic", asked + " --by ada", code=128).err
 

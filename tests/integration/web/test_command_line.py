@@ -237,6 +237,14 @@ def test_data_of_another_project_is_taken_by_who_may_read_it(machine: Machine, t
     assert f"{team.url}/git/weather.git" in (machine.tree / "stations.csv.dvc").read_text()
     assert machine.lockgate("data", "status") == "the data is as its pointers say\n"
 
+    machine.run("git", "add", "--all")
+    machine.run("git", "commit", "-qm", "stations")
+    machine.run("git", "push", "-q", "-o", "skip", "hub", "HEAD:stations")
+    at = ("--rev", "stations")
+    told = json.loads(machine.lockgate("data", "export", "stations.csv", "--as", "croissant", *at))
+    assert told["url"] == f"{team.url}/p/flights/data/stations.csv"
+    assert "stations.csv" in machine.lockgate("data", "export", "stations.csv", "--as", "turtle", *at)
+
     # A token for one project alone does not open the other, whatever its owner may
     token = issue(book, "bob", "narrow", "write", projects=("flights",))[1]
     loan = {"datasets": [{"project": "weather", "path": "stations.csv"}], "is_taken": True}

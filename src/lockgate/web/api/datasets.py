@@ -109,13 +109,14 @@ def as_dcat(
     visitor: Visitor,
     project: str,
     form: Literal["json-ld", "turtle"] = "json-ld",
+    path: Words | None = None,
     at: Words | None = None,
 ) -> Response[dict[str, object]] | Response[bytes]:
-    """The whole catalogue as DCAT, in JSON-LD or Turtle."""
+    """The whole catalogue, or one dataset, as DCAT, in JSON-LD or Turtle."""
     visitor.require("read", project)
     address = _address(request, service)
     triples = dcat(
-        project, page_of(address, project), publish(service.hub, project, address, revision=at or None)
+        project, page_of(address, project), publish(service.hub, project, address, path or None, at or None)
     )
     if form == "turtle":
         return Response(turtle(triples, PREFIXES).encode(), media_type="text/turtle; charset=utf-8")
