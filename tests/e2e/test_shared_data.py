@@ -236,6 +236,13 @@ def test_the_source_shows_who_uses_it_and_a_run_shows_its_source(place: Place) -
         "v1",
         source.head(),
     )
+    assert found.content == look_up(hub, "weather", "big.csv").listed.entry.content
+    tree.pull()
+    tree.lockgate("data", "import", "hub://weather/raw/one.csv")
+    tree.commit()
+    tree.push("-o", "skip", "main")
+    (part,) = look_up(hub, "weather", "raw", readable=("weather", "flights")).importers
+    assert (part.path, part.content) == ("one.csv", None)
     said = json.loads(tree.lockgate("data", "show", "x/w.csv", "--json").out)
     assert said["description"]["source"] == "hub://weather/big.csv@v1"
     assert "hub://weather/big.csv@v1" in tree.lockgate("show").out

@@ -74,7 +74,7 @@ def uses_of(hub: Hub, project: str, path: str) -> Uses:
             if len(versions) >= _COMMITS:
                 is_cut = True
                 continue
-            versions[record.commit] = _version_at(repository, record.commit, path)
+            versions[record.commit] = version_at(repository, record.commit, path)
         if versions[record.commit] is not None:
             kept.append(record)
     uses = [
@@ -120,7 +120,8 @@ def _touch(need: str, path: str) -> bool:
     return name in (".", path) or path.startswith(name + "/") or name.startswith(path + "/")
 
 
-def _version_at(repository: Path, commit: str, path: str) -> str | None:
+def version_at(repository: Path, commit: str, path: str) -> str | None:
+    """Return what identifies a dataset's content at a commit; None: it is not there."""
     try:
         entries, _ = entries_at(repository, commit)
     except LockgateError:

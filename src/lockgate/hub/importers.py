@@ -12,6 +12,7 @@ from lockgate.data.imported import Origin, is_import, origin_of
 from lockgate.data.pointer import parse_pointer
 from lockgate.errors import LockgateError
 from lockgate.hub.catalogue import commit_at
+from lockgate.hub.dataset_uses import version_at
 from lockgate.hub.directory import Hub
 from lockgate.hub.lending import borrowers
 from lockgate.project.snapshot import CommitSource
@@ -29,32 +30,35 @@ class Importer(msgspec.Struct, frozen=True, kw_only=True):
     commit: str
     """Of the source, to which it is pinned."""
     content: str | None
+    """What identifies the source at that commit, as its entry does; None: only a part of it is imported."""
 
 
 def importers_of(hub: Hub, project: str, path: str, readable: Collection[str]) -> tuple[Importer, ...]:
     """Return who imports a dataset, of the projects that may be told of."""
+    source = hub.repository(project)
     found = []
     for borrower in borrowers(hub, project):
         if borrower in readable:
             repository = hub.repository(borrower)
             commit = commit_at(repository, None)
-            for place, md5, origin in _imports_at(repository, commit) if commit is not None else ():
+            for place, origin in _imports_at(repository, commit) if commit is not None else ():
                 if origin.project == project and _touch(origin.path, path):
+                    is_whole = origin.path == path
                     found.append(
                         Importer(
                             project=borrower,
                             path=place,
                             version=origin.version,
                             commit=origin.commit,
-                            content=md5,
+                            content=version_at(source, origin.commit, path) if is_whole else None,
                         )
                     )
     return tuple(found)
 
 
 @lru_cache(maxsize=512)
-def _imports_at(repository: Path, commit: str) -> tuple[tuple[str, str | None, Origin], ...]:
-    """Return what a commit imports: path, digest, origin. A commit never changes."""
+def _imports_at(repository: Path, commit: str) -> tuple[tuple[str, Origin], ...]:
+    """Return what a commit imports: path, origin. A commit never changes."""
     source = CommitSource(repository, commit)
     found = []
     for file, content in source.read(pointer_paths(source.files())).items():
@@ -66,7 +70,7 @@ def _imports_at(repository: Path, commit: str) -> tuple[tuple[str, str | None, O
                 continue
             origin = origin_of(pointer)
             if origin is not None:
-                found += [(each.path, each.md5, origin) for each in pointer.outputs]
+                found += [(each.path, origin) for each in pointer.outputs]
     return tuple(found)
 
 

@@ -1,3 +1,5 @@
+"""What tests of Jupyter stand on. As a plug-in, pytest-jupyter would give every test there is a server."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -6,6 +8,8 @@ import pytest
 from e2e_place import LINGER_S, Place
 from lab_server import Lab, served_lab
 from playwright.sync_api import Browser
+from pytest_jupyter.jupyter_core import *  # noqa: F403
+from pytest_jupyter.jupyter_server import *  # noqa: F403
 from web_browser import start_browser
 
 

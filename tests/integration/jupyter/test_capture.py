@@ -21,8 +21,6 @@ from lockgate.activity.execution import KIND
 from lockgate.activity.journal import REFS
 from lockgate.hub.journal import fetch_journals, journal_ref, push_journals
 
-pytest_plugins = ("pytest_jupyter.jupyter_server",)
-
 Fetch = Callable[..., Awaitable[HTTPResponse]]
 _PATIENCE_S = 60.0
 

@@ -12,8 +12,6 @@ import pytest
 from e2e_place import Place, WorkTree
 from tornado.httpclient import HTTPClientError, HTTPResponse
 
-pytest_plugins = ("pytest_jupyter.jupyter_server",)
-
 Fetch = Callable[..., Awaitable[HTTPResponse]]
 PIPELINE = """\
 [stages.sort]

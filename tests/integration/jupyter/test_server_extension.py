@@ -14,8 +14,6 @@ from tornado.httpclient import HTTPClientError, HTTPResponse
 from lockgate.activity.execution import Execution, Picture
 from lockgate.hub.journal import Journal
 
-pytest_plugins = ("pytest_jupyter.jupyter_server",)
-
 Fetch = Callable[..., Awaitable[HTTPResponse]]
 
 

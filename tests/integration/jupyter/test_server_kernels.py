@@ -13,8 +13,6 @@ from tornado.httpclient import HTTPClientError, HTTPResponse
 
 from lockgate.jupyter.kernels import ProjectKernels, names_of
 
-pytest_plugins = ("pytest_jupyter.jupyter_server",)
-
 Fetch = Callable[..., Awaitable[HTTPResponse]]
 
 
