@@ -163,7 +163,7 @@ def test_no_other_path_leads_anywhere(team: Site, path: str) -> None:
     ("head", "body", "status"),
     [
         ({}, b"0000", 200),
-        ({"content-encoding": "gzip"}, gzip.compress(b"0000"), 200),
+        ({"content-encoding": "gzip"}, gzip.compress(b"0000", mtime=0), 200),
         ({"content-type": "text/plain"}, b"0000", 415),
         ({}, b"no packet at all", 502),
     ],
