@@ -1,5 +1,3 @@
-"""What tests of Jupyter stand on. As a plug-in, pytest-jupyter would give every test there is a server."""
-
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -8,8 +6,6 @@ import pytest
 from e2e_place import LINGER_S, Place
 from lab_server import Lab, served_lab
 from playwright.sync_api import Browser
-from pytest_jupyter.jupyter_core import *  # noqa: F403
-from pytest_jupyter.jupyter_server import *  # noqa: F403
 from web_browser import start_browser
 
 
@@ -29,6 +25,7 @@ def lab(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]
         yield made
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """As long as it is open, a loop of its own runs in this thread, and no other can."""
     yield from start_browser()
