@@ -41,7 +41,8 @@ function written(context: Context): Promise<boolean> {
 export async function saveAll(app: JupyterFrontEnd): Promise<void> {
   for (const context of open(app)) {
     // A save beside the server's own would ask whether to write over it
-    if (context.model.dirty && !(context.model.collaborative && (await written(context)))) {
+    const isEdited = context.model.dirty && !context.model.readOnly;
+    if (isEdited && !(context.model.collaborative && (await written(context)))) {
       await context.save();
     }
   }

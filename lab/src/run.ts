@@ -10,6 +10,7 @@ import { ReadonlyJSONObject } from '@lumino/coreutils';
 import { Message } from '@lumino/messaging';
 import { Menu, Widget } from '@lumino/widgets';
 import { Board } from './board';
+import { saveAll } from './documents';
 import { notifyFailure, showFailure } from './failure';
 import { askParameters } from './parameters';
 import { IReceipt, IStanding, short } from './project';
@@ -179,7 +180,7 @@ export const runPlugin: JupyterFrontEndPlugin<void> = {
         return;
       }
       try {
-        await save(app, at);
+        await saveAll(app);
         const receipt = await client.post<IReceipt>('runs', { path: at.context.path, ...asked });
         Notification.info(`Run ${short(receipt.run)} is queued`, { autoClose: 4000 });
         await at.look();
@@ -225,7 +226,7 @@ export const runPlugin: JupyterFrontEndPlugin<void> = {
       execute: async () => {
         const at = board();
         if (at) {
-          await save(app, at);
+          await saveAll(app);
           await showForecast(client, at.context.path);
         }
       }
@@ -302,16 +303,4 @@ export const runPlugin: JupyterFrontEndPlugin<void> = {
 function own(board: Board | null): string[] {
   const standing = board?.standing;
   return standing?.stages.filter(stage => stage.notebook === standing.path).map(stage => stage.name) ?? [];
-}
-
-/** Save the document at hand, and every other one that is open and edited: a run takes the project as it is. */
-async function save(app: JupyterFrontEnd, board: Board): Promise<void> {
-  if (board.isDirty) {
-    await board.context.save();
-  }
-  for (const widget of app.shell.widgets('main')) {
-    if (widget instanceof DocumentWidget && widget.context !== board.context && widget.context.model.dirty) {
-      await widget.context.save();
-    }
-  }
 }

@@ -8,6 +8,7 @@ import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { CommandRegistry } from '@lumino/commands';
 import { Widget } from '@lumino/widgets';
 import { askChoices, IConflict } from './conflicts';
+import { saveAll } from './documents';
 import { showFailure } from './failure';
 import { syncIcon } from './icons';
 import { LockgateError } from './request';
@@ -125,11 +126,7 @@ export const syncPlugin: JupyterFrontEndPlugin<void> = {
       const waiting = [...known].filter(each => each.context.path === path);
       waiting.forEach(each => each.begin());
       try {
-        for (const context of open()) {
-          if (context.model.dirty && !context.model.readOnly) {
-            await context.save();
-          }
-        }
+        await saveAll(app);
         const done = await work();
         await follow();
         return done;

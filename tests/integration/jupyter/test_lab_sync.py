@@ -8,27 +8,12 @@ from pathlib import Path
 
 import pytest
 from e2e_place import Place, WorkTree
+from lab_notebook import notebook
 from lab_server import Bench, Lab
 from playwright.sync_api import Browser, Locator, expect
 
 #: Nothing in it depends on the notebook: what is pushed runs nothing anew.
 STAGE = '[stages.s]\nrun = "echo 1 > d"\nneeds = []\nmakes = ["d"]\n'
-
-
-def notebook(*sources: str) -> str:
-    cells: list[dict[str, object]] = [
-        {
-            "cell_type": "code",
-            "id": f"c{n}",
-            "execution_count": None,
-            "metadata": {},
-            "outputs": [],
-            "source": text,
-        }
-        for n, text in enumerate(sources)
-    ]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    return json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5})
 
 
 @pytest.fixture
