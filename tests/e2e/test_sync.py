@@ -148,3 +148,12 @@ def test_an_ignored_file_in_the_way_stays(two: tuple[WorkTree, WorkTree]) -> Non
     assert "ignored-in-the-way" in second.lockgate("sync", code=2).err
     assert second.read("notes.log") == "mine"
     assert second.git("status", "--porcelain").out == "?? .gitignore\n"
+
+
+@pytest.mark.parametrize("word", ["t", "t=", "=i", "t=absent", "t=bytes"])
+def test_a_choice_without_a_text_is_refused_in_words(two: tuple[WorkTree, WorkTree], word: str) -> None:
+    first, _ = two
+    first.write({"bytes": b"\xff\xfe"})
+    said = first.lockgate("sync", "--use", word, code=2).err
+    assert said.startswith(f"error: --use {word}: there is no text to read: ")
+    assert "Errno" not in said and "[choice-invalid]" in said

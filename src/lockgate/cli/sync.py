@@ -61,10 +61,13 @@ def _choices(mine: tuple[str, ...], theirs: tuple[str, ...], use: tuple[str, ...
     for each in use:
         path, equals, file = each.partition("=")
         try:
+            if not (equals and path and file):
+                raise ValueError("no file is named")
             text = Path(file).read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
+            cause = (error.strerror if isinstance(error, OSError) else None) or error
             raise UserError(
-                f"--use {each}: there is no text to read{'' if equals else ', as no file is named'}: {error}",
+                f"--use {each}: there is no text to read: {cause}",
                 "Write it as PATH=FILE.",
                 code="choice-invalid",
             ) from None
