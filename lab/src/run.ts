@@ -12,11 +12,9 @@ import { Menu, Widget } from '@lumino/widgets';
 import { Board } from './board';
 import { saveAll } from './documents';
 import { notifyFailure, showFailure } from './failure';
-import { askParameters } from './parameters';
 import { IReceipt, IStanding, short } from './project';
 import { LockgateError } from './request';
 import { ILockgate } from './tokens';
-import { showForecast } from './whatwouldrun';
 
 export namespace RunCommands {
   export const run = 'lockgate:run';
@@ -214,6 +212,8 @@ export const runPlugin: JupyterFrontEndPlugin<void> = {
       label: 'With Parameters…',
       isEnabled: () => Object.keys(board()?.standing?.params ?? {}).length > 0,
       execute: async () => {
+        // Dialogs are loaded when they are opened first
+        const { askParameters } = await import('./parameters');
         const params = await askParameters(board()?.standing?.params ?? {});
         if (params) {
           await run({ params });
@@ -227,6 +227,7 @@ export const runPlugin: JupyterFrontEndPlugin<void> = {
         const at = board();
         if (at) {
           await saveAll(app);
+          const { showForecast } = await import('./whatwouldrun');
           await showForecast(client, at.context.path);
         }
       }

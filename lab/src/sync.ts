@@ -7,7 +7,7 @@ import { DocumentRegistry } from '@jupyterlab/docregistry';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { CommandRegistry } from '@lumino/commands';
 import { Widget } from '@lumino/widgets';
-import { askChoices, IConflict } from './conflicts';
+import type { IConflict } from './conflicts';
 import { saveAll } from './documents';
 import { showFailure } from './failure';
 import { syncIcon } from './icons';
@@ -162,6 +162,8 @@ export const syncPlugin: JupyterFrontEndPlugin<void> = {
             tell(done, path);
             return;
           }
+          // Dialogs are loaded when they are opened first
+          const { askChoices } = await import('./conflicts');
           const chosen = await askChoices(done.conflicts);
           if (!chosen) {
             Notification.info('Nothing was synced; all is as it was', { autoClose: 4000 });

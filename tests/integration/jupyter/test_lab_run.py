@@ -126,3 +126,11 @@ def test_a_broken_manifest_is_told_at_the_button(lab: Lab, browser: Browser, pla
         )
         bench.run_button.locator(".lg-run-main").click()
         expect(bench.page.get_by_role("dialog")).to_contain_text("lockgate.toml:2")
+
+
+def test_the_extension_adds_little_to_the_start(lab: Lab, browser: Browser, tree: WorkTree) -> None:
+    with lab.open(browser, f"{tree.path.name}/look.ipynb") as bench:
+        bench.wait_for_state("would-run")
+        own = "performance.getEntriesByType('resource').filter(each => each.name.includes('@lockgate'))"
+        size = bench.page.evaluate(f"{own}.reduce((sum, each) => sum + each.decodedBodySize, 0)")
+    assert 10_000 < size <= 100_000
