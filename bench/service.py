@@ -94,7 +94,10 @@ def _pusher(tree: Path, url: str, env: dict[str, str], count: int = 100) -> Call
 
     def push() -> object:
         words = ["git", "push", "-q", "hub", f"{next(commits)}:refs/heads/{tree.name}"]
-        return subprocess.run(words, cwd=tree, env=env, capture_output=True, check=True)
+        done = subprocess.run(words, cwd=tree, env=env, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise SystemExit(f"{tree.name} could not push: {done.stderr}")
+        return done
 
     return push
 
@@ -153,8 +156,12 @@ def _at_once(pushes: list[Callable[[], object]], each: int) -> float:
         child = os.fork()
         if child == 0:
             os.read(reader, 1)
-            for _ in range(each):
-                push()
+            try:
+                for _ in range(each):
+                    push()
+            except SystemExit as failure:
+                print(failure, file=sys.stderr, flush=True)
+                os._exit(1)
             os._exit(0)
         children.append(child)
     began = time.monotonic()
