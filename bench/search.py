@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import os
 import statistics
 import sys
 import time
@@ -63,6 +64,7 @@ def _measured(name: str, scratch: Path, url: str | None, size: int) -> list[Row]
     database = open_database(hub, url)
     start = time.perf_counter()
     fill(database, RUNS // size, ACTIVITIES // size)
+    os.sync()  # no question waits for the disk to take what was loaded
     print(f"{name}: filled in {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
     rows = [_p95(f"{name}: {what}", call, bar) for what, call, bar in questions(database)]
     rows.append(_idle(name, hub, database))
