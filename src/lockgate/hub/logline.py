@@ -15,6 +15,7 @@ _HIDDEN = "***"
 #: What to look for, and what is left of it. The id in a token says which it was and opens nothing.
 _SECRETS = (
     (re.compile(r"\b(lgt_[A-Za-z0-9]+_)[A-Za-z0-9_-]+"), rf"\1{_HIDDEN}"),
+    (re.compile(r"\b(lgo_)[A-Za-z0-9_-]+"), rf"\1{_HIDDEN}"),
     (re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@]*):[^\s/]+@"), rf"\1:{_HIDDEN}@"),
     (
         re.compile(r"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie|x-csrf-?token)\b(['\"]?\s*[:=,]\s*)[^\n]*"),

@@ -13,6 +13,8 @@ from lockgate.hub.members.authenticate import by_token
 from lockgate.hub.members.rules import actor_of
 from lockgate.hub.members.tokens import id_of
 from lockgate.hub.members.values import OWNER, Actor
+from lockgate.hub.oauth.bearer import by_grant
+from lockgate.hub.oauth.grants import is_token
 from lockgate.web.doorman import login_failed
 from lockgate.web.service import Service
 
@@ -35,7 +37,7 @@ async def identify(service: Service, scope: HTTPScope) -> Actor | None:
     if kind.lower() != "basic":
         raise login_failed()
     name, secret = _name_and_secret(value)
-    if id_of(secret) is not None:
+    if id_of(secret) is not None or is_token(secret):
         return await service.doorman.token(secret, address)
     return await service.doorman.password(name, secret, address)
 
@@ -49,6 +51,8 @@ def identify_again(service: Service, scope: HTTPScope, password: str | None) -> 
         return OWNER
     kind, _, value = header(scope, b"authorization").partition(" ")
     name, secret = _name_and_secret(value) if kind.lower() == "basic" else ("", value.strip())
+    if is_token(secret):
+        return by_grant(service.book, service.database, secret)
     if id_of(secret) is not None:
         return by_token(service.book, secret)
     member = service.book.find(name)

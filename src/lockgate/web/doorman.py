@@ -15,6 +15,8 @@ from lockgate.hub.members.ldap import by_ldap
 from lockgate.hub.members.logins import LdapSettings
 from lockgate.hub.members.rules import actor_of
 from lockgate.hub.members.values import Actor
+from lockgate.hub.oauth.bearer import by_grant
+from lockgate.hub.oauth.grants import is_token
 from lockgate.hub.search.attempts import Attempts
 from lockgate.hub.search.database import Database
 
@@ -31,9 +33,11 @@ class Doorman:
 
     def __init__(self, book: MemberBook, database: Database, directory: LdapSettings | None = None) -> None:
         self._book = book
+        self._database = database
         self._directory = directory
         self._accounts = Attempts(database, "account", LONGEST_ACCOUNT_S)
         self._addresses = Attempts(database, "address", LONGEST_ADDRESS_S)
+        self._programs = Attempts(database, "program", LONGEST_ADDRESS_S)
         self._salt = os.urandom(16)
         self._right: dict[bytes, tuple[float, str | None]] = {}
         self._room = asyncio.Semaphore(_AT_ONCE)
@@ -75,13 +79,24 @@ class Doorman:
         """Count an attempt by a door of elsewhere. Raises `UserError` (`too-many-attempts`)."""
         await asyncio.to_thread(self._addresses.begin, address, time.time())
 
+    async def turn_away(self, address: str) -> None:
+        """Count a wrong secret of a program. Raises `UserError` (`too-many-attempts`).
+
+        Apart from people's: all who log in there come from that one address.
+        """
+        await asyncio.to_thread(self._programs.begin, address, time.time())
+
     async def welcome(self, address: str) -> None:
         """Take it back: it was a right one."""
         await asyncio.to_thread(self._addresses.succeeded, address)
 
     async def token(self, secret: str, address: str) -> Actor:
         """Return who acts by a token. Raises `UserError`: `login-failed`, `too-many-attempts`."""
-        actor = by_token(self._book, secret)
+        actor = (
+            await asyncio.to_thread(by_grant, self._book, self._database, secret)
+            if is_token(secret)
+            else by_token(self._book, secret)
+        )
         if actor is None:
             await self.knock(address)
             raise login_failed()

@@ -99,14 +99,16 @@ def wants_page(request: Request[None, None, State]) -> bool:
 
 def _foreseen(request: Request[None, None, State], error: LockgateError) -> Response[object]:
     if error.code == "not-logged-in" and wants_page(request) and request.method == "GET":
-        return _to_login(request)
+        return to_login(request)
     return answer(request, status_of(error), error.message, error.hint, error.code)  # type: ignore[return-value]
 
 
-def _to_login(request: Request[None, None, State]) -> Response[object]:
+def to_login(request: Request[None, None, State], asked: str = "") -> Response[object]:
+    """Send somebody to the login, and from there to what they asked for, or to the path given."""
     service = request.app.state.service
-    path = request.url.path.removeprefix(service.settings.prefix) or "/"
-    asked = f"{path}?{request.url.query}" if request.url.query else path
+    if not asked:
+        path = request.url.path.removeprefix(service.settings.prefix) or "/"
+        asked = f"{path}?{request.url.query}" if request.url.query else path
     address = service.url(f"/login?next={quote(asked, safe='')}")
     if "hx-request" in request.headers:
         return Response(None, status_code=401, headers={"hx-redirect": service.url("/login")})

@@ -14,7 +14,7 @@ from lockgate.web.authentication import address_of
 from lockgate.web.cookies import SESSION, session_cookie
 from lockgate.web.crossing import own_path
 from lockgate.web.errors import status_of
-from lockgate.web.render import render
+from lockgate.web.render import onward, render
 from lockgate.web.service import Service
 from lockgate.web.visitor import Visitor
 
@@ -45,7 +45,10 @@ async def log_in(
         if error.code not in _TOLD:
             raise
         return _page(request, service, path, name, error)
-    answer = Redirect(service.url(path), status_code=303)
+    to_program = path.startswith("/oauth/")
+    answer = (
+        onward(request, service.url(path)) if to_program else Redirect(service.url(path), status_code=303)
+    )
     answer.set_cookie(await begin(request, service, actor.name))
     return answer
 

@@ -61,3 +61,13 @@ def render(
         is_https = request.scope["scheme"] == "https"
         answer.set_cookie(visit_cookie(service.settings, visitor.fresh_visit, is_https=is_https))
     return answer
+
+
+def onward(request: Request[None, None, State], address: str) -> Response[bytes]:
+    """Return a page that leads elsewhere by itself, as the answer to a form.
+
+    A redirect would not: `form-action` holds for all of a form's way (CSP 3, section 6.1.8), and where a
+    program sends people after us is not for us to know. The address is one that we made.
+    """
+    headers = {"refresh": f"0; url={address}"}
+    return render(request, "onward.html", headers=headers, address=address)

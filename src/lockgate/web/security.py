@@ -12,6 +12,11 @@ PAGE_POLICY = (
 )
 #: What a member's own file may do: be looked at.
 SANDBOX = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:"
+#: For a page on which one click gives something away: no other page, ours neither, shows it in a frame.
+UNFRAMED = {
+    "content-security-policy": PAGE_POLICY.replace("frame-ancestors 'self'", "frame-ancestors 'none'"),
+    "x-frame-options": "DENY",
+}
 
 _HEADERS = {
     "content-security-policy": PAGE_POLICY,

@@ -13,6 +13,7 @@ from lockgate.hub.members.book import MemberBook, open_book
 from lockgate.hub.members.logins import read_logins
 from lockgate.hub.members.rules import Action, may, refusal, unknown_project
 from lockgate.hub.members.values import Actor
+from lockgate.hub.oauth.clients import read_clients
 from lockgate.hub.search.database import Database, open_database
 from lockgate.hub.search.datasets import DatasetIntake
 from lockgate.hub.search.intake import Intake
@@ -23,6 +24,7 @@ from lockgate.web.tail import Tails
 
 if TYPE_CHECKING:
     from lockgate.hub.members.openid import OpenId
+    from lockgate.hub.oauth.signing import Signer
 
 
 _TOLD_AGAIN_S = 60.0
@@ -37,6 +39,9 @@ class Service:
         self.book: MemberBook = open_book(hub)
         self.logins = read_logins(hub)
         self.openid: OpenId | None = None
+        self.clients = read_clients(hub)
+        """The programs that may ask who somebody is, by id."""
+        self.signer: Signer | None = None
         self.database: Database = open_database(hub)
         self.doorman = Doorman(self.book, self.database, self.logins.ldap)
         self.intake = Intake(hub, self.database)
@@ -66,6 +71,14 @@ class Service:
         self.tails.close()
         if self.openid is not None:
             self.openid.close()
+
+    def oauth_signer(self) -> Signer:
+        """Return what signs ID tokens. It reads a key, at first makes it: not for the thread of the loop."""
+        if self.signer is None:
+            from lockgate.hub.oauth.signing import Signer  # noqa: PLC0415  (an extra)
+
+            self.signer = Signer(self.hub)
+        return self.signer
 
     def url(self, path: str) -> str:
         """Return the address of one of our paths as a browser is to be given it."""

@@ -208,6 +208,26 @@ attempts = Table(
     Index("attempts_by_end", "forgotten_at"),
 )
 
+#: What members gave programs that asked who they are. Losing it means logging in there again.
+oauth_grants = Table(
+    "oauth_grants",
+    METADATA,
+    Column("code", _WORDS, primary_key=True),  # sha256 of it
+    Column("token", _WORDS, unique=True),  # sha256 of it, once the code was traded
+    Column("client", _WORDS, nullable=False),
+    Column("member", _WORDS, nullable=False),
+    Column("mark", _WORDS, nullable=False),  # of the member, and of the password they had
+    Column("redirect_uri", _WORDS, nullable=False),
+    Column("challenge", _WORDS, nullable=False),
+    Column("scopes", _WORDS, nullable=False),
+    Column("nonce", _WORDS, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("used_at", Float),
+    Column("expires_at", Float, nullable=False),
+    Index("oauth_grants_by_member", "member", "client"),
+    Index("oauth_grants_by_expiry", "expires_at"),
+)
+
 #: Views of the runs table that members saved.
 views = Table(
     "views",
@@ -221,4 +241,4 @@ views = Table(
 )
 
 #: Of these, rebuilding leaves the content alone: nothing else has it.
-KEPT = (sessions, attempts, views)
+KEPT = (sessions, attempts, oauth_grants, views)

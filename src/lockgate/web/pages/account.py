@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import msgspec
 from litestar import Request, Response, get, post
 from litestar.datastructures import State
 from litestar.response import Redirect
 
 from lockgate.errors import LockgateError, UserError
+from lockgate.hub.instant import iso
 from lockgate.hub.members.authenticate import hash_password
-from lockgate.hub.members.changes import change, give_token, take_token
+from lockgate.hub.members.changes import change, give_token, take_token, tell_grant
 from lockgate.hub.members.edits import Edit, edited
 from lockgate.hub.members.overview import overview
-from lockgate.hub.members.values import SCOPES, Actor
+from lockgate.hub.members.values import SCOPES, Actor, Member, Scope
+from lockgate.hub.oauth.client import acting_scope
+from lockgate.hub.oauth.grants import end_all, grants_of
 from lockgate.web.authentication import address_of
 from lockgate.web.login import begin
 from lockgate.web.pages.forms import Form, read_form
@@ -25,6 +29,7 @@ from lockgate.web.visitor import Visitor
 DONE = {
     "changed": "Your account was changed.",
     "password": "Your password was changed. Other browsers have to log in again.",
+    "ended": "The program can do nothing here any more in your name.",
     "revoked": "The token is of no use any more.",
 }
 
@@ -55,12 +60,34 @@ def _page(
         member=overview(member) if member is not None else None,
         projects=visitor.projects(),
         scopes=SCOPES,
+        programs=_programs(service, member) if member is not None else (),
         done=done,
         secret=secret,
         problem=problem,
         typed_keys=typed_keys,
         address=service.settings.public_url or str(request.base_url).rstrip("/"),
     )
+
+
+class Program(msgspec.Struct, frozen=True):
+    """A program that a member let know or act for them, and until when (UTC, ISO 8601)."""
+
+    id: str
+    label: str
+    acting: Scope | None
+    since: str
+    until: str
+
+
+def _programs(service: Service, member: Member) -> list[Program]:
+    """Return each program once, by what it was given last."""
+    found: dict[str, Program] = {}
+    for grant in grants_of(service.database, member):
+        client = service.clients.get(grant.client)
+        label = client.label if client is not None else grant.client
+        since, until = iso(grant.created_at), iso(grant.expires_at)
+        found.setdefault(grant.client, Program(grant.client, label, acting_scope(grant.scopes), since, until))
+    return list(found.values())
 
 
 @post("/account/change", include_in_schema=False, status_code=200)
@@ -181,4 +208,19 @@ def revoke(service: Service, visitor: Visitor, token: str) -> Redirect:
     return Redirect(service.url("/account?done=revoked"), status_code=303)
 
 
-handlers = [show, edit, password, issue, revoke]
+@post("/account/programs/{program:str}/end", include_in_schema=False, sync_to_thread=True)
+def end_program(service: Service, visitor: Visitor, program: str) -> Redirect:
+    """Take from a program all that this member gave it."""
+    actor = visitor.require_known()
+    member = service.book.require(actor.name)
+    given = [each for each in grants_of(service.database, member) if each.client == program]
+    end_all(service.database, member.name, program)
+    scopes = {acting_scope(each.scopes) for each in given} - {None}
+    if scopes:
+        client = service.clients.get(program)
+        label = client.label if client is not None else program
+        tell_grant(service.book, member.name, label, max(map(str, scopes)), is_over=True)
+    return Redirect(service.url("/account?done=ended"), status_code=303)
+
+
+handlers = [show, edit, password, issue, revoke, end_program]
