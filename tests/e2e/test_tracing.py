@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +14,9 @@ from PIL import Image, ImageDraw
 
 _MANIFEST = """\
 [stages.draw]
-run = "cp drawn.png figure.png && cp drawn.png table.csv"
-needs = ["drawn.png"]
-figures = ["figure.png"]
+run = "cp drawn.png table.csv && cp table.csv figure.png && cp f.jpg figure.jpg && cp f.pdf figure.pdf"
+needs = ["drawn.png", "f.jpg", "f.pdf"]
+figures = ["figure.png", "figure.jpg", "figure.pdf"]
 makes = ["table.csv"]
 """
 
@@ -41,7 +42,15 @@ def traced(tree: WorkTree, path: str, code: int = 0) -> tuple[dict[str, Any], st
 
 @pytest.fixture
 def tree(place: Place) -> WorkTree:
-    made = place.project({"lockgate.toml": _MANIFEST, "drawn.png": saved(drawn())})
+    cairo = (Path(__file__).parents[1] / "golden/figures/cairo.pdf").read_bytes()
+    made = place.project(
+        {
+            "lockgate.toml": _MANIFEST,
+            "drawn.png": saved(drawn()),
+            "f.jpg": saved(drawn(), "JPEG"),
+            "f.pdf": cairo,
+        }
+    )
     made.push()
     made.pull()
     return made
@@ -63,6 +72,12 @@ def test_a_copy_leads_back_by_its_bytes_its_passport_or_its_looks(place: Place, 
     found, said = traced(tree, copy)
     assert not found["exact"] and found["stamped"]["is_proved"]
     assert f"exactly what, but for its passport, run {run[-8:]}" in said
+
+    for name in ("figure.jpg", "figure.pdf"):
+        tree.lockgate("passport", name, str(place.outside / name))
+        found, said = traced(tree, str(place.outside / name))
+        assert not found["exact"] and found["stamped"]["is_proved"]
+        assert f"exactly what, but for its passport, run {run[-8:]} of p, stage draw, {name}" in said
 
     with Image.open(copy) as picture:
         picture.load()

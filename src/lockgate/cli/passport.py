@@ -16,8 +16,8 @@ from lockgate.runs.runid import short
 def command(figure: str, copy: Path) -> None:
     """Write a copy of a figure that carries its passport: project, run, stage and digest, in its metadata.
 
-    The figure itself stays as it is, byte for byte. PNG, SVG and PDF can carry one, and `lockgate trace`
-    reads it.
+    The figure itself stays as it is, byte for byte. PNG, JPEG, SVG and PDF can carry one, and
+    `lockgate trace` reads it.
 
     \b
     Example:
@@ -34,7 +34,7 @@ def command(figure: str, copy: Path) -> None:
     if made is None:
         raise UserError(
             f"{figure} cannot carry a passport",
-            "PNG, SVG and PDF can, up to 50 MB; a PDF whose references are compressed cannot.",
+            "PNG, JPEG, SVG and PDF can, whole and up to 50 MB; an encrypted PDF cannot.",
             code="passport-impossible",
         )
     if copy.exists() and copy.samefile(figure):
