@@ -19,6 +19,8 @@ import pytest
 _SCRIPT = Path(__file__).with_name("kubernetes.sh")
 _DEADLINE_S = 60.0
 IMAGE = "localhost/lockgate-test:1"
+#: Without a Python.
+PLAIN_IMAGE = "localhost/lockgate-plain:1"
 #: The caches of programs are outside of the home that tests have.
 _CACHE = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
 

@@ -1,7 +1,8 @@
-"""Writes two container images as `ctr images import` reads them, of this host's own files.
+"""Writes container images as `ctr images import` reads them, of this host's own files.
 
-kubernetes_image.py OUT PREFIX: OUT/pause.tar (`localhost/pause:1`, catatonit alone) and OUT/base.tar
-(`localhost/lockgate-test:1`: a shell, the small tools of POSIX, and the Python below PREFIX at that path).
+kubernetes_image.py OUT PREFIX: OUT/pause.tar (`localhost/pause:1`, catatonit alone), OUT/plain.tar
+(`localhost/lockgate-plain:1`: a shell and the small tools of POSIX), and OUT/base.tar
+(`localhost/lockgate-test:1`: those, and the Python below PREFIX at that path).
 """
 
 # ruff: noqa: PTH110, PTH112, PTH114, PTH115, PTH118, PTH119, PTH120
@@ -136,15 +137,17 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     pause = single("/usr/bin/catatonit", "pause")
     write_image(out / "pause.tar", "localhost/pause:1", pause, {"Entrypoint": ["/pause", "-P"]})
-    paths = [*files_of_packages(), *files_of_python(prefix)]
+    environment = ["PATH=/usr/local/bin:/usr/bin:/bin"]
+    config: dict[str, object] = {"Env": environment, "Cmd": ["/bin/sh"]}
+    paths = list(files_of_packages())
     links = [(name, f"usr/{name}") for name in ("bin", "lib", "lib64", "sbin")]
+    plain = layer([*paths, *libraries_of(paths)], links)
+    write_image(out / "plain.tar", "localhost/lockgate-plain:1", plain, config)
+    paths += files_of_python(prefix)
     version = "{}.{}".format(*sys.version_info)
     links += [(f"usr/local/bin/python{name}", f"{prefix}/bin/python3") for name in ("3", version)]
     content = layer([*paths, *libraries_of(paths)], links)
-    environment = ["PATH=/usr/local/bin:/usr/bin:/bin"]
-    write_image(
-        out / "base.tar", "localhost/lockgate-test:1", content, {"Env": environment, "Cmd": ["/bin/sh"]}
-    )
+    write_image(out / "base.tar", "localhost/lockgate-test:1", content, config)
 
 
 if __name__ == "__main__":
