@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from locked_environment import locked_environment
 
 
 class Dvc:
-    """Calls of `dvc` in one folder."""
+    """Calls of `dvc` in one folder; with another environment than this process has, if it is given."""
 
-    def __init__(self, program: Path, folder: Path) -> None:
+    def __init__(self, program: Path, folder: Path, environment: Mapping[str, str] | None = None) -> None:
         self._program = program
         self.folder = folder
+        self._environment = os.environ if environment is None else environment
 
-    def __call__(self, *arguments: str) -> str:
-        """Return what it printed; fails with its words where it fails."""
+    def __call__(self, *arguments: str, code: int = 0) -> str:
+        """Return what it printed; fails with its words where it ends with another code."""
         # Its own cache of file times lies in the site cache, by the folder's inode: not a test's before
-        environment = os.environ | {
+        environment = dict(self._environment) | {
             "DVC_NO_ANALYTICS": "1",
             "DVC_SITE_CACHE_DIR": str(self.folder.parent / "dvc-site"),
         }
@@ -31,8 +33,8 @@ class Dvc:
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout if code == 0 else done.stderr
 
 
 def dvc_program() -> Path:

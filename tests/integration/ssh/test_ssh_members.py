@@ -14,7 +14,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from data_place import add_data
+from data_place import add_data, forget
+from dvc_program import Dvc, dvc_program
 from e2e_place import LINGER_S, ONE_STAGE, TWO_STAGES, Done, Place, WorkTree, run_program, until
 from ssh_server import SSHD, Server
 
@@ -141,6 +142,41 @@ def test_a_members_data_goes_and_comes_by_their_key(team: Team) -> None:
     for verb in ("lacking", "take"):
         asked = f"{team.hub}/bin/lockgate hub {verb} --json --hub {team.hub} --project p"
         assert "not-allowed" in team.ssh("vic", asked, code=128).err
+
+
+def test_real_dvc_pulls_imports_from_a_far_hub_where_the_source_has_a_remote(team: Team) -> None:
+    """DVC asks the other project's repository, and for data behind pointers the remote that this names."""
+    remote = team.root / "remote"
+    source = team.project({"lockgate.toml": ONE_STAGE, "i": "1\n", "w.csv": "1,2\n"}, "weather")
+    source.write({"big.csv": "a\n1\n", "far.csv": "b\n2\n"})
+    source.write({".dvc/config": f"[core]\n    remote = r\n['remote \"r\"']\n    url = {remote}\n"})
+    for path in ("big.csv", "far.csv"):
+        add_data(source, path)
+    source.commit()
+    source.lockgate("hub", "send")
+    source.lockgate("data", "put", "big.csv")
+    source.git("push", "-q", "-o", "skip", "hub", "main")
+    roles: dict[str, Role] = {"p": "member", "weather": "viewer"}
+    book = open_book(open_hub(team.hub))
+    book.change("bob", lambda found: msgspec.structs.replace(found, roles=roles))
+    bob = team.tree_of("bob")
+    names = ("w.csv", "big.csv", "far.csv")
+    for name in names:
+        bob.lockgate("data", "import", f"hub://weather/{name}")
+        (bob.path / name).unlink()
+    forget(bob)
+
+    settings = Path.home() / ".ssh/config"
+    settings.parent.mkdir(mode=0o700, exist_ok=True)
+    settings.write_text(f"Host 127.0.0.1\n  IdentityFile {team.keys / 'bob'}\n")
+    dvc = Dvc(dvc_program(), bob.path)
+    dvc("pull", "w.csv.dvc", "big.csv.dvc")
+    assert (bob.read("w.csv"), bob.read("big.csv")) == ("1,2\n", "a\n1\n")
+    # The hub's store is no remote of DVC's: what only the hub has, Lockgate brings
+    assert "far.csv" in dvc("pull", "far.csv.dvc", code=1)
+    assert not (bob.path / "far.csv").exists()
+    bob.lockgate("data", "get")
+    assert bob.read("far.csv") == "b\n2\n"
 
 
 def test_members_take_data_of_projects_they_may_read(team: Team) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from dvc_program import Dvc, dvc_program
 from web_site import PASSWORD, Site, served
 
 from lockgate.hub.members.book import open_book
@@ -236,6 +237,12 @@ def test_data_of_another_project_is_taken_by_who_may_read_it(machine: Machine, t
     assert (machine.tree / "stations.csv").read_text() == "id,name\n1,Oslo\n"
     assert f"{team.url}/git/weather.git" in (machine.tree / "stations.csv.dvc").read_text()
     assert machine.lockgate("data", "status") == "the data is as its pointers say\n"
+
+    # Real DVC reads the other project's repository over HTTP, with the login that git has
+    (machine.tree / "stations.csv").unlink()
+    shutil.rmtree(machine.tree / ".dvc/cache", ignore_errors=True)
+    Dvc(dvc_program(), machine.tree, machine.env)("pull", "stations.csv.dvc")
+    assert (machine.tree / "stations.csv").read_text() == "id,name\n1,Oslo\n"
 
     machine.run("git", "add", "--all")
     machine.run("git", "commit", "-qm", "stations")
