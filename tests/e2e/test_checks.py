@@ -148,6 +148,34 @@ n = { type = "number", drift = true }
     cause = jobs_of(place)["check@x.csv"].cause
     assert cause is not None and "column n: has drifted from the last accepted version: PSI" in cause
 
+    # Whoever knows better says so: that version is the reference from now on
+    accept = ("data", "check", "--accept", "x.csv")
+    assert "acceptance-invalid" in tree.lockgate(*accept, code=2).err
+    refused = tree.lockgate("data", "check", "--accept", "y", "-m", "so", code=2).err
+    assert "no run has left a report on y" in refused and "drift-none" in refused
+    assert "has drifted" in tree.lockgate("data", "check", code=1).out
+    said = tree.lockgate(*accept, "-m", "a new airport", "--as", "with Oslo", "--by", "ada").out
+    assert "x.csv: drift of n" in said and "accepted as with Oslo by ada on" in said
+    assert "hold" in tree.lockgate("data", "check").out
+    # A later version is compared with it, though the branch holds the report on the one before
+    tree.commit({"x.csv": "\n".join(["n", *(str(int(row) + 61) for row in rows), ""])})
+    tree.git("push", "--quiet", "-o", "wait", "hub", "main")
+    assert states(place) == {"check@x.csv": "succeeded", "use": "succeeded"}
+    assert "its rules held" in tree.lockgate(*accept, "-m", "again", code=2).err
+    tree.git("pull", "--quiet", "hub", "main")
+    tree.lockgate("data", "describe", "x.csv", "--owner", "ada")
+    told = tree.lockgate("data", "show", "x.csv").out
+    assert "accepted as with Oslo by ada" in told and "a new airport" in told
+    assert "Drift accepted: x.csv, n, as with Oslo" in tree.lockgate("log").out
+    assert "all signed by the hub's key" in tree.lockgate("log", "--verify").out
+    # Drift beside a row that is wrong is not accepted
+    tree.commit({"x.csv": "\n".join(["n", *(str(int(row) * 9) for row in rows), "soon", ""])})
+    tree.git("push", "--quiet", "-o", "wait", "hub", "main", code=None)
+    assert (
+        "more wrong with x.csv than drift: column n: row 2001"
+        in tree.lockgate(*accept, "-m", "so", code=2).err
+    )
+
 
 def test_rules_are_suggested_written_and_hold_at_home_without_a_push(place: Place) -> None:
     tree = place.project({"lockgate.toml": MANIFEST.partition("[checks")[0]})

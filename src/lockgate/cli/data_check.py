@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from lockgate.cli.data_report import inside
-from lockgate.cli.options import json_option
+from lockgate.cli.options import ask_hub, hub_options, json_option
 from lockgate.cli.output import echo, print_json
 from lockgate.project.quantities import counted
 
@@ -17,16 +17,46 @@ from lockgate.project.quantities import counted
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @click.option("--suggest", "is_suggest", is_flag=True, help="Print rules that the tables named fit.")
 @click.option("--write", "is_write", is_flag=True, help="With --suggest: put them into lockgate.toml.")
+@click.option(
+    "--accept", metavar="PATH", help="This table drifted, and is right: compare with it from now on."
+)
+@click.option("-m", "--message", metavar="TEXT", default="", help="With --accept: why.")
+@click.option("--as", "name", metavar="NAME", default="", help="With --accept: what the version is called.")
+@click.option("--run", metavar="RUN", help="With --accept: whose check found it; else the newest.")
+@click.option("--by", metavar="MEMBER", help="With --accept: in whose name; left out: git's user.email.")
+@hub_options
 @json_option
-def command(paths: tuple[str, ...], is_suggest: bool, is_write: bool, is_json: bool) -> int:
+def command(
+    paths: tuple[str, ...],
+    is_suggest: bool,
+    is_write: bool,
+    accept: str | None,
+    message: str,
+    name: str,
+    run: str | None,
+    by: str | None,
+    hub: Path | None,
+    project: str | None,
+    is_json: bool,
+) -> int:
     """Check tables by the rules of `[checks]` in lockgate.toml, as a run does before its stages need them.
-
     Nothing is pushed or recorded. Exit code 1 says that a rule does not hold.
 
+    With --accept, the hub signs that what a run's check found to have drifted is right: later versions are
+    compared with that one. A lead may, and the owner that the catalogue names.
+
     \b
-    Example:
+    Examples:
       lockgate data check --suggest data/flights.csv
+      lockgate data check --accept data/flights.csv -m "a new airport" --as "with Oslo"
     """
+    if accept is not None:
+        if paths or is_suggest or is_write:
+            raise click.UsageError("--accept takes one table, and nothing beside it")
+        _accept(accept, message, name, run, by, hub, project, is_json)
+        return 0
+    if message or name or run or by or hub or project:
+        raise click.UsageError("--message, --as, --run, --by, --hub and --project go with --accept")
     from lockgate.data.clone import open_clone  # noqa: PLC0415
 
     clone = open_clone(os.curdir)
@@ -35,6 +65,40 @@ def command(paths: tuple[str, ...], is_suggest: bool, is_write: bool, is_json: b
     if is_suggest or is_write:
         return _suggest(root, named, is_write, is_json)
     return _check(root, named, is_json)
+
+
+def _accept(
+    path: str,
+    words: str,
+    name: str,
+    run: str | None,
+    by: str | None,
+    hub: Path | None,
+    project: str | None,
+    is_json: bool,
+) -> None:
+    from lockgate.data.acceptance import in_words  # noqa: PLC0415
+    from lockgate.data.clone import open_clone  # noqa: PLC0415
+    from lockgate.git.worktree import find_root, member_here  # noqa: PLC0415
+    from lockgate.hub.accepting import Asked  # noqa: PLC0415
+    from lockgate.hub.asking import ask_acceptance  # noqa: PLC0415
+    from lockgate.hub.history import refresh  # noqa: PLC0415
+
+    if hub is None:
+        path = inside(open_clone(os.curdir), [path])[0]
+    member = by or member_here()
+    valued = {"--accept": path, "--message": words, "--as": name, "--run": run, "--by": member}
+    given = [word for option, value in valued.items() if value for word in (option, value)]
+    place = ask_hub(hub, project, ["data", "check", *given, *(["--json"] if is_json else [])])
+    made = ask_acceptance(place, Asked(path=path, words=words, name=name, run=run), member)
+    if hub is None:
+        # The copy of the chain, by which `data show` and `data check` know it
+        refresh(find_root(Path.cwd()))
+    if is_json:
+        print_json(made)
+    else:
+        echo(f"{made.path}: {in_words(made)}")
+        echo("lockgate run: the check, and the stages that waited for it")
 
 
 def _check(root: Path, named: list[str], is_json: bool) -> int:

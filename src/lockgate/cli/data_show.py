@@ -41,6 +41,7 @@ def command(path: str, no_columns: bool, is_json: bool) -> None:
     Example:
       lockgate data show data/raw
     """
+    from lockgate.data import acceptance  # noqa: PLC0415
     from lockgate.data.catalogued import find_dataset  # noqa: PLC0415
     from lockgate.data.certification import in_words  # noqa: PLC0415
     from lockgate.data.clone import open_clone  # noqa: PLC0415
@@ -48,7 +49,7 @@ def command(path: str, no_columns: bool, is_json: bool) -> None:
     from lockgate.data.local_profile import profile_here  # noqa: PLC0415
     from lockgate.hub.catalogue import standing_now  # noqa: PLC0415
     from lockgate.hub.dataset_checks import accepted_reports  # noqa: PLC0415
-    from lockgate.hub.known_certifications import known_certifications  # noqa: PLC0415
+    from lockgate.hub.known_entries import known_acceptances, known_certifications  # noqa: PLC0415
 
     clone = open_clone(os.curdir)
     named = find_dataset(clone, inside(clone, [path])[0])
@@ -56,9 +57,10 @@ def command(path: str, no_columns: bool, is_json: bool) -> None:
     said = known_certifications(Path(clone.root), found.path)
     standing = standing_now(said, found.md5 or (found.versions[0].git if found.versions else None))
     checks = accepted_reports(Path(clone.root), "HEAD", found.path) if found.versions else ()
+    drifted = known_acceptances(Path(clone.root), found.path)
     profile = None if no_columns else profile_here(clone, named.output)
     if is_json:
-        whole = {"standing": standing, "profile": profile, "checks": checks}
+        whole = {"standing": standing, "profile": profile, "checks": checks, "drift_accepted": drifted}
         print_json({**msgspec.structs.asdict(found), **whole})
         return
     size = "unknown" if found.size_bytes is None else size_words(found.size_bytes)
@@ -73,6 +75,8 @@ def command(path: str, no_columns: bool, is_json: bool) -> None:
     echo(f"  {in_words(standing)}")
     if checks:
         _print_checks(checks[0])
+    for each in drifted:
+        echo(f"  {acceptance.in_words(each)}")
     if profile is not None:
         _print_profile(profile, found.description)
     echo("versions:" if found.versions else "versions: none committed yet")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -24,7 +25,9 @@ from lockgate.runs.comparison import Comparison
 from lockgate.runs.run import FINAL_RUN_STATES
 
 if TYPE_CHECKING:
+    from lockgate.data.acceptance import Acceptance
     from lockgate.data.certification import Certification
+    from lockgate.hub.accepting import Asked as Accepting
     from lockgate.hub.certifying import Asked as Certifying
     from lockgate.hub.dataset_uses import Read
     from lockgate.hub.sending import Receipt
@@ -188,6 +191,20 @@ def ask_certification(place: Place, asked: Certifying, by: str | None) -> Certif
     from lockgate.data.certification import Certification  # noqa: PLC0415
 
     return _client(place).post([*_project(place), "certifications"], Certification, asked)
+
+
+def ask_acceptance(place: Place, asked: Accepting, by: str | None) -> Acceptance:
+    """Accept the drift of a table; over HTTP in the name of whose token it is."""
+    if isinstance(place, LocalHub):
+        from lockgate.hub.accepting import accept  # noqa: PLC0415
+        from lockgate.hub.members.acting import actor_in  # noqa: PLC0415
+        from lockgate.hub.members.book import MemberBook  # noqa: PLC0415
+
+        actor = actor_in(MemberBook(place.hub), os.environ)
+        return accept(place.hub, place.project, asked, actor, by=by or getpass.getuser())
+    from lockgate.data.acceptance import Acceptance  # noqa: PLC0415
+
+    return _client(place).post([*_project(place), "acceptances"], Acceptance, asked)
 
 
 def ask_comparison(place: Place, left: str, right: str) -> Comparison:

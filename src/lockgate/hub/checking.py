@@ -7,11 +7,12 @@ import os
 import shlex
 import sysconfig
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
 from lockgate.data import checking
+from lockgate.data.acceptance import Acceptance, reference
 from lockgate.git.listing import FOLDER, LINK, Listing
 from lockgate.git.objects import Repository
 from lockgate.hub.runtimes import Locked, Runtimes
@@ -75,10 +76,17 @@ def check_command(path: str, *, by_spark: bool) -> str:
     return shlex.join(["python", PROGRAM, how, path, RULES, report_path(path), ACCEPTED])
 
 
-def check_inputs(stage: Stage, files: Listing, repository: Repository) -> Iterator[Input]:
+def check_inputs(
+    stage: Stage,
+    files: Listing,
+    repository: Repository,
+    accepted: Sequence[Acceptance],
+    until: str | None = None,
+) -> Iterator[Input]:
     """Yield what lies in the workspace beside the table.
 
-    The last accepted version is the one whose report the snapshot holds: a run that went well put it there.
+    The last accepted version is the one whose report the snapshot holds: a run that went well put it there;
+    or the one that was accepted in its place, see `lockgate.data.acceptance.reference`.
     """
     assert stage.check is not None and stage.checks is not None
     rules = rules_json(stage.check)
@@ -86,4 +94,5 @@ def check_inputs(stage: Stage, files: Listing, repository: Repository) -> Iterat
     yield Input(RULES, content=lambda: rules)
     entry = files.get(report_path(stage.checks))
     if entry is not None and entry.mode not in (LINK, FOLDER):
-        yield Input(ACCEPTED, content=lambda: repository.read_blob(entry.id))
+        report = reference(accepted, entry.id, until)
+        yield Input(ACCEPTED, content=lambda: repository.read_blob(report))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from lockgate.data.acceptance import Acceptance
 from lockgate.data.dataset_versions import versions_of
 from lockgate.data.versions import blobs
 from lockgate.git.program import attempt
@@ -73,6 +74,8 @@ class DatasetChecks(msgspec.Struct, frozen=True):
     newest: Verdict | None = None
     accepted: tuple[Accepted, ...] = ()
     """Newest first."""
+    drift_accepted: tuple[Acceptance, ...] = ()
+    """Newest first."""
 
     @property
     def is_known(self) -> bool:
@@ -85,7 +88,9 @@ def dataset_checks(
     """Return what checks found of a table, as seen from a commit; `run`: the verdict is that run's."""
     repository = hub.repository(project)
     return DatasetChecks(
-        _newest(repository, index, project, path, run), accepted_reports(repository, commit, path)
+        newest_verdict(repository, index, project, path, run),
+        accepted_reports(repository, commit, path),
+        tuple(index.acceptances(project, path)),
     )
 
 
@@ -105,7 +110,10 @@ def accepted_reports(repository: Path, commit: str, path: str) -> tuple[Accepted
     return tuple(found)
 
 
-def _newest(repository: Path, index: Index, project: str, path: str, only: str | None) -> Verdict | None:
+def newest_verdict(
+    repository: Path, index: Index, project: str, path: str, only: str | None = None
+) -> Verdict | None:
+    """Return what the newest run that checked a table said; `only`: what this run said."""
     own = index.run(only) if only is not None else None
     for run in index.runs(project, _RUNS) if only is None else filter(None, [own]):
         for job in index.jobs(run.request.id):

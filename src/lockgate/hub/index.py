@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from lockgate.data.acceptance import Acceptance
 from lockgate.data.certification import Certification
 from lockgate.errors import OutsideError
 from lockgate.hub.rows import JobRow, Request, RowState, RunRow
@@ -33,6 +34,7 @@ _requests = msgspec.msgpack.Decoder(Request)
 _records = msgspec.msgpack.Decoder(StageRecord)
 _lines = msgspec.msgpack.Decoder(tuple[str, ...])
 _verifications = msgspec.msgpack.Decoder(Verification)
+_acceptances = msgspec.msgpack.Decoder(Acceptance)
 _certifications = msgspec.msgpack.Decoder(Certification)
 _observations = msgspec.msgpack.Decoder(Observation)
 _costs = msgspec.msgpack.Decoder(tuple[Cost, ...])
@@ -400,6 +402,23 @@ class Index:
                 (project, path),
             ).fetchall()
             return [_certifications.decode(row[0]) for row in rows]
+
+    def add_acceptance(self, project: str, said: Acceptance) -> None:
+        """Keep what the chain says of drift; told twice, it counts once. They are added oldest first."""
+        self._do(
+            "insert into acceptances (project, entry, path, said) values (?, ?, ?, ?)"
+            " on conflict (project, entry) do nothing",
+            (project, said.entry, said.path, _encode(said)),
+        )
+
+    def acceptances(self, project: str, path: str) -> list[Acceptance]:
+        """Return what drift of a table was accepted, newest first."""
+        with self._in_words():
+            rows = self._sql.execute(
+                "select said from acceptances where project = ? and path = ? order by number desc",
+                (project, path),
+            ).fetchall()
+            return [_acceptances.decode(row[0]) for row in rows]
 
     # Observations
 

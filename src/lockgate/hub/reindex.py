@@ -12,10 +12,12 @@ import msgspec
 
 from lockgate.activity.chain import FILE_NAME, entry_ids, parse, read
 from lockgate.activity.entry import Activity
-from lockgate.data.certification import CERTIFIED, WITHDRAWN, Certification
+from lockgate.data.acceptance import ACCEPTED
+from lockgate.data.certification import CERTIFIED, WITHDRAWN
 from lockgate.errors import OutsideError, UserError
 from lockgate.git.contents import read_many
 from lockgate.git.program import attempt, git
+from lockgate.hub.accepting import acceptance_of
 from lockgate.hub.certifying import certification_of
 from lockgate.hub.directory import Hub
 from lockgate.hub.dispatcher import DispatcherLock
@@ -136,11 +138,21 @@ def _restore_ended(hub: Hub, index: Index, problems: list[str]) -> tuple[int, in
 
 
 def restore_words(index: Index, repository: Path, project: str, problems: list[str]) -> None:
-    """Add what the chain says of runs and data: verifications, certifications."""
+    """Add what the chain says of runs and data: verifications, certifications, accepted drift."""
     for found in _verifications(repository, problems):
         index.add_verification(project, found)
-    for said in _certifications(repository, problems):
-        index.add_certification(project, said)
+    for oid, said in _said_of_data(repository):
+        try:
+            if said.kind == ACCEPTED:
+                index.add_acceptance(
+                    project, acceptance_of(oid, said.by, said.at, said.commit, said.evidence)
+                )
+            else:
+                index.add_certification(
+                    project, certification_of(oid, said.kind, said.by, said.at, said.commit, said.evidence)
+                )
+        except msgspec.ValidationError as error:
+            problems.append(f"{repository.stem}: entry {oid}: {error}")
 
 
 def ended_runs(repository: Path, project: str, problems: list[str]) -> Iterator[Restored]:
@@ -174,23 +186,13 @@ def _verifications(repository: Path, problems: list[str]) -> Iterator[Verificati
         return  # told of where runs are looked for
 
 
-def _certifications(repository: Path, problems: list[str]) -> list[Certification]:
-    """Return what the chain says of datasets, oldest first."""
-    found = []
+def _said_of_data(repository: Path) -> list[tuple[str, Activity]]:
+    """Return the entries of the chain that are about data, oldest first."""
+    kinds = (ACCEPTED, CERTIFIED, WITHDRAWN)
     try:
-        for oid, activity in read(repository):
-            if activity.kind in (CERTIFIED, WITHDRAWN):
-                try:
-                    found.append(
-                        certification_of(
-                            oid, activity.kind, activity.by, activity.at, activity.commit, activity.evidence
-                        )
-                    )
-                except msgspec.ValidationError as error:
-                    problems.append(f"{repository.stem}: entry {oid}: {error}")
+        return [(oid, said) for oid, said in read(repository) if said.kind in kinds][::-1]
     except OutsideError:
-        pass  # told of where runs are looked for
-    return found[::-1]
+        return []  # told of where runs are looked for
 
 
 def restore(activity: Activity, project: str) -> Restored:

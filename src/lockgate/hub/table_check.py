@@ -11,9 +11,13 @@ from typing import Any
 
 import msgspec
 
+from lockgate.data.acceptance import reference
 from lockgate.errors import OutsideError, UserError
+from lockgate.git.contents import read_many
+from lockgate.git.program import attempt
 from lockgate.hub.checking import build_check_runtime, program
 from lockgate.hub.directory import create_hub, private_hub_root
+from lockgate.hub.known_entries import known_acceptances
 from lockgate.hub.runtimes import Runtimes
 from lockgate.project.check import rules_json
 from lockgate.project.pipeline import Check
@@ -83,13 +87,29 @@ def check_here(root: Path, here: dict[str, Check]) -> Iterator[Checked]:
             (place / "check.pyz").write_bytes(program())
             (place / "rules.json").write_bytes(rules_json(check))
             report = place / "report.json"
-            accepted = root / report_path(path)
+            accepted = _reference(root, path, place)
             words: list[str | Path] = [path, place / "rules.json", report, accepted]
             said = _run(root, [python, place / "check.pyz", "check", *words])
             if not report.exists():
                 raise _crashed(path, said)
             found = msgspec.json.decode(report.read_bytes(), type=dict[str, Any])
             yield Checked(path, bool(found["has_passed"]), tuple(said.stdout.splitlines()), found)
+
+
+def _reference(root: Path, path: str, place: Path) -> Path:
+    """Return the report to compare with: the one that lies here, or what was accepted in its place."""
+    own = root / report_path(path)
+    code, output, _ = attempt(root, "hash-object", "--no-filters", "--", report_path(path))
+    if code != 0:
+        return own
+    blob = output.decode().strip()
+    meant = reference(known_acceptances(root, path), blob)
+    (content,) = read_many(root, [meant]) if meant != blob else (None,)
+    if content is None:
+        return own
+    accepted = place / "accepted.json"
+    accepted.write_bytes(content.content)
+    return accepted
 
 
 def suggest_here(root: Path, path: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-FORMAT = 5
+FORMAT = 6
 
 _COSTS = """
 create table costs (
@@ -34,6 +34,18 @@ create table certifications (
   unique (project, entry)
 );
 create index certifications_by_path on certifications (project, path, number);
+"""
+
+_ACCEPTANCES = """
+create table acceptances (
+  number integer primary key autoincrement,
+  project text not null,
+  entry text not null,
+  path text not null,
+  said blob not null,
+  unique (project, entry)
+);
+create index acceptances_by_path on acceptances (project, path, number);
 """
 
 _OBSERVATIONS = """
@@ -100,8 +112,9 @@ create index results_by_stage on results (project, stage, number);
     + _COSTS
     + _VERIFICATIONS
     + _CERTIFICATIONS
+    + _ACCEPTANCES
     + _OBSERVATIONS
 )
 
 #: The form of an older index → what brings it to the next one.
-UPGRADES = {1: _COSTS, 2: _VERIFICATIONS, 3: _CERTIFICATIONS, 4: _OBSERVATIONS}
+UPGRADES = {1: _COSTS, 2: _VERIFICATIONS, 3: _CERTIFICATIONS, 4: _OBSERVATIONS, 5: _ACCEPTANCES}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 from web_browser import NARROW, WIDE, seat
@@ -76,3 +77,47 @@ def test_the_api_tells_the_same(team: Site) -> None:
     assert newest["report"]["failures"][1]["first"][0] == {"row": 46, "value": "(nothing)"}
     assert [each["report"]["rows"] for each in accepted] == [44, 44, 4]
     assert accepted[0]["report"]["drift"]["delay"] > 0.25
+
+
+def test_drift_is_accepted_by_its_owner_on_the_page_and_over_http(team: Site, browser: Browser) -> None:
+    tree = team.root / "flights"
+    team.git(tree, "pull", "-q", "--rebase", "hub", "main")
+    tokens = {name: team.member(name, "member") for name in ("olga", "otto")}
+    owned = (tree / "lockgate.toml").read_text().replace("drift = 9", "drift = true")
+    owned = owned.replace('owner = "ada"', 'owner = "olga"')
+    rows = FLIGHTS + "AA,700\nUA,3000\n" * 40
+    push(team, tree, "Other flights", "wait", lockgate__toml=owned, flights__csv=rows)
+    run = team.runs()[0].request.id
+    asked = {"path": "flights.csv", "words": "a long strike", "name": "strike", "run": run}
+
+    def answer(name: str, **changed: str) -> httpx.Response:
+        with team.client(headers={"authorization": f"Bearer {tokens[name]}"}) as client:
+            return client.post("/api/v1/projects/flights/acceptances", json=asked | changed)
+
+    refused = answer("otto")
+    assert refused.status_code == 403 and "as the catalogue names them" in refused.text
+    assert answer("olga", words=" ").json()["error"]["code"] == "acceptance-invalid"
+    assert answer("olga", run="0" * 26).json()["error"]["code"] == "run-unknown"
+    with seat(browser, team.url, "light", WIDE) as one:
+        one.log_in("vera", PASSWORD)
+        page = one.go("/p/flights/data/flights.csv")
+        expect(page.locator("section[aria-labelledby=checks]")).to_contain_text("has drifted")
+        expect(page.get_by_role("button", name="Accept this version")).to_have_count(0)
+        one.faults.clear()
+    for scheme, width in (("light", WIDE), ("dark", NARROW)):
+        with seat(browser, team.url, scheme, width) as one:
+            one.log_in("ada", PASSWORD)
+            page = one.go("/p/flights/data/flights.csv")
+            expect(page.get_by_role("button", name="Accept this version")).to_have_count(1)
+            assert one.violations() == [] and one.overflow() <= 0
+            assert one.faults == []
+    made = answer("olga")
+    assert made.status_code == 201 and made.json()["by"] == "olga", made.text
+    with seat(browser, team.url, "light", NARROW) as one:
+        one.log_in("ada", PASSWORD)
+        page = one.go("/p/flights/data/flights.csv")
+        card = page.locator("section[aria-labelledby=checks]")
+        expect(card).to_contain_text("a long strike")
+        expect(card).to_contain_text("as strike by olga")
+        expect(page.get_by_role("button", name="Accept this version")).to_have_count(0)
+        assert one.violations() == [] and one.overflow() <= 0

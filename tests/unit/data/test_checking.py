@@ -146,11 +146,40 @@ def test_a_reference_must_be_found_in_the_other_table(tmp_path: Path) -> None:
 def test_json_lines(tmp_path: Path) -> None:
     rules = {"columns": {"a": {"type": "integer"}, "b": {"nullable": True}}}
     assert said(tmp_path, '{"a": 1, "b": "x"}\n{"a": 2}\n', rules, "x.jsonl") == []
-    words = ["column a: row 2: x is not an integer"]
+    words = ['column a: row 2: "x" is not an integer']
     assert said(tmp_path, '{"a": 1, "b": 1}\n{"a": "x"}\n', rules, "x.jsonl") == words
     broken = said(tmp_path, '{"a": 1}\n{"a": \n', rules, "x.jsonl")
     assert broken[0].startswith("line 2 is no JSON")
     assert said(tmp_path, "", rules, "x.jsonl") == ["is empty: it has no row"]
+
+
+def test_a_string_of_json_is_neither_a_number_nor_a_truth(tmp_path: Path) -> None:
+    rules = {
+        "columns": {
+            "a": {"type": "integer", "nullable": True, "min": 0},
+            "b": {"type": "number", "nullable": True},
+            "c": {"type": "boolean", "nullable": True},
+            "d": {"type": "text", "nullable": True},
+            "e": {"type": "date", "nullable": True},
+        }
+    }
+    good = (
+        '{"a": 7, "b": 1e3, "c": true, "d": "7", "e": "2026-11-26"}\n\n{"a": 3.0, "b": 2, "c": 1, "d": 7}\n'
+    )
+    empty = '{"a": "", "b": null, "c": ""}\n{}\n'
+    assert said(tmp_path, good + empty, rules, "x.jsonl") == []
+    bad = '{"a": "7", "b": "NaN", "c": "true"}\n{"a": "-7", "d": "\\"x\\""}\n'
+    assert said(tmp_path, good + empty + bad, rules, "x.jsonl") == [
+        'column a: row 5: "7" is not an integer (2 rows)',
+        'column b: row 5: "NaN" is not a number',
+        'column c: row 5: "true" is not a boolean',
+    ]
+    # The same where names and rows are many
+    many = "".join(
+        f'{{"zeit größe": {row if row != 150_001 else chr(34) + "1" + chr(34)}}}\n' for row in range(200_000)
+    )
+    wanted = {"columns": {"zeit größe": {"type": "integer"}}}
+    assert said(tmp_path, many, wanted, "x.jsonl") == ['column zeit größe: row 150002: "1" is not an integer']
 
 
 def test_parquet_has_types_of_its_own_and_may_be_a_folder(tmp_path: Path) -> None:

@@ -58,6 +58,7 @@ def asked(words: str, root: str = "/srv/hub") -> str:
         ("backends check slurm --timeout 2min", "backends check slurm --timeout 2min", "run"),
         ("cancel 8F3KQ2ZD --by ada", "cancel 8F3KQ2ZD --by bob", "cancel"),
         ("cancel 8F3KQ2ZD", "cancel 8F3KQ2ZD --by bob", "cancel"),
+        ("data check --accept a --message b --by eve", "data check --accept a --message b --by bob", "push"),
         ("verify 8F3KQ2ZD --fresh --on x --by ada", "verify 8F3KQ2ZD --fresh --on x --by bob", "run"),
         ("cancel --by ada 8F3KQ2ZD --by eve", "cancel 8F3KQ2ZD --by bob", "cancel"),
     ],

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from lockgate.data.acceptance import Acceptance
 from lockgate.data.certification import Certification
 from lockgate.errors import OutsideError
 from lockgate.hub.index import Index
@@ -307,6 +308,7 @@ def test_an_index_of_the_first_format_is_brought_to_this_one(path: Path, is_read
         sql.execute("drop table costs")
         sql.execute("drop table verifications")
         sql.execute("drop table certifications")
+        sql.execute("drop table acceptances")
         sql.execute("drop table observations")
         sql.execute("pragma user_version = 1")
     sql.close()
@@ -320,6 +322,12 @@ def test_an_index_of_the_first_format_is_brought_to_this_one(path: Path, is_read
     said = Certification(path="a", content="c", commit="d", by="ada", at="2026-11-26T00:00:00Z", entry="e")
     index.add_certification("p", said)
     index.add_certification("p", said)
+    drift = Acceptance(
+        path="a", run="R", report="r", replaces="o", drift={"n": 1.0}, words="w", by="ada", at="", entry="e"
+    )
+    index.add_acceptance("p", drift)
+    index.add_acceptance("p", drift)
+    assert index.acceptances("p", "a") == [drift] and index.acceptances("p", "b") == []
     assert index.certifications("p", "a") == [said] and index.certifications("p", "b") == []
     index.close()
 

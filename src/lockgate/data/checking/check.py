@@ -28,7 +28,8 @@ def check(
     `looking`: how its rows are looked at; None: here.
     """
     try:
-        table = open_table(path, rules.separator, rules.missing)
+        typed = {name: each.type for name, each in rules.columns.items() if each.type is not None}
+        table = open_table(path, rules.separator, rules.missing, typed)
         return (looking or Look)(path, table, rules, accepted).outcome()
     except UnreadableError as error:
         failure = Failure("table", None, error.words)

@@ -115,7 +115,9 @@ def shown(value: object) -> str:
     """Return a value as it stands in one line, cut where it is long."""
     if value is None:
         return "(nothing)"
-    text = json.dumps(value, ensure_ascii=False)[1:-1] if isinstance(value, str) else str(value)
+    text = str(value)
+    if isinstance(value, str):
+        text = json.dumps(value, ensure_ascii=False)[1:-1].replace('\\"', '"')
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
 
 

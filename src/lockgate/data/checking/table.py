@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -22,6 +22,8 @@ KINDS = {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
+#: Types whose values JSON writes without quotes.
+_BARE = ("integer", "number", "boolean")
 #: So many rows are looked at at once: what bounds the memory, and what a call of pandera costs.
 BATCH_ROWS = 100_000
 #: The names of JSON's columns are gathered from so many rows.
@@ -68,8 +70,15 @@ class Table:
         yield pl.DataFrame(height=height)
 
 
-def open_table(path: str, separator: str | None = None, missing: Sequence[str] = ()) -> Table:
-    """Open a table. Raises `UnreadableError` for what is none: empty, not UTF-8, ragged, of another form."""
+def open_table(
+    path: str,
+    separator: str | None = None,
+    missing: Sequence[str] = (),
+    typed: Mapping[str, str] | None = None,
+) -> Table:
+    """Open a table; `typed`: column → the type that its values are to have.
+
+    Raises `UnreadableError` for what is none: empty, not UTF-8, ragged, of another form."""
     files = files_of(path)
     kinds = {kind_of(file) for file in files}
     if len(kinds) > 1:
@@ -78,7 +87,7 @@ def open_table(path: str, separator: str | None = None, missing: Sequence[str] =
     try:
         if kind == "csv":
             return _open_csv(files, separator, missing)
-        return _open_json(files) if kind == "jsonl" else _open_parquet(files)
+        return _open_json(files, typed or {}) if kind == "jsonl" else _open_parquet(files)
     except pl.exceptions.PolarsError as error:
         raise UnreadableError(_first_line(error)) from None
     except OSError as error:
@@ -212,7 +221,7 @@ def _not_utf8(file: str) -> UnreadableError:
     return UnreadableError("cannot be read as text")
 
 
-def _open_json(files: Sequence[str]) -> Table:
+def _open_json(files: Sequence[str], typed: Mapping[str, str]) -> Table:
     for file in files:
         if os.path.getsize(file) == 0:
             raise UnreadableError("is empty: it has no row")
@@ -221,9 +230,39 @@ def _open_json(files: Sequence[str]) -> Table:
         schema = dict.fromkeys(seen.names(), pl.String())
         frame = pl.scan_ndjson(list(files), schema=schema)
         frame.select(pl.len()).collect(engine="streaming")
+        frame = _marked(files, frame, [name for name in schema if typed.get(name) in _BARE])
     except pl.exceptions.PolarsError as error:
         raise _no_json(files) or UnreadableError(_first_line(error)) from None
     return Table(frame, tuple(schema), is_text=True)
+
+
+def _marked(files: Sequence[str], frame: pl.LazyFrame, names: Sequence[str]) -> pl.LazyFrame:
+    """Put the quotes back around JSON's strings in columns of numbers and truths: `"7"` is no integer.
+
+    A string is what can be read neither as a number nor as a truth. Empty ones stay what they are in every
+    form: no value.
+    """
+    if not names:
+        return frame
+    kinds: dict[str, pl.DataType] = {"number": pl.Float64(), "truth": pl.Boolean()}
+    read = [
+        pl.scan_ndjson(list(files), schema=dict.fromkeys(names, dtype), ignore_errors=True).select(
+            pl.col(name).alias(f"{name}\0{kind}") for name in names
+        )
+        for kind, dtype in kinds.items()
+    ]
+    bare = {
+        name: pl.any_horizontal(pl.col(f"{name}\0{kind}").is_not_null() for kind in kinds) for name in names
+    }
+    quoted = (
+        pl.when(pl.col(name).is_null() | (pl.col(name) == "") | bare[name])
+        .then(pl.col(name))
+        .otherwise(pl.format('"{}"', pl.col(name)))
+        .alias(name)
+        for name in names
+    )
+    columns = frame.collect_schema().names()
+    return pl.concat([frame, *read], how="horizontal").with_columns(quoted).select(columns)
 
 
 def _no_json(files: Sequence[str]) -> UnreadableError | None:

@@ -20,6 +20,7 @@ Action = Literal[
     "rewrite-default",
     "decide-proposal",
     "certify",
+    "accept-drift",
     "invite",
     "manage-backends",
     "add-project",
@@ -43,6 +44,7 @@ _RULES: dict[Action, tuple[frozenset[Role], Scope, str]] = {
     "rewrite-default": (_LEAD, "write", "delete or rewrite the default branch of {}"),
     "decide-proposal": (_LEAD, "write", "accept or decline proposals of {}"),
     "certify": (_LEAD, "write", "certify data of {}"),
+    "accept-drift": (_LEAD, "write", "accept data of {} that drifted"),
     "invite": (_LEAD, "admin", "invite, change or remove members of {}"),
     "manage-backends": (_LEAD, "admin", "change the batch systems of {}"),
     "add-project": (frozenset(), "admin", "add projects"),
@@ -100,6 +102,16 @@ def may(actor: Actor | None, action: Action, project: str | None) -> bool:
     return role in roles
 
 
+def is_named(owner: str, name: str, email: str) -> bool:
+    """Return whether the owner that a description names is this member: by name, or by address.
+
+    Full names do not count: members change their own.
+    """
+    said = owner.strip().casefold()
+    address = email.strip().casefold()
+    return said == name.casefold() or (bool(address) and (said == address or f"<{address}>" in said))
+
+
 def require(actor: Actor | None, action: Action, project: str | None, leads: Sequence[str] = ()) -> None:
     """Refuse what somebody may not do. `leads` are named as those to ask.
 
@@ -127,6 +139,8 @@ def refusal(actor: Actor | None, action: Action, project: str | None, leads: Seq
         hint = "Ask an operator of the hub."
     elif action in _PARTIES:
         hint = f"It takes the party {_PARTIES[action]}: ask a lead of the project{asked}."
+    elif action == "accept-drift":
+        hint = f"Its owner may, as the catalogue names them, and a lead of the project{asked}."
     elif "viewer" in roles or "member" not in roles:
         hint = f"Ask a lead of the project{asked}."
     else:

@@ -9,10 +9,13 @@ from litestar import Request, Response, get, post
 from litestar.datastructures import State
 from litestar.params import Parameter
 
+from lockgate.data.acceptance import Acceptance
 from lockgate.data.certification import Certification, Standing
 from lockgate.data.dataset_versions import Version
 from lockgate.data.profile import Profile
 from lockgate.data.rdf import json_ld, turtle
+from lockgate.hub.accepting import Asked as Accepting
+from lockgate.hub.accepting import accept
 from lockgate.hub.catalogue import Catalogue, Entry, catalogue
 from lockgate.hub.certifying import Asked, certify
 from lockgate.hub.croissant import croissant
@@ -87,6 +90,13 @@ def certify_dataset(service: Service, visitor: Visitor, project: str, data: Aske
     return certify(service.hub, project, data, visitor.name, visitor.email)
 
 
+@post("/projects/{project:str}/acceptances", sync_to_thread=True)
+def accept_drift(service: Service, visitor: Visitor, project: str, data: Accepting) -> Acceptance:
+    """Accept the drift that a check found: checks compare with that version from then on."""
+    visitor.require("read", project)
+    return accept(service.hub, project, data, visitor.require_known(), visitor.email)
+
+
 @get("/projects/{project:str}/croissant", sync_to_thread=True, media_type=_JSON_LD)
 def as_croissant(
     request: Request[None, None, State],
@@ -128,4 +138,4 @@ def _address(request: Request[None, None, State], service: Service) -> str:
     return service.settings.public_url or str(request.base_url).rstrip("/")
 
 
-handlers = [as_croissant, as_dcat, list_datasets, show_dataset, read_datasets, certify_dataset]
+handlers = [as_croissant, as_dcat, list_datasets, show_dataset, read_datasets, certify_dataset, accept_drift]

@@ -22,6 +22,7 @@ from lockgate.web.words import day
 _PAGE = 30
 KINDS = {
     "run": "Runs",
+    "data": "Data",
     "member": "Members",
     "proposal": "Proposals",
     "push": "Refused pushes",

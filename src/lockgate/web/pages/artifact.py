@@ -20,6 +20,7 @@ from lockgate.hub.parquet_reader import Question
 from lockgate.hub.queries import show_run
 from lockgate.web.artifact_answer import answer_with
 from lockgate.web.pages import drift
+from lockgate.web.pages.acceptable import may_accept
 from lockgate.web.pages.notebook_answer import notebook_answer
 from lockgate.web.render import render
 from lockgate.web.service import Service
@@ -61,6 +62,7 @@ def show(
         "artifact.html",
         checks=checks,
         drift=drift.drawn(checks),
+        may_accept=may_accept(service, visitor, project, found.path, checks),
         project=project,
         tab="runs",
         run=view,

@@ -12,10 +12,13 @@ from litestar.response import Redirect
 
 from lockgate.data.certification import DEFAULT_DAYS, in_words
 from lockgate.data.dataset_versions import refreshed
+from lockgate.hub.accepting import Asked as Accepting
+from lockgate.hub.accepting import accept
 from lockgate.hub.catalogue import catalogue, standing_now, today
 from lockgate.hub.certifying import Asked, certify
 from lockgate.hub.dataset_page import look_up
 from lockgate.web.pages import drift, spread
+from lockgate.web.pages.acceptable import may_accept
 from lockgate.web.pages.forms import read_form
 from lockgate.web.render import render
 from lockgate.web.service import Service
@@ -61,6 +64,7 @@ def show(
         },
         draw=spread.draw,
         drift=drift.drawn(found.checks),
+        may_accept=may_accept(service, visitor, project, path.strip("/"), found.checks),
         may_certify=visitor.may("certify", project) and found.listed.entry.content is not None,
         usual_day=(date.fromisoformat(today()) + timedelta(days=DEFAULT_DAYS)).isoformat(),
     )
@@ -89,4 +93,19 @@ async def certify_one(
     )
 
 
-handlers = [show_all, show, certify_one]
+@post("/p/{project:str}/accept", include_in_schema=False)
+async def accept_one(
+    request: Request[None, None, State], service: Service, visitor: Visitor, project: str
+) -> Redirect:
+    """Accept the drift that the page showed."""
+    visitor.require("read", project)
+    form = await read_form(request)
+    asked = Accepting(
+        path=form.one("path"), words=form.one("words"), name=form.one("name"), run=form.one("run") or None
+    )
+    actor = visitor.require_known()
+    made = await asyncio.to_thread(accept, service.hub, project, asked, actor, visitor.email)
+    return Redirect(service.url(f"/p/{quote(project, safe='')}/runs/{made.run}"), status_code=303)
+
+
+handlers = [show_all, show, certify_one, accept_one]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lockgate.errors import UserError
-from lockgate.hub.members.rules import Action, actor_of, may, parties_of, refusal, require, role_of
+from lockgate.hub.members.rules import Action, actor_of, is_named, may, parties_of, refusal, require, role_of
 from lockgate.hub.members.values import OWNER, ROLES, SCOPES, Actor, Member, Token
 
 ACTIONS: tuple[Action, ...] = get_args(Action)
@@ -146,3 +146,11 @@ def test_a_refusal_names_the_leads_and_tells_a_token_from_a_role() -> None:
     assert by_token.message == "the token of ada is not good to invite, change or remove members of flights"
     assert "`admin`" in by_token.hint
     assert refusal(None, "push", "flights").message == "nobody who is known may push to flights"
+
+
+def test_an_owner_is_named_by_name_or_address() -> None:
+    for said in ("ada", " Ada ", "ada@site.example", "Ada Byron <Ada@site.example>"):
+        assert is_named(said, "ada", "ada@site.example"), said
+    for said in ("", "bob", "ada byron", "bada", "ada@site.example.org", "nada@site.example"):
+        assert not is_named(said, "ada", "ada@site.example"), said
+    assert not is_named("", "ada", "") and not is_named("<>", "ada", "")
