@@ -8,7 +8,7 @@ import { INotebookTracker } from '@jupyterlab/notebook';
 import { Message } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
 import { aboutOf, entryNode, text } from './activityentry';
-import { revertAll, saveAll } from './documents';
+import { follow, saveAll } from './documents';
 import { showFailure, words } from './failure';
 import { ILine, IPage, IShown, IWanted, Kind, page } from './feed';
 import { historyIcon } from './icons';
@@ -315,7 +315,7 @@ export class ActivityPanel extends Widget {
 
   private naming(foreseen: IForeseen): Widget {
     const body = new Widget();
-    body.addClass('lg-back');
+    body.addClass('lg-going-back');
     const files = foreseen.count === 1 ? '1 file becomes' : `${foreseen.count} files become`;
     body.node.append(text('p', '', foreseen.count ? `${files} as it was then:` : 'All files are as they were then.'));
     const list = document.createElement('ul');
@@ -329,7 +329,7 @@ export class ActivityPanel extends Widget {
     body.node.append(
       text(
         'p',
-        'lg-back-kept',
+        '',
         'It is a new commit, so nothing of the history is lost.' +
           (foreseen.is_uncommitted ? ' What you have not committed is kept under a ref.' : '')
       )
@@ -338,7 +338,7 @@ export class ActivityPanel extends Widget {
   }
 
   private async moved(done: IRolledBack, said: string): Promise<void> {
-    await revertAll(this.app);
+    await follow(this.app);
     Notification.success(said + (done.bring_back ? `. What was not committed: ${done.bring_back}` : ''), {
       autoClose: done.bring_back ? false : 6000
     });

@@ -3,6 +3,7 @@
 import { DocumentRegistry } from '@jupyterlab/docregistry';
 import { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
+import { Asking } from './asking';
 import { INews, News } from './news';
 import { IProgress, IStanding } from './project';
 import { Client } from './request';
@@ -14,9 +15,11 @@ export class Board implements IDisposable {
   standing: IStanding | null = null;
   failure: unknown = null;
   progress: IProgress | null = null;
+  /** A save is newer than what is known of the project. */
+  isBehind = false;
   isDisposed = false;
-  private isAsking = false;
-  private isStale = false;
+  private isSaving = false;
+  private readonly asking = new Asking(() => this.fetch());
   private readonly signal = new Signal<this, void>(this);
 
   constructor(
@@ -42,16 +45,16 @@ export class Board implements IDisposable {
 
   dispose(): void {
     this.isDisposed = true;
+    this.asking.stop();
     Signal.clearData(this);
   }
 
   /** Ask anew; a question under way is followed by one more, not by many. */
-  async look(): Promise<void> {
-    if (this.isAsking) {
-      this.isStale = true;
-      return;
-    }
-    this.isAsking = true;
+  look(): Promise<void> {
+    return this.asking.ask();
+  }
+
+  private async fetch(): Promise<void> {
     try {
       this.standing = await this.client.get<IStanding>('standing', { path: this.context.path });
       this.failure = null;
@@ -61,12 +64,8 @@ export class Board implements IDisposable {
     } catch (error) {
       this.failure = error;
     }
-    this.isAsking = false;
+    this.isBehind = this.isSaving;
     this.show();
-    if (this.isStale) {
-      this.isStale = false;
-      await this.look();
-    }
   }
 
   private show(): void {
@@ -74,7 +73,10 @@ export class Board implements IDisposable {
   }
 
   private saved(_: unknown, state: DocumentRegistry.SaveState): void {
-    if (state === 'completed') {
+    this.isSaving = state === 'started';
+    if (this.isSaving) {
+      this.isBehind = true;
+    } else {
       void this.look();
     }
   }

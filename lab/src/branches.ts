@@ -5,10 +5,11 @@ import { Dialog, InputDialog, Notification, showDialog } from '@jupyterlab/apput
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { Widget } from '@lumino/widgets';
-import { revertAll, saveAll } from './documents';
+import { around, pathAtHand } from './documents';
 import { make } from './dom';
 import { showFailure } from './failure';
 import { branchIcon } from './icons';
+import { MERGE } from './mergebranch';
 import { ILockgate } from './tokens';
 import { ago } from './words';
 
@@ -16,9 +17,6 @@ export namespace BranchCommands {
   export const choose = 'lockgate:branches';
   export const begin = 'lockgate:new-branch';
 }
-
-/** The command of Sync that merges a branch with its view of conflicts. */
-const MERGE = 'lockgate:merge';
 
 interface IBranches {
   current: string | null;
@@ -76,10 +74,7 @@ export const branchesPlugin: JupyterFrontEndPlugin<void> = {
     const item = new Widget({ node: make('div', {}, press) });
     let current: IBranches | null = null;
 
-    const path = (): string | null => {
-      const widget = app.shell.currentWidget;
-      return (widget && documents.contextForWidget(widget)?.path) ?? null;
-    };
+    const path = (): string | null => pathAtHand(app, documents);
 
     async function look(): Promise<void> {
       const at = path();
@@ -100,9 +95,7 @@ export const branchesPlugin: JupyterFrontEndPlugin<void> = {
 
     async function change(at: string, branch: string, isNew: boolean): Promise<void> {
       try {
-        await saveAll(app);
-        await client.post('branches', { name: branch, is_new: isNew }, { path: at });
-        await revertAll(app);
+        await around(app, () => client.post('branches', { name: branch, is_new: isNew }, { path: at }));
         Notification.info(isNew ? `Branch ${branch} begins here` : `On branch ${branch}`, { autoClose: 4000 });
       } catch (error) {
         await showFailure(isNew ? 'The branch was not begun' : 'The branch was not switched', error);
@@ -126,11 +119,12 @@ export const branchesPlugin: JupyterFrontEndPlugin<void> = {
           await showFailure('The branches cannot be listed', error);
           return;
         }
-        const buttons = [Dialog.cancelButton(), Dialog.createButton({ label: 'New…', actions: ['new'] })];
-        if (commands.hasCommand(MERGE)) {
-          buttons.push(Dialog.createButton({ label: 'Merge', actions: ['merge'], caption: `Merge it into ${current.current ?? 'this'}` }));
-        }
-        buttons.push(Dialog.okButton({ label: 'Switch' }));
+        const buttons = [
+          Dialog.cancelButton(),
+          Dialog.createButton({ label: 'New…', actions: ['new'] }),
+          Dialog.createButton({ label: 'Merge…', actions: ['merge'], caption: `Merge it into ${current.current ?? 'this'}` }),
+          Dialog.okButton({ label: 'Switch' })
+        ];
         const answer = await showDialog({ title: 'Branches', body: new BranchList(current), buttons, focusNodeSelector: 'select' });
         const chosen = answer.value;
         if (answer.button.actions.includes('new')) {

@@ -13,7 +13,7 @@ interface IBeside {
 export function showCellChanges(found: IBeside): HTMLElement {
   const whole = make('div', { class: 'lg-changes', tabindex: 0, role: 'region', 'aria-label': 'Changes by cells' });
   whole.append(
-    make('p', { class: 'lg-faint' }, `Mine → executed: ${found.added} lines added, ${found.removed} removed. The executed copy is ${found.copy}.`)
+    make('p', { class: 'lg-faint' }, `Mine → executed: ${found.added} ${found.added === 1 ? 'line' : 'lines'} added, ${found.removed} removed. The executed copy is ${found.copy}.`)
   );
   for (const line of found.lines) {
     const kind = line.kind || 'same';

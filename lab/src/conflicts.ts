@@ -32,13 +32,23 @@ export interface IChoice {
 
 export type Choices = { [path: string]: IChoice };
 
-const WORDS: { [kind: string]: string } = {
-  text: 'You and somebody else changed the same lines.',
-  notebook: 'You and somebody else changed the same cells.',
-  binary: 'You and somebody else changed this file, which is no text.',
-  'deleted-by-me': 'You removed this file; somebody else changed it.',
-  'deleted-by-them': 'You changed this file; somebody else removed it.'
-};
+/** Whose each side is, in words, and what the button says. */
+export interface ISides {
+  mine: string;
+  theirs: string;
+  go: string;
+}
+
+function said(kind: IConflict['kind'], { mine, theirs }: ISides): string {
+  const both = `Changed by ${mine} and by ${theirs}`;
+  return {
+    text: `${both}, in the same lines.`,
+    notebook: `${both}, in the same cells.`,
+    binary: `${both}; it is no text.`,
+    'deleted-by-me': `Removed by ${mine}, changed by ${theirs}.`,
+    'deleted-by-them': `Changed by ${mine}, removed by ${theirs}.`
+  }[kind];
+}
 
 const TAKES: [Take, string][] = [
   ['mine', 'Keep mine'],
@@ -113,12 +123,15 @@ class Question {
   }
 }
 
-/** All questions of one sync. */
+/** All questions of one sync or merge. */
 class Questions extends Widget implements Dialog.IBodyWidget<Choices> {
   private readonly asked: { conflict: IConflict; cell: string | null; question: Question }[] = [];
   private readonly left = document.createElement('p');
 
-  constructor(conflicts: IConflict[]) {
+  constructor(
+    conflicts: IConflict[],
+    private readonly sides: ISides
+  ) {
     super();
     this.addClass('lg-conflicts');
     const head = document.createElement('div');
@@ -165,7 +178,7 @@ class Questions extends Widget implements Dialog.IBodyWidget<Choices> {
     const title = document.createElement('h3');
     title.textContent = conflict.path;
     const words = document.createElement('p');
-    words.textContent = WORDS[conflict.kind];
+    words.textContent = said(conflict.kind, this.sides);
     section.append(title, words);
     if (conflict.cells.length) {
       for (const cell of conflict.cells) {
@@ -221,12 +234,12 @@ function side(name: string, text: string | null, other: string | null): HTMLElem
   return box;
 }
 
-/** Ask about all of them; null where nothing is to be synced. */
-export async function askChoices(conflicts: IConflict[]): Promise<Choices | null> {
+/** Ask about all of them; null where nothing is to be done. */
+export async function askChoices(conflicts: IConflict[], sides: ISides): Promise<Choices | null> {
   const done = await showDialog<Choices>({
     title: conflicts.length === 1 ? 'One file was changed by both' : `${conflicts.length} files were changed by both`,
-    body: new Questions(conflicts),
-    buttons: [Dialog.cancelButton({ label: 'Not now' }), Dialog.okButton({ label: 'Sync' })]
+    body: new Questions(conflicts, sides),
+    buttons: [Dialog.cancelButton({ label: 'Not now' }), Dialog.okButton({ label: sides.go })]
   });
   return done.button.accept ? done.value : null;
 }

@@ -1,6 +1,7 @@
 // Open documents around something that changes files: saved before it, and shown anew after it.
 
 import { JupyterFrontEnd } from '@jupyterlab/application';
+import { IDocumentManager } from '@jupyterlab/docmanager';
 import { DocumentRegistry, DocumentWidget } from '@jupyterlab/docregistry';
 
 type Context = DocumentRegistry.Context;
@@ -49,14 +50,32 @@ export async function saveAll(app: JupyterFrontEnd): Promise<void> {
 }
 
 /** Show what changed on disk in tabs that hold no edits; shared documents follow by themselves. */
-export async function revertAll(app: JupyterFrontEnd): Promise<void> {
+export async function follow(app: JupyterFrontEnd): Promise<void> {
   for (const context of open(app)) {
-    if (context.isReady && !context.model.dirty && !context.model.collaborative) {
-      try {
+    if (!context.isReady || context.model.dirty || context.model.collaborative || !context.contentsModel) {
+      continue;
+    }
+    try {
+      const now = await app.serviceManager.contents.get(context.path, { content: false });
+      if (now.last_modified !== context.contentsModel.last_modified && !context.model.dirty) {
         await context.revert();
-      } catch {
-        // The file is not there in that state: the tab stays as it is
       }
+    } catch {
+      // The file is not there any more: its tab stays, as the last place its content is seen
     }
   }
+}
+
+/** Save, do it, show what came: in this order nothing unsaved is lost, and no tab shows what is old. */
+export async function around<T>(app: JupyterFrontEnd, work: () => Promise<T>): Promise<T> {
+  await saveAll(app);
+  const done = await work();
+  await follow(app);
+  return done;
+}
+
+/** The file of the document at hand, as Jupyter calls it. */
+export function pathAtHand(app: JupyterFrontEnd, documents: IDocumentManager): string | null {
+  const widget = app.shell.currentWidget;
+  return (widget && documents.contextForWidget(widget)?.path) ?? null;
 }

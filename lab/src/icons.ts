@@ -43,3 +43,9 @@ export const branchIcon = icon(
 export const whyIcon = icon('why', LINES + '<circle cx="8" cy="8" r="6"/><path d="M6.2 6.3a1.9 1.9 0 1 1 2.6 2c-.6.3-.8.6-.8 1.2M8 11.5v.1"/></g>');
 
 export const verifyIcon = icon('verify', LINES + '<path d="M8 1.7l5.3 2v4c0 3.3-2.2 5.6-5.3 6.6-3.100-1-5.3-3.3-5.3-6.6v-4z"/><path d="M5.7 7.9l1.7 1.7 3-3.3"/></g>');
+
+/** Two ways that become one. */
+export const mergeIcon = icon(
+  'merge',
+  LINES + '<circle cx="4" cy="3.5" r="1.7"/><circle cx="12" cy="3.5" r="1.7"/><circle cx="8" cy="12.5" r="1.7"/><path d="M4 5.2C4 8 8 7.6 8 10.8M12 5.2C12 8 8 7.6 8 10.8"/></g>'
+);

@@ -6,6 +6,7 @@ import { branchesPlugin } from './branches';
 import { fileActionsPlugin } from './fileactions';
 import { kernelsPlugin } from './kernels';
 import { lockgatePlugin } from './lockgate';
+import { mergePlugin } from './mergebranch';
 import { runPlugin } from './run';
 import { runsPlugin } from './runs';
 import { syncPlugin } from './sync';
@@ -17,6 +18,7 @@ const plugins: JupyterFrontEndPlugin<any>[] = [
   branchesPlugin,
   fileActionsPlugin,
   kernelsPlugin,
+  mergePlugin,
   runPlugin,
   runsPlugin,
   syncPlugin,

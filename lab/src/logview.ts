@@ -1,6 +1,7 @@
 // What one stage prints, as it prints it: whole lines are kept, the line being written is replaced.
 
 import { Widget } from '@lumino/widgets';
+import { Asking } from './asking';
 import { make } from './dom';
 import { words } from './failure';
 import { INews, News } from './news';
@@ -16,8 +17,7 @@ export class LogView extends Widget {
   private readonly note = make('p', { class: 'lg-note', role: 'status' });
   private at = 0;
   private kept = 0;
-  private isAsking = false;
-  private isStale = false;
+  private readonly asking = new Asking(() => this.fetch());
 
   constructor(
     private readonly client: Client,
@@ -32,36 +32,28 @@ export class LogView extends Widget {
     this.note.textContent = 'Looking for output…';
     this.node.append(this.text, this.note);
     news.came.connect(this.hear, this);
-    void this.ask();
+    void this.asking.ask();
   }
 
   dispose(): void {
+    this.asking.stop();
     this.news.came.disconnect(this.hear, this);
     super.dispose();
   }
 
   private hear(_: News, came: INews): void {
     if (came.kind === 'log' && came.data.run === this.run && came.data.stage === this.stage) {
-      void this.ask();
+      void this.asking.ask();
     }
   }
 
-  private async ask(): Promise<void> {
-    if (this.isAsking) {
-      this.isStale = true;
-      return;
+  private async fetch(): Promise<void> {
+    try {
+      const query = { path: this.path, stage: this.stage, at: String(this.at) };
+      this.add(await this.client.get<ILogPart>(`runs/${this.run}/log`, query));
+    } catch (error) {
+      this.note.textContent = words(error).message;
     }
-    this.isAsking = true;
-    do {
-      this.isStale = false;
-      try {
-        const query = { path: this.path, stage: this.stage, at: String(this.at) };
-        this.add(await this.client.get<ILogPart>(`runs/${this.run}/log`, query));
-      } catch (error) {
-        this.note.textContent = words(error).message;
-      }
-    } while (this.isStale && !this.isDisposed);
-    this.isAsking = false;
   }
 
   private add(part: ILogPart): void {

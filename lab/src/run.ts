@@ -97,8 +97,9 @@ export class RunButton extends Widget {
   }
 
   private render(): void {
-    const { standing, failure, progress, isDirty } = this.board;
-    const state = failure ? 'broken' : standing ? (standing.state === 'known' && isDirty ? 'would-run' : standing.state) : 'unknown';
+    const { standing, failure, progress, isDirty, isBehind } = this.board;
+    const isOpen = standing?.state === 'known' && (isDirty || isBehind);
+    const state = failure ? 'broken' : isOpen ? 'would-run' : standing?.state ?? 'unknown';
     this.node.dataset.state = state;
     let label = LABELS[state] ?? 'Run';
     if (failure) {

@@ -1,18 +1,19 @@
 // The panel Runs: what is queued, goes on, and ended in the project of the document at hand; live.
 
 import { ILayoutRestorer, ILabShell, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { MainAreaWidget } from '@jupyterlab/apputils';
+import { MainAreaWidget, Notification } from '@jupyterlab/apputils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import { Message } from '@lumino/messaging';
 import { PanelLayout, Widget } from '@lumino/widgets';
+import { Asking } from './asking';
 import { make } from './dom';
 import { saveAll } from './documents';
 import { showFailure, words } from './failure';
 import { runsIcon } from './icons';
 import { INews, News } from './news';
 import { showCellChanges } from './cellchanges';
-import { short } from './project';
+import { IReceipt, short } from './project';
 import { Client } from './request';
 import { IListed, IRunLine, IStageShown } from './runshown';
 import { IRunOpener, RunView } from './runview';
@@ -31,7 +32,8 @@ export class RunsPanel extends Widget {
   private view: RunView | null = null;
   private path: string | null = null;
   private listed: IListed | null = null;
-  private isAsking = false;
+  private readonly asking = new Asking(() => this.fetch());
+  /** What is shown was not asked for since something changed: it was hidden. */
   private isStale = true;
 
   constructor(
@@ -104,26 +106,25 @@ export class RunsPanel extends Widget {
 
   private async look(): Promise<void> {
     this.isStale = true;
-    if (this.isAsking || this.path === null || !this.isVisible) {
-      return;
-    }
-    this.isAsking = true;
-    while (this.isStale) {
+    if (this.path !== null && this.isVisible) {
       this.isStale = false;
-      try {
-        const before = this.listed;
-        this.listed = await this.client.get<IListed>('runs', { path: this.path });
-        if (before && before.root !== this.listed.root && this.view) {
-          this.close_();
-          this.list.show();
-        }
-        this.render();
-      } catch (error) {
-        this.render(error);
-      }
-      await this.view?.look();
+      await this.asking.ask();
     }
-    this.isAsking = false;
+  }
+
+  private async fetch(): Promise<void> {
+    try {
+      const before = this.listed;
+      this.listed = await this.client.get<IListed>('runs', { path: this.path! });
+      if (before && before.root !== this.listed.root && this.view) {
+        this.close_();
+        this.list.show();
+      }
+      this.render();
+    } catch (error) {
+      this.render(error);
+    }
+    await this.view?.look();
   }
 
   private render(failure: unknown = null): void {
@@ -195,8 +196,10 @@ export const runsPlugin: JupyterFrontEndPlugin<void> = {
     const panel = new RunsPanel(client, news, app, openerAt);
 
     function show(node: HTMLElement, id: string, title: string, ref: string | null = null): void {
-      const content = new Widget({ node });
+      // Lab gives the content a role and a label of its own
+      const content = new Widget();
       content.addClass('lg-page');
+      content.node.append(node);
       const page = new MainAreaWidget({ content });
       page.id = id;
       page.title.label = title;
@@ -213,6 +216,18 @@ export const runsPlugin: JupyterFrontEndPlugin<void> = {
         picture(run, file) {
           const picture = make('img', { class: 'lg-picture', src: client.url(`runs/${run}/file`, { path, file }), alt: file });
           show(make('div', { tabindex: 0 }, picture), `lockgate-picture-${run}-${file}`, `${file} (${short(run)})`);
+        },
+        async again(shown) {
+          try {
+            await saveAll(app);
+            // What succeeded is known, so that without being asked for nothing of it would run
+            const force = shown.line.state === 'succeeded' ? shown.stages.map(stage => stage.name) : [];
+            const receipt = await client.post<IReceipt>('runs', { path, params: shown.params, force });
+            Notification.info(`Run ${short(receipt.run)} is queued`, { autoClose: 4000 });
+            await panel.open(receipt.run);
+          } catch (error) {
+            await showFailure('Nothing was run', error);
+          }
         },
         async inputs(run, stage) {
           try {

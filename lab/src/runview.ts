@@ -3,6 +3,7 @@
 import { CommandRegistry } from '@lumino/commands';
 import { Message } from '@lumino/messaging';
 import { PanelLayout, Widget } from '@lumino/widgets';
+import { Asking } from './asking';
 import { button, make } from './dom';
 import { showFailure, words } from './failure';
 import { LogView } from './logview';
@@ -15,6 +16,7 @@ import { drawStages } from './stagegraph';
 import { ago, duration, stateWord } from './words';
 
 export interface IRunOpener extends IOpener {
+  again(shown: IRunShown): Promise<void>;
   inputs(run: string, stage: string): Promise<void>;
   beside(run: string, stage: IStageShown): Promise<void>;
 }
@@ -24,13 +26,14 @@ const STAGES_AT_ONCE = 60;
 export class RunView extends Widget {
   private readonly body = new Widget();
   private readonly place = make('div', { class: 'lg-log-place' });
+  /** One element, so that it stays scrolled as it is when the run is shown anew. */
+  private readonly graph = make('div', { class: 'lg-graph-scroll', tabindex: 0, role: 'region', 'aria-label': 'Graph of the stages' });
   private log: LogView | null = null;
   private shown: IRunShown | null = null;
   private results = '';
   private stage = '';
   private isChosen = false;
-  private isAsking = false;
-  private isStale = false;
+  private readonly asking = new Asking(() => this.fetch());
 
   constructor(
     private readonly client: Client,
@@ -50,39 +53,37 @@ export class RunView extends Widget {
   }
 
   dispose(): void {
+    this.asking.stop();
     this.log?.dispose();
     super.dispose();
   }
 
   protected onActivateRequest(message: Message): void {
     super.onActivateRequest(message);
-    this.node.querySelector<HTMLElement>('.lg-back')?.focus();
+    this.node.querySelector<HTMLElement>('.lg-up')?.focus();
   }
 
-  async look(): Promise<void> {
-    if (this.isAsking) {
-      this.isStale = true;
-      return;
-    }
-    this.isAsking = true;
-    do {
-      this.isStale = false;
-      try {
-        this.shown = await this.client.get<IRunShown>(`runs/${this.run}`, { path: this.path });
+  look(): Promise<void> {
+    return this.asking.ask();
+  }
+
+  private async fetch(): Promise<void> {
+    try {
+      this.shown = await this.client.get<IRunShown>(`runs/${this.run}`, { path: this.path });
+      if (!this.isDisposed) {
         this.render(this.shown);
-      } catch (error) {
-        const told = words(error);
-        this.body.node.replaceChildren(
-          this.head(null),
-          make('p', { class: 'lg-note', role: 'alert' }, `${told.message}. ${told.hint}`)
-        );
       }
-    } while (this.isStale && !this.isDisposed);
-    this.isAsking = false;
+    } catch (error) {
+      const told = words(error);
+      this.body.node.replaceChildren(
+        this.head(null),
+        make('p', { class: 'lg-note', role: 'alert' }, `${told.message}. ${told.hint}`)
+      );
+    }
   }
 
   private head(shown: IRunShown | null): HTMLElement {
-    const back = button('‹ All runs', this.back, { class: 'lg-button lg-back' });
+    const back = button('‹ All runs', this.back, { class: 'lg-button lg-up' });
     const head = make('header', { class: 'lg-run-head' }, back);
     if (!shown) {
       return head;
@@ -104,7 +105,7 @@ export class RunView extends Widget {
       actions.append(button('Cancel', () => this.cancel()));
     } else {
       actions.append(
-        button('Run again', () => this.commands.execute('lockgate:run', { params: shown.params })),
+        button('Run again', () => this.opener.again(shown)),
         button('Verify', () => this.commands.execute('lockgate:verify', { run: line.id, path: this.path }))
       );
     }
@@ -129,10 +130,11 @@ export class RunView extends Widget {
       this.stage = telling(shown);
     }
     const focused = this.node.contains(document.activeElement) ? labelOf(document.activeElement) : null;
-    const graph = drawStages(shown.stages, this.stage, name => this.choose(name));
+    const graph = drawStages(shown.stages, this.stage, name => this.choose(name), this.node.clientWidth);
     const parts: HTMLElement[] = [this.head(shown)];
     if (graph) {
-      parts.push(make('div', { class: 'lg-graph-scroll', tabindex: 0, role: 'region', 'aria-label': 'Graph of the stages' }, graph));
+      this.graph.replaceChildren(graph);
+      parts.push(this.graph);
     }
     parts.push(this.stages(shown));
     if (this.stage && (!this.log || this.log.stage !== this.stage)) {

@@ -1,32 +1,37 @@
-// The stages of a run as a small picture: columns from left to right, lines from who is waited for.
+// The stages of a run as a small picture: rows from top to bottom, lines from who is waited for.
 
 import { draw } from './dom';
 import { IStageShown } from './runshown';
 import { stateWord } from './words';
 
-const WIDE = 124;
-const TALL = 34;
-const GAP_X = 26;
-const GAP_Y = 8;
-const EDGE = 4;
+const WIDE = 118;
+const TALL = 36;
+const GAP_X = 10;
+const GAP_Y = 22;
+const EDGE = 3;
 /** A picture of more stages helps nobody; the list below it does. */
 const SHOWN_AT_MOST = 120;
 
-export function drawStages(stages: IStageShown[], chosen: string, choose: (name: string) => void): SVGElement | null {
+/** Draw them from top to bottom, as many beside each other as `room` (pixels) has place for. */
+export function drawStages(stages: IStageShown[], chosen: string, choose: (name: string) => void, room: number): SVGElement | null {
   if (stages.length < 2 || stages.length > SHOWN_AT_MOST) {
     return null;
   }
-  const columns: IStageShown[][] = [];
-  for (const stage of stages) {
-    (columns[stage.layer] ??= []).push(stage);
+  const across = Math.max(2, Math.floor((room - 2 * EDGE + GAP_X) / (WIDE + GAP_X)));
+  const rows: IStageShown[][] = [];
+  for (let layer = 0; layer <= Math.max(...stages.map(stage => stage.layer)); layer++) {
+    const inIt = stages.filter(stage => stage.layer === layer);
+    for (let at = 0; at < inIt.length; at += across) {
+      rows.push(inIt.slice(at, at + across));
+    }
   }
-  const tallest = Math.max(...columns.map(column => column.length));
-  const height = tallest * (TALL + GAP_Y) - GAP_Y + 2 * EDGE;
-  const width = columns.length * (WIDE + GAP_X) - GAP_X + 2 * EDGE;
+  const spread = (count: number): number => count * (WIDE + GAP_X) - GAP_X;
+  const width = spread(Math.max(...rows.map(row => row.length))) + 2 * EDGE;
+  const height = rows.length * (TALL + GAP_Y) - GAP_Y + 2 * EDGE;
   const places = new Map<string, [number, number]>();
-  columns.forEach((column, at) => {
-    const top = (height - (column.length * (TALL + GAP_Y) - GAP_Y)) / 2;
-    column.forEach((stage, row) => places.set(stage.name, [EDGE + at * (WIDE + GAP_X), top + row * (TALL + GAP_Y)]));
+  rows.forEach((row, at) => {
+    const left = (width - spread(row.length)) / 2;
+    row.forEach((stage, n) => places.set(stage.name, [left + n * (WIDE + GAP_X), EDGE + at * (TALL + GAP_Y)]));
   });
   const svg = draw('svg', {
     class: 'lg-graph',
@@ -34,17 +39,17 @@ export function drawStages(stages: IStageShown[], chosen: string, choose: (name:
     height,
     viewBox: `0 0 ${width} ${height}`,
     role: 'group',
-    'aria-label': 'Stages of the run, from left to right'
+    'aria-label': 'Stages of the run, from first to last'
   });
   for (const stage of stages) {
     const [x2, y2] = places.get(stage.name)!;
     for (const other of stage.above) {
       const from = places.get(other);
       if (from) {
-        const x1 = from[0] + WIDE;
-        const bend = (x2 - x1) / 2;
-        const [a, b] = [from[1] + TALL / 2, y2 + TALL / 2];
-        svg.append(draw('path', { class: 'lg-edge', d: `M${x1} ${a}C${x1 + bend} ${a} ${x2 - bend} ${b} ${x2} ${b}` }));
+        const [x1, y1] = [from[0] + WIDE / 2, from[1] + TALL];
+        const bend = Math.max(8, (y2 - y1) / 2);
+        const to = x2 + WIDE / 2;
+        svg.append(draw('path', { class: 'lg-edge', d: `M${x1} ${y1}C${x1} ${y1 + bend} ${to} ${y2 - bend} ${to} ${y2}` }));
       }
     }
   }
@@ -64,9 +69,9 @@ export function drawStages(stages: IStageShown[], chosen: string, choose: (name:
       },
       draw('title', {}, told),
       draw('rect', { class: 'lg-box', width: WIDE, height: TALL, rx: 6 }),
-      draw('rect', { class: 'lg-stripe', x: 0, y: 6, width: 4, height: TALL - 12, rx: 2 }),
-      draw('text', { class: 'lg-node-name', x: 12, y: 15 }, fit(stage.name, 17)),
-      draw('text', { class: 'lg-node-state', x: 12, y: 28 }, fit(stateWord(stage.state), 19))
+      draw('rect', { class: 'lg-stripe', x: 5, y: 7, width: 4, height: TALL - 14, rx: 2 }),
+      draw('text', { class: 'lg-node-name', x: 16, y: 15 }, fit(stage.name, 15)),
+      draw('text', { class: 'lg-node-state', x: 16, y: 29 }, fit(stateWord(stage.state), 17))
     );
     box.addEventListener('click', () => choose(stage.name));
     box.addEventListener('keydown', event => {

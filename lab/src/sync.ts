@@ -3,17 +3,17 @@
 import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { IToolbarWidgetRegistry, Notification } from '@jupyterlab/apputils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
-import { DocumentRegistry } from '@jupyterlab/docregistry';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { CommandRegistry } from '@lumino/commands';
 import { Widget } from '@lumino/widgets';
 import type { IConflict } from './conflicts';
-import { saveAll } from './documents';
+import { around, pathAtHand } from './documents';
 import { showFailure } from './failure';
 import { syncIcon } from './icons';
 import { LockgateError } from './request';
 import { ITrouble, Waiting } from './waiting';
 import { ILockgate } from './tokens';
+import { commits } from './words';
 
 export namespace SyncCommands {
   export const sync = 'lockgate:sync';
@@ -106,49 +106,16 @@ export const syncPlugin: JupyterFrontEndPlugin<void> = {
       return new SyncButton(waiting, commands);
     });
 
-    const open = (): DocumentRegistry.Context[] => {
-      const found = new Set<DocumentRegistry.Context>();
-      for (const widget of app.shell.widgets('main')) {
-        const context = documents.contextForWidget(widget);
-        if (context) {
-          found.add(context as DocumentRegistry.Context);
-        }
-      }
-      return [...found];
-    };
-    const here = (): string => {
-      const current = app.shell.currentWidget;
-      return (current && documents.contextForWidget(current)?.path) ?? tracker.currentWidget?.context.path ?? '';
-    };
+    const here = (): string => pathAtHand(app, documents) ?? tracker.currentWidget?.context.path ?? '';
 
-    /** Save, do it, show what came: in this order nothing unsaved is lost, and no tab shows what is old. */
-    async function around<T>(path: string, work: () => Promise<T>): Promise<T> {
+    /** Do it with documents saved before and shown anew after it; buttons tell of it meanwhile. */
+    async function turning<T>(path: string, work: () => Promise<T>): Promise<T> {
       const waiting = [...known].filter(each => each.context.path === path);
       waiting.forEach(each => each.begin());
       try {
-        await saveAll(app);
-        const done = await work();
-        await follow();
-        return done;
+        return await around(app, work);
       } finally {
         waiting.forEach(each => each.end());
-      }
-    }
-
-    /** Show the files as they are now; shared documents follow by themselves. */
-    async function follow(): Promise<void> {
-      for (const context of open()) {
-        if (context.model.dirty || context.model.collaborative || !context.contentsModel) {
-          continue;
-        }
-        try {
-          const now = await app.serviceManager.contents.get(context.path, { content: false });
-          if (now.last_modified !== context.contentsModel.last_modified && !context.model.dirty) {
-            await context.revert();
-          }
-        } catch {
-          // The sync removed the file: its tab stays, as the last place its content is seen
-        }
       }
     }
 
@@ -157,14 +124,14 @@ export const syncPlugin: JupyterFrontEndPlugin<void> = {
       let choices = {};
       try {
         for (;;) {
-          const done = await around(path, () => client.post<ISynced>('sync', { path, choices }));
+          const done = await turning(path, () => client.post<ISynced>('sync', { path, choices }));
           if (done.conflicts.length === 0) {
             tell(done, path);
             return;
           }
           // Dialogs are loaded when they are opened first
           const { askChoices } = await import('./conflicts');
-          const chosen = await askChoices(done.conflicts);
+          const chosen = await askChoices(done.conflicts, { mine: 'you', theirs: 'the hub', go: 'Sync' });
           if (!chosen) {
             Notification.info('Nothing was synced; all is as it was', { autoClose: 4000 });
             return;
@@ -178,10 +145,10 @@ export const syncPlugin: JupyterFrontEndPlugin<void> = {
 
     async function undo(path = here()): Promise<void> {
       try {
-        const done = await around(path, () => client.post<IUndone>('sync/undo', { path }));
-        Notification.success(['The sync was undone: all is as before.', done.on_hub].filter(Boolean).join(' '), { autoClose: 8000 });
+        const done = await turning(path, () => client.post<IUndone>('sync/undo', { path }));
+        Notification.success(['Undone: all is as before.', done.on_hub].filter(Boolean).join(' '), { autoClose: 8000 });
       } catch (error) {
-        await showFailure('The sync was not undone', error);
+        await showFailure('Nothing was undone', error);
       }
     }
 
@@ -210,9 +177,9 @@ export const syncPlugin: JupyterFrontEndPlugin<void> = {
       execute: () => sync()
     });
     commands.addCommand(SyncCommands.undo, {
-      label: 'Undo the Last Sync',
+      label: 'Undo the Last Sync or Merge',
       caption: 'Put files, branch and index back as they were before it',
-      execute: () => undo()
+      execute: args => undo(typeof args.path === 'string' ? args.path : undefined)
     });
   }
 };
@@ -236,8 +203,4 @@ function summary(done: ISynced): string {
     told.push(`Run ${done.run.slice(-8)} is queued.`);
   }
   return told.length || done.trouble ? told.join(' ') : 'Nothing to sync: the hub has all of it.';
-}
-
-function commits(count: number): string {
-  return count === 1 ? '1 commit' : `${count} commits`;
 }

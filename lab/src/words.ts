@@ -35,6 +35,10 @@ export function duration(seconds: number): string {
   return minutes < 60 ? `${minutes} min ${Math.round(seconds % 60)} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+export function commits(count: number): string {
+  return count === 1 ? '1 commit' : `${count} commits`;
+}
+
 export function size(bytes: number): string {
   for (const [unit, length] of [['GB', 1e9], ['MB', 1e6], ['kB', 1e3]] as const) {
     if (bytes >= length) {

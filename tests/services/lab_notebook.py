@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 
-def notebook(*sources: str) -> str:
+def notebook(*sources: str, kernel: str = "python3", display_name: str = "Python 3") -> str:
     cells: list[dict[str, object]] = [
         {
             "cell_type": "code",
@@ -17,5 +17,6 @@ def notebook(*sources: str) -> str:
         }
         for n, text in enumerate(sources)
     ]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    return json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5})
+    specification = {"name": kernel, "display_name": display_name, "language": "python"}
+    metadata = {"kernelspec": specification}
+    return json.dumps({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})

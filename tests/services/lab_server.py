@@ -94,9 +94,11 @@ def served_lab(
     # Lab would ask whether it may fetch news, which covers buttons
     off = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
     (settings / "labconfig/page_config.json").write_text(json.dumps(off))
+    # Light or dark as the browser says it is, not as Lab was left
+    kept: dict[str, object] = {"@jupyterlab/apputils-extension:themes": {"adaptive-theme": True}}
     if not has_tour:
-        seen = {"@lockgate/jupyterlab:plugin": {"offerTour": False}}
-        (settings / "labconfig/default_setting_overrides.json").write_text(json.dumps(seen))
+        kept["@lockgate/jupyterlab:plugin"] = {"offerTour": False}
+    (settings / "labconfig/default_setting_overrides.json").write_text(json.dumps(kept))
     environment = dict(env) | needed
     environment["JUPYTER_CONFIG_PATH"] = f"{settings}:{needed['JUPYTER_CONFIG_PATH']}"
     for name in ("CONFIG", "DATA", "RUNTIME"):

@@ -72,6 +72,7 @@ class RootGroup(LazyGroup):
         "export": ("lockgate.cli.export", "Write a run or the project into one file to give away."),
         "import": ("lockgate.cli.import_", "Make a project of a file that was given away."),
         "sync": ("lockgate.cli.sync", "Commit, pull and push in one; --undo takes it back."),
+        "merge": ("lockgate.cli.merge", "Merge a branch into this one; --undo takes it back."),
         "rollback": ("lockgate.cli.rollback", "Go back to the state of a run, as a new commit."),
         "data": ("lockgate.cli.data", "Keep large data beside git, as DVC does."),
         "batch": ("lockgate.cli.batch", "Run one script as a batch job, no stage declared."),

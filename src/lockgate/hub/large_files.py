@@ -42,14 +42,7 @@ def swaps_for(root: Path, changes: Changes) -> Swaps:
     Work tree, index and branch stay as they are.
     Raises `UserError` (`data-changing`), `OutsideError` (`store-unwritable`).
     """
-    limit = git_limit(root)
-    folders = crowded_folders(root, changes.untracked)
-    inside = tuple(f"{folder}/" for folder in folders)
-    large = [
-        path
-        for path in (*changes.changed, *changes.untracked)
-        if not path.startswith(inside) and not path.endswith(".dvc") and _size(root / path) > limit
-    ]
+    large, folders = too_large(root, changes)
     if not large and not folders:
         return Swaps()
     ensure_dvc_folder(str(root))
@@ -60,6 +53,19 @@ def swaps_for(root: Path, changes: Changes) -> Swaps:
     finally:
         keeper.state.save()
     return Swaps((*large, *folders), put)
+
+
+def too_large(root: Path, changes: Changes) -> tuple[list[str], list[str]]:
+    """Return the files, and the folders of very many files, among a work tree's changes that become data."""
+    limit = git_limit(root)
+    folders = crowded_folders(root, changes.untracked)
+    inside = tuple(f"{folder}/" for folder in folders)
+    large = [
+        path
+        for path in (*changes.changed, *changes.untracked)
+        if not path.startswith(inside) and not path.endswith(".dvc") and _size(root / path) > limit
+    ]
+    return large, folders
 
 
 def crowded(paths: Iterable[str]) -> list[str]:

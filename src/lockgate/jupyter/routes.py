@@ -15,6 +15,7 @@ from lockgate.jupyter.api.branches import BranchesOf
 from lockgate.jupyter.api.contents import States
 from lockgate.jupyter.api.files import HistoryOf, WhyOf
 from lockgate.jupyter.api.kernels import Kernels
+from lockgate.jupyter.api.merge import Merging
 from lockgate.jupyter.api.projects import Projects
 from lockgate.jupyter.api.run import (
     Cancelling,
@@ -61,6 +62,7 @@ def routes() -> list[tuple[str, type[Handler]]]:
         (rf"/lockgate/runs/{_RUN}/executed", Executed),
         (rf"/lockgate/runs/{_RUN}/verify", Verifying),
         (r"/lockgate/branches", BranchesOf),
+        (r"/lockgate/merge", Merging),
         (r"/lockgate/why", WhyOf),
         (r"/lockgate/history", HistoryOf),
     ]

@@ -28,6 +28,7 @@ _COMMANDS: dict[str, str] = {
     "fetch": "run",
     "trace": "file",
     "sync": "",
+    "merge": "",
     "log": "",
     "data": "",
     "kernel": "",

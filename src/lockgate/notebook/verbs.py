@@ -26,6 +26,7 @@ __all__ = [
     "fetch",
     "log",
     "logs",
+    "merge",
     "run",
     "runs",
     "show",
@@ -134,6 +135,11 @@ def log(**options: Any) -> Answer:
 def sync(**options: Any) -> Answer:
     """Commit, pull and push in one."""
     return call("sync", **options)
+
+
+def merge(branch: str, **options: Any) -> Answer:
+    """Merge a branch into the one that is checked out; with `dry_run`, only say what would come of it."""
+    return call("merge", branch, **options)
 
 
 def call(*words: str, **options: Any) -> Answer:

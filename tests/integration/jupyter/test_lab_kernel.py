@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from e2e_place import ONE_STAGE, Place, WorkTree
+from lab_notebook import notebook
 from lab_server import Lab
 from playwright.sync_api import Browser, expect
 
@@ -19,27 +18,15 @@ def tree(place: Place) -> WorkTree:
     )
     made.lockgate("kernel", "add", "flights-py", "--display-name", "Flights (Python)")
     cells = ["import tabulate; print('tabulate', tabulate.__version__)", "%lockgate status", "lockgate.run()"]
-    made.write({"look.ipynb": notebook("import lockgate", *cells)})
+    made.write(
+        {
+            "look.ipynb": notebook(
+                "import lockgate", *cells, kernel="flights-py", display_name="Flights (Python)"
+            )
+        }
+    )
     made.commit()
     return made
-
-
-def notebook(*sources: str) -> str:
-    cells: list[dict[str, object]] = [
-        {
-            "cell_type": "code",
-            "id": f"c{n}",
-            "execution_count": None,
-            "metadata": {},
-            "outputs": [],
-            "source": text,
-        }
-        for n, text in enumerate(sources)
-    ]
-    kernel = {"name": "flights-py", "display_name": "Flights (Python)", "language": "python"}
-    return json.dumps(
-        {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
-    )
 
 
 def test_the_runtime_is_built_and_cells_run_in_it(lab: Lab, browser: Browser, tree: WorkTree) -> None:

@@ -149,6 +149,72 @@ def test_why_verify_and_history_of_a_figure(lab: Lab, browser: Browser, tree: Wo
         assert bench.seat.faults == []
 
 
+def test_a_notebook_stage_is_opened_compared_run_again_and_cancelled(
+    lab: Lab, browser: Browser, place: Place
+) -> None:
+    gate = place.root / "again.gate"
+    gate.touch()
+    stages = (
+        '[stages.look]\nnotebook = "look.ipynb"\nneeds = ["n.txt"]\nmakes = ["seen.txt"]\n'
+        f'[stages.wait]\nrun = "while [ ! -e {gate} ]; do sleep 0.05; done; cp seen.txt waited"\n'
+        'needs = ["seen.txt"]\nmakes = ["waited"]\n'
+    )
+    cell = "text = open('n.txt').read(); open('seen.txt', 'w').write(text); print('seen', text)"
+    tree = place.project(
+        {"lockgate.toml": stages, "n.txt": "one", "look.ipynb": notebook(cell)}, name="again"
+    )
+    tree.lockgate("run")
+    tree.write({"n.txt": "two"})
+    with lab.open(browser, "again/look.ipynb", "dark") as bench:
+        page, runs = bench.page, panel(bench)
+
+        def stage(name: str) -> Locator:
+            return runs.get_by_role("list", name="Stages").get_by_role("button", name=name, exact=True)
+
+        runs.get_by_role("list", name="Ended").get_by_role("button").click()
+        stage("look").click()
+        assert bench.seat.violations("#lockgate-runs") == []
+        # Exactly its inputs: not what the file holds by now
+        runs.get_by_role("button", name="Open notebook with its inputs").click()
+        opened = page.locator(".lm-DockPanel-tabBar .lm-TabBar-tab.lm-mod-current", has_text="look.ipynb")
+        expect(opened).to_have_attribute("title", re.compile(r"lockgate\.open/\w+-look/look\.ipynb"))
+        (laid,) = tree.path.glob("lockgate.open/*/n.txt")
+        assert laid.read_text() == "one"
+        # Beside mine, with the changes
+        runs = panel(bench)
+        runs.get_by_role("button", name="Executed copy beside mine").click()
+        changes = page.get_by_role("region", name="Changes by cells")
+        changes.wait_for(state="attached")
+        expect(page.locator(".jp-NotebookPanel:visible .jp-OutputArea", has_text="seen one")).to_be_visible()
+        page.locator(".lm-TabBar-tab", has_text="Changes in").click()
+        expect(changes.locator(".lg-line-add", has_text="seen one").first).to_be_visible()
+        assert bench.seat.violations(".lg-changes") == []
+        page.screenshot(path=lab.root / "beside-dark.png")
+        # A right-click on a tab is about that tab's file, not the one in front
+        tab = page.locator(".lm-DockPanel-tabBar .lm-TabBar-tab", has_text=re.compile("^look.ipynb$")).first
+        tab.click(button="right")
+        page.get_by_role("menuitem", name="History").click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_contain_text("History of again/look.ipynb")
+        expect(dialog.locator(".lg-happenings li").last).to_contain_text("first")
+        dialog.get_by_role("button", name="Close").click()
+        tab.click(button="right")
+        page.get_by_role("menuitem", name="Why?").click()
+        expect(dialog).to_contain_text("look.ipynb")
+        dialog.get_by_role("button", name="Close").click()
+        # Again: all of it, though its results are known
+        gate.unlink()
+        runs.get_by_role("button", name="Run again").click()
+        page.get_by_role("alert").filter(has_text="is queued").wait_for()
+        expect(runs.get_by_role("button", name=re.compile("wait: running"))).to_be_visible(timeout=60_000)
+        assert tree.read("seen.txt") == "one"
+        page.screenshot(path=lab.root / "running-dark.png")
+        runs.get_by_role("button", name="Cancel").click()
+        expect(runs.locator(".lg-run-head .lg-state")).to_have_text("cancelled")
+        assert bench.seat.violations("#lockgate-runs") == []
+        assert bench.seat.faults == []
+
+
 def test_branches_are_begun_and_switched(lab: Lab, browser: Browser, tree: WorkTree) -> None:
     name = tree.path.name
     first = tree.git("branch", "--show-current").out.strip()

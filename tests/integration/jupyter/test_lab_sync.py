@@ -104,12 +104,73 @@ def test_one_cell_that_both_changed_is_decided_and_undone(
         first = page.locator(".jp-NotebookPanel:visible .jp-Cell .cm-content").first
         expect(first).to_have_text(expected)
         told.get_by_role("button", name="Undo").click()
-        alert(bench, "was undone")
+        alert(bench, "Undone")
         assert sources(mine) == ["a = 1 + 1", "b = 1"]
         expect(first).to_have_text("a = 1 + 1")
         assert mine.git("status", "--porcelain").out == " M n.ipynb\n"
         other.lockgate("sync")
         assert sources(other) == ["a = 'theirs'", "b = 1"]
+        assert bench.seat.faults == []
+
+
+def test_two_who_edit_one_notebook_sync_what_both_typed(
+    lab: Lab, browser: Browser, two: tuple[WorkTree, WorkTree]
+) -> None:
+    mine, other = two
+    other.write({"n.ipynb": notebook("a = 1", "b = 2")})
+    other.lockgate("sync")
+    path = f"{mine.path.name}/n.ipynb"
+    with lab.open(browser, path) as first, lab.open(browser, path) as second:
+
+        def cell(bench: Bench, number: int) -> Locator:
+            return bench.page.locator(".jp-NotebookPanel:visible .jp-Cell .cm-content").nth(number)
+
+        first.type_into_cell("\nfirst = 1")
+        expect(cell(second, 0)).to_contain_text("first = 1")
+        second.type_into_cell("\nsecond = 2")
+        press(second)
+        alert(second, "Sent")
+        assert sources(mine) == ["a = 1\nfirst = 1\nsecond = 2", "b = 2"]
+        for bench in (first, second):
+            expect(cell(bench, 1)).to_have_text("b = 2")
+            wait_for(bench, "even")
+            assert bench.seat.faults == []
+
+
+def test_a_branch_is_merged_cell_by_cell_and_undone(lab: Lab, browser: Browser, place: Place) -> None:
+    mine = place.project({"lockgate.toml": STAGE, "n.ipynb": notebook("a = 1", "b = 1")}, name="merged")
+    first = mine.git("branch", "--show-current").out.strip()
+    mine.git("switch", "--quiet", "-c", "trial")
+    mine.commit({"n.ipynb": notebook("a = 'trial'", "b = 2"), "new.txt": "x"})
+    mine.git("switch", "--quiet", first)
+    with lab.open(browser, "merged/n.ipynb", "dark") as bench:
+        page = bench.page
+        bench.type_into_cell(" + 1")
+        page.locator(".lg-branch").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label("Find a branch").fill("trial")
+        dialog.get_by_role("button", name="Merge…").click()
+        expect(dialog).to_contain_text(f"1 commit of trial would come into {first}")
+        expect(dialog.get_by_role("list", name="Files that change")).to_contain_text("n.ipynbto decide")
+        assert bench.seat.violations(".lg-dialog") == []
+        page.screenshot(path=Path(lab.root) / "merge-preview.png")
+        dialog.get_by_role("button", name="Decide…").click()
+        question = dialog.get_by_role("group", name="Code cell 1")
+        expect(question).to_contain_text("a = 1 + 1")
+        assert not mine.has("new.txt")
+        question.get_by_label("Take theirs", exact=True).check()
+        page.screenshot(path=Path(lab.root) / "merge-decided.png")
+        dialog.get_by_role("button", name="Merge", exact=True).click()
+        told = alert(bench, "Merged 1 commit of trial")
+        assert sources(mine) == ["a = 'trial'", "b = 2"]
+        assert mine.has("new.txt")
+        first_cell = page.locator(".jp-NotebookPanel:visible .jp-Cell .cm-content").first
+        expect(first_cell).to_have_text("a = 'trial'")
+        told.get_by_role("button", name="Undo").click()
+        alert(bench, "Undone")
+        expect(first_cell).to_have_text("a = 1 + 1")
+        assert sources(mine) == ["a = 1 + 1", "b = 1"]
+        assert (mine.git("status", "--porcelain").out, mine.has("new.txt")) == (" M n.ipynb\n", False)
         assert bench.seat.faults == []
 
 

@@ -18,6 +18,7 @@ from lockgate.errors import UserError
 from lockgate.git.program import attempt, git
 from lockgate.hub.sync import content, journal, moving, reaching
 from lockgate.hub.sync.conflict import Choice
+from lockgate.hub.sync.merge_branch import merge_branch
 from lockgate.hub.sync.sync import sync
 from lockgate.hub.sync.undo import undo
 
@@ -156,6 +157,58 @@ def test_a_sync_that_is_killed_is_undone_by_the_next_one(
         assert not (root / "b").exists()
         undo(root)
         assert seen(root) == before
+
+
+@pytest.mark.parametrize(
+    ("where", "name", "nth"), [(content, "_remove", 1), (moving, "put", 1), (moving, "git", 5)]
+)
+def test_a_merge_that_is_killed_is_undone_by_the_next_one(where: object, name: str, nth: int) -> None:
+    with place() as (root, _):
+        git(root, "switch", "-q", "-c", "trial")
+        write(root, {"a": "trial\n", "b": None, "d/new": "new\n"})
+        git(root, "add", "--all")
+        git(root, "commit", "-q", "-m", "trial")
+        git(root, "switch", "-q", "main")
+        write(root, {"d/c": "mine\n", "untracked": "u\n", "d/e": "staged\n"})
+        git(root, "add", "d/e")
+        before = seen(root)
+        with pytest.MonkeyPatch.context() as patch:
+            cut_off(patch, where, name, True, nth)
+            with pytest.raises(Killed):
+                merge_branch(root, "trial")
+        assert seen(root) != before
+        assert "An earlier merge was cut off" in merge_branch(root, "trial").mended
+        assert (root / "a").read_text() == "trial\n"
+        assert (root / "d/c").read_text() == "mine\n"
+        assert not (root / "b").exists()
+        undo(root, "merge")
+        assert seen(root) == before
+
+
+def test_a_branch_is_merged_as_the_hub_has_it_where_that_is_newer() -> None:
+    with place() as (root, other):
+        git(other, "switch", "-q", "-c", "trial")
+        write(other, {"a": "1\n"})
+        git(other, "commit", "-qam", "one")
+        git(other, "push", "-q", "hub", "trial")
+        told = merge_branch(root, "trial", is_dry=True)
+        assert (told.branch, told.commits, told.changed, told.is_done) == ("hub/trial", 1, ("a",), False)
+        git(root, "branch", "-q", "trial", "hub/trial")
+        write(other, {"a": "2\n"})
+        git(other, "commit", "-qam", "two")
+        git(other, "push", "-q", "hub", "trial")
+        assert merge_branch(root, "trial").branch == "hub/trial"
+        assert (root / "a").read_text() == "2\n"
+        git(root, "switch", "-q", "trial")
+        write(root, {"b": "mine\n"})
+        git(root, "commit", "-qam", "apart")
+        git(root, "switch", "-q", "main")
+        done = merge_branch(root, "trial")
+        assert (done.branch, done.commits) == ("trial", 1)
+        assert done.notes == ("hub/trial has 1 commit that is not in trial here, and not merged",)
+        shutil.move(root.parent / "hub.git", root.parent / "gone.git")
+        away = merge_branch(root, "hub/trial", is_dry=True)
+        assert "as the hub last had them" in away.notes[0]
 
 
 def test_a_lock_of_a_killed_sync_does_not_stand_in_the_way_but_anybody_elses_does() -> None:

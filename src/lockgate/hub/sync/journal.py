@@ -1,11 +1,11 @@
-"""What was before a sync, written down before anything is touched: one file, and a ref that keeps bytes."""
+"""What was before a sync or a merge, written down first: one file, and a ref that keeps bytes."""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -22,13 +22,15 @@ from lockgate.hub.sync.content import Touched, tree_of
 BEFORE = "refs/lockgate/sync/"
 FORMAT = 1
 State = Literal["begun", "moving", "moved", "undoing"]
+What = Literal["sync", "merge"]
 
 
 class Journal(msgspec.Struct, frozen=True, kw_only=True):
-    """The last sync that changed something in this clone."""
+    """The last sync, or merge of a branch, that changed something in this clone."""
 
     format: int = FORMAT
     id: str
+    what: What = "sync"
     state: State
     """`begun`: not written yet. `moving`, `undoing`: cut off, if no process is at it. `moved`: whole."""
     at: str
@@ -61,7 +63,9 @@ def turn(root: Path) -> Iterator[Path]:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise UserError(
-                    "another sync of this folder is under way", "Wait for it to end.", code="sync-under-way"
+                    "another sync or merge of this folder is under way",
+                    "Wait for it to end.",
+                    code="sync-under-way",
                 ) from None
             yield folder
     except PermissionError as error:
@@ -82,11 +86,21 @@ def read(folder: Path) -> Journal | None:
         found, why = None, str(error)
     if found is None or found.format != FORMAT:
         raise UserError(
-            f"the journal of the last sync cannot be read: {why}",
-            f"Its sync can no longer be undone; to go on: rm {folder / 'journal.json'}",
+            f"the journal of the last sync or merge cannot be read: {why}",
+            f"It can no longer be undone; to go on: rm {folder / 'journal.json'}",
             code="sync-journal",
         )
     return found
+
+
+def shown(journal: Journal, left: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the paths that were changed, but those `left`, for a reader."""
+    return readable(each.path for each in journal.touched if each.path not in left)
+
+
+def readable(paths: Iterable[str]) -> tuple[str, ...]:
+    """Return paths in order; names that are no UTF-8 as they can be told."""
+    return tuple(sorted(path.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for path in paths))
 
 
 def write(folder: Path, journal: Journal) -> None:

@@ -50,7 +50,7 @@ def move(root: Path, folder: Path, begun: Journal, committed: str, commit: str) 
                 raise _edited_meanwhile()
             put(root, commit, wanted)
             if commit != old:
-                git(root, "update-ref", "-m", "lockgate sync", begun.branch, commit, old or _NOTHING)
+                git(root, "update-ref", "-m", f"lockgate {begun.what}", begun.branch, commit, old or _NOTHING)
             if wanted:
                 git(root, *PLAIN, "read-tree", "-i", "-m", committed, commit, environment=environment)
             attempt(root, *PLAIN, "update-index", "-q", "--refresh", environment=environment)
@@ -81,7 +81,7 @@ def _put_back(root: Path, folder: Path, journal: Journal, left: Sequence[str]) -
     stands = output.decode().strip() if code == 0 else None
     if stands != journal.head:
         words = ("-d", journal.branch) if journal.head is None else (journal.branch, journal.head)
-        git(root, "update-ref", "-m", "undo: lockgate sync", *words, *([stands or _NOTHING]))
+        git(root, "update-ref", "-m", f"undo: lockgate {journal.what}", *words, *([stands or _NOTHING]))
     _index_back(root, folder, journal)
     journals.drop(root, folder)
 
@@ -103,13 +103,13 @@ def require_unmoved(root: Path, journal: Journal) -> None:
     name = journal.branch.removeprefix("refs/heads/")
     if f"refs/heads/{branch}" != journal.branch:
         raise UserError(
-            f"the last sync was of {name}, and another branch is checked out",
+            f"the last {journal.what} was of {name}, and another branch is checked out",
             f"Go there first: git switch {name}",
             code="moved-since-sync",
         )
     if stands not in (journal.head, journal.after):
         raise UserError(
-            f"{name} has moved on since the last sync, so that it cannot be undone as a whole",
+            f"{name} has moved on since the last {journal.what}, so that it cannot be undone as a whole",
             "Go back to an earlier state instead: lockgate log, then lockgate rollback",
             code="moved-since-sync",
         )
@@ -147,7 +147,7 @@ def _index_held(root: Path) -> Iterator[None]:
 def _edited_meanwhile() -> UserError:
     return UserError(
         "files changed in this moment",
-        "Nothing was synced. Let the editor save, then sync again.",
+        "Nothing was changed. Let the editor save, then try again.",
         code="work-tree-changed",
     )
 
@@ -168,8 +168,8 @@ def _refuse_ignored(root: Path, committed: str, paths: Sequence[str]) -> None:
     others = [path for path in strangers if path not in ours]
     if others:
         raise UserError(
-            f"ignored files stand where the hub's are to go: {', '.join(others[:3])}"
+            f"ignored files stand where others are to go: {', '.join(others[:3])}"
             + (" …" if len(others) > 3 else ""),
-            "Move them away, or delete them, and sync again.",
+            "Move them away, or delete them, and try again.",
             code="ignored-in-the-way",
         )

@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 from msgspec.structs import replace
 
-from lockgate.data.add import add
-from lockgate.data.clone import open_clone
-from lockgate.data.pointer import pointer_file
-from lockgate.errors import LockgateError, UserError
-from lockgate.git.exclude import JUPYTER, exclude, exclude_named
-from lockgate.git.program import attempt, git
-from lockgate.git.switch import operation_under_way
-from lockgate.git.worktree import Changes, changes, commit_tree, snapshot
+from lockgate.errors import LockgateError
+from lockgate.git.exclude import JUPYTER, exclude_named
+from lockgate.git.history import count, is_ancestor, title
+from lockgate.hub.address import REMOTE
 from lockgate.hub.home import ensure_remote
 from lockgate.hub.journal import fetch_journals, push_journals
 from lockgate.hub.kernels import kernel_notes
-from lockgate.hub.large_files import swaps_for
 from lockgate.hub.sync import journal as journals
-from lockgate.hub.sync import moving, reaching
+from lockgate.hub.sync import reaching
 from lockgate.hub.sync.conflict import Choice, Conflict
-from lockgate.hub.sync.content import Touched, kept
-from lockgate.hub.sync.journal import Journal
-from lockgate.hub.sync.merging import merge
-from lockgate.hub.sync.message import message_of
-from lockgate.runs.runid import new_run_id
+from lockgate.hub.sync.journal import shown
+from lockgate.hub.sync.work import Other, Work, mend, require_rest
 
 #: So often a push that came too late is merged anew.
 _PUSHES = 5
-#: What makes a folder one of DVC's: written with the first pointer.
-_DVC = (".dvc/.gitignore", ".dvc/config", ".dvcignore")
 
 
 class Trouble(msgspec.Struct, frozen=True):
@@ -84,24 +73,13 @@ def sync(root: Path, choices: Mapping[str, Choice] = {}) -> Synced:
     with journals.turn(root) as folder:
         mended = mend(root, folder)
         exclude_named(root, JUPYTER)
-        now = _require(root)
+        now = require_rest(root)
         ensure_remote(root)
-        done = _Sync(root, folder, now, choices).go()
+        done = _Sync(Work(root, folder, now, choices, "sync")).go()
         if done.trouble is None:
             done = replace(done, trouble=_exchange_journals(root))
         notes = kernel_notes(root, now.head, done.commit) if done.got and now.head and done.commit else ()
         return replace(done, mended=mended, notes=notes, can_undo=journals.read(folder) is not None)
-
-
-def mend(root: Path, folder: Path) -> str:
-    """Undo a sync that was cut off; return that in words, nothing where there was none."""
-    journal = journals.read(folder)
-    if journal is None or journal.state == "moved":
-        return ""
-    left = moving.edited_since(root, journal)
-    moving.put_back(root, folder, journal, left)
-    words = "An earlier sync was cut off; what it had begun was undone first."
-    return words + (f" Left as they are: {', '.join(left[:5])}" if left else "")
 
 
 def _exchange_journals(root: Path) -> Trouble | None:
@@ -117,89 +95,46 @@ def _exchange_journals(root: Path) -> Trouble | None:
 class _Sync:
     """One sync on its way."""
 
-    def __init__(self, root: Path, folder: Path, now: Changes, choices: Mapping[str, Choice]) -> None:
-        self.root = root
-        self.folder = folder
-        self.now = now
-        self.choices = choices
-        self.branch = now.branch or ""
-        self.ref = f"refs/heads/{now.branch}"
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self.root = work.root
+        self.branch = work.now.branch or ""
         self.trouble: Trouble | None = None
 
     def go(self) -> Synced:
+        now = self.work.now
         try:
             reaching.fetch(self.root)
         except LockgateError as error:
             self.trouble = _trouble(error)
         theirs = None if self.trouble else reaching.tracked(self.root, self.branch)
-        is_clean = self.now.is_clean
-        if is_clean and (self.now.head is None or theirs == self.now.head):
-            return Synced(branch=self.branch, commit=self.now.head, trouble=self.trouble)
-        begun = self._begin()
-        data: tuple[str, ...] = ()
+        if now.is_clean and (now.head is None or theirs == now.head):
+            return Synced(branch=self.branch, commit=now.head, trouble=self.trouble)
         try:
-            if not is_clean:
-                begun, data = self._data(begun)
-            mine = self._commit() if not is_clean else self.now.head or ""
-            done = self._meet(begun, mine, theirs)
+            mine = self.work.commit()
+            done = self._meet(mine, theirs)
         except LockgateError:
-            self._take_back(begun)
+            self.work.take_back()
             raise
         if done.conflicts:
-            self._take_back(begun)
+            self.work.take_back()
             return done
-        committed = _title(self.root, mine) if mine != self.now.head else None
-        return replace(done, committed=committed, data=data)
+        committed = title(self.root, mine) if mine != now.head else None
+        return replace(done, committed=committed, data=self.work.data)
 
-    def _begin(self) -> Journal:
-        at = datetime.now(UTC).isoformat(timespec="seconds")
-        return Journal(id=new_run_id(), state="begun", at=at, branch=self.ref, head=self.now.head)
-
-    def _take_back(self, begun: Journal) -> None:
-        """Files that became data are as before again; without any, nothing was touched yet."""
-        journal = journals.read(self.folder)
-        if journal is not None and journal.id == begun.id and journal.state != "moved":
-            moving.put_back(self.root, self.folder, journal)
-
-    def _data(self, begun: Journal) -> tuple[Journal, tuple[str, ...]]:
-        """Make data of what is too large for git, in the work tree too."""
-        dvc = kept(self.root, _DVC)
-        large = swaps_for(self.root, self.now).out
-        if not large:
-            return begun, ()
-        folders = {path.rpartition("/")[0] for path in large}
-        paths = [pointer_file(path) for path in large]
-        paths += [f"{folder}/.gitignore".lstrip("/") for folder in sorted(folders)]
-        before = kept(self.root, paths) | dvc
-        paths += _DVC
-        touched = tuple(Touched(path, before[path], None, is_open=True) for path in paths)
-        opened = journals.open_with(self.root, self.folder, begun, touched)
-        # Where the folder itself is taken back, the bytes in it stay, unseen
-        exclude(self.root, (".dvc/cache", ".dvc/tmp"))
-        add(open_clone(str(self.root)), list(large))
-        after = kept(self.root, paths)
-        touched = tuple(Touched(path, before[path], after[path]) for path in paths)
-        journals.write(self.folder, replace(opened, touched=touched))
-        self.now = changes(self.root)
-        return replace(opened, touched=touched), large
-
-    def _commit(self) -> str:
-        """Return a commit of everything; the one that is there, if nothing git keeps differs."""
-        return snapshot(self.root, message_of(self.now))
-
-    def _meet(self, begun: Journal, mine: str, theirs: str | None) -> Synced:
+    def _meet(self, mine: str, theirs: str | None) -> Synced:
         """Merge with the hub's state, bring that here, push it; anew where the hub moved on meanwhile."""
-        journal, committed = begun, mine
+        work, committed = self.work, mine
+        start = work.now.head
         conflicts: tuple[Conflict, ...] = ()
-        start = self.now.head
-        moved = False
         for _ in range(_PUSHES):
-            commit, conflicts = self._merged(committed, theirs)
+            joined = work.join(committed, self._other(theirs))
+            commit, conflicts = joined.commit, joined.conflicts
             if conflicts:
                 break
-            if commit != (journal.after if moved else start):
-                journal = moving.move(self.root, self.folder, journal, committed, commit)
-                moved, committed = True, commit
+            if commit != work.stands_at:
+                work.move(committed, commit)
+                committed = commit
             if self.trouble or theirs == commit:
                 break
             before = reaching.tracked(self.root, self.branch)
@@ -210,9 +145,7 @@ class _Sync:
                 break
             if not sent.is_behind:
                 self._note_pushed(commit, before)
-                return self._told(
-                    start, committed, before, journal if moved else None, sent.run, is_sent=True
-                )
+                return self._told(start, committed, before, sent.run, is_sent=True)
             try:
                 reaching.fetch(self.root)
             except LockgateError as error:
@@ -226,89 +159,33 @@ class _Sync:
                 "hub-busy",
                 is_transient=True,
             )
-        done = self._told(start, committed, theirs, journal if moved else None, None, is_sent=False)
+        done = self._told(start, committed, theirs, None, is_sent=False)
         # Once something is merged here, later conflicts are the next sync's
         return replace(done, conflicts=conflicts)
 
-    def _note_pushed(self, commit: str, before: str | None) -> None:
-        """Write down that what the last sync made is on the hub, perhaps only now."""
-        journal = journals.read(self.folder)
-        if journal is not None and journal.after == commit:
-            journals.write(self.folder, replace(journal, theirs=before, pushed=commit))
+    def _other(self, theirs: str | None) -> Other | None:
+        return Other(theirs, f"the hub's {self.branch}", f"{REMOTE}/{self.branch}") if theirs else None
 
-    def _merged(self, mine: str, theirs: str | None) -> tuple[str, tuple[Conflict, ...]]:
-        if theirs is None or theirs == mine or _is_ancestor(self.root, theirs, mine):
-            return mine, ()
-        if _is_ancestor(self.root, mine, theirs):
-            return theirs, ()
-        if attempt(self.root, "merge-base", mine, theirs)[0] != 0:
-            raise UserError(
-                f"{self.branch} here and on the hub have no history in common",
-                "Is `hub` the right one? See: git remote -v. To join them: git merge"
-                f" --allow-unrelated-histories hub/{self.branch}",
-                code="no-common-history",
-            )
-        found = merge(self.root, mine, theirs, self.choices)
-        if found.conflicts:
-            return mine, found.conflicts
-        message = f"Merge the hub's {self.branch}\n"
-        return commit_tree(self.root, found.tree, mine, message, theirs), ()
+    def _note_pushed(self, commit: str, before: str | None) -> None:
+        """Write down that what was last made is on the hub, perhaps only now."""
+        folder = self.work.folder
+        journal = journals.read(folder)
+        if journal is not None and journal.after == commit:
+            journals.write(folder, replace(journal, theirs=before, pushed=commit))
 
     def _told(
-        self, start: str | None, commit: str, theirs: str | None, journal: Journal | None, run: str | None,
-        *, is_sent: bool,
-    ) -> Synced:  # fmt: skip
-        got = _count(self.root, theirs, start) if theirs and _is_ancestor(self.root, theirs, commit) else 0
+        self, start: str | None, commit: str, theirs: str | None, run: str | None, *, is_sent: bool
+    ) -> Synced:
+        is_met = theirs is not None and is_ancestor(self.root, theirs, commit)
         return Synced(
             branch=self.branch,
             commit=commit,
-            got=got,
-            sent=_count(self.root, commit, theirs) if is_sent else 0,
-            changed=shown(journal) if journal else (),
+            got=count(self.root, theirs, start) if theirs and is_met else 0,
+            sent=count(self.root, commit, theirs) if is_sent else 0,
+            changed=shown(self.work.journal) if self.work.is_moved else (),
             run=run,
             trouble=self.trouble,
         )
-
-
-def shown(journal: Journal, left: Sequence[str] = ()) -> tuple[str, ...]:
-    """Return the paths a sync changed, for a reader: names that are no UTF-8 as they can be told."""
-    return tuple(
-        sorted(
-            each.path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-            for each in journal.touched
-            if each.path not in left
-        )
-    )
-
-
-def _require(root: Path) -> Changes:
-    now = changes(root)
-    busy = operation_under_way(root) or ("merge" if now.unmerged else None)
-    if busy:
-        raise UserError(
-            f"a {busy} is under way",
-            f"Finish it (git {busy} --continue) or leave it (git {busy} --abort), then sync again.",
-            code="merge-under-way",
-        )
-    if now.branch is None:
-        raise UserError(
-            "no branch is checked out (HEAD is detached)",
-            "Check one out: git switch main; or make one here: git switch -c NAME",
-            code="detached-head",
-        )
-    return now
-
-
-def _is_ancestor(root: Path, old: str, new: str) -> bool:
-    return attempt(root, "merge-base", "--is-ancestor", old, new)[0] == 0
-
-
-def _count(root: Path, new: str, old: str | None) -> int:
-    return int(git(root, "rev-list", "--count", new, *([f"^{old}"] if old else [])))
-
-
-def _title(root: Path, commit: str) -> str:
-    return git(root, "log", "-1", "--format=%s", commit).decode("utf-8", "replace").strip()
 
 
 def _trouble(error: LockgateError) -> Trouble:

@@ -1,4 +1,4 @@
-"""Taking the last sync back: files, branch and index as before; what was pushed, by a commit that says so."""
+"""Taking the last sync or merge back: files, branch, index as before; what was pushed, by another commit."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 import msgspec
 
 from lockgate.errors import LockgateError, UserError
+from lockgate.git.history import is_ancestor, title
 from lockgate.git.merging import merge_trees
-from lockgate.git.program import attempt, git
+from lockgate.git.program import git
 from lockgate.git.worktree import commit_tree
 from lockgate.hub.sync import journal as journals
 from lockgate.hub.sync import moving, reaching
-from lockgate.hub.sync.journal import Journal
-from lockgate.hub.sync.sync import shown
+from lockgate.hub.sync.journal import Journal, What, shown
 
 
 class Undone(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,8 +27,8 @@ class Undone(msgspec.Struct, frozen=True, kw_only=True):
     """What became of what had been pushed, in words; empty: nothing had."""
 
 
-def undo(root: Path) -> Undone:
-    """Put everything back as it was before the last sync.
+def undo(root: Path, what: What | None = None) -> Undone:
+    """Put everything back as it was before the last sync or merge; with `what`, only where it was that.
 
     What it pushed stays in the hub's history; a commit after it takes its changes back there. Raises
     `UserError`: `nothing-to-undo`, `moved-since-sync`, `edited-since-sync`, `sync-under-way`.
@@ -37,13 +37,21 @@ def undo(root: Path) -> Undone:
         journal = journals.read(folder)
         if journal is None:
             raise UserError(
-                "there is no sync to undo", "Only the last one of this folder can be.", code="nothing-to-undo"
+                f"there is no {what or 'sync'} to undo",
+                "Only the last one of this folder can be.",
+                code="nothing-to-undo",
+            )
+        if what not in (None, journal.what):
+            raise UserError(
+                f"there is no {what} to undo: the last one was a {journal.what}",
+                f"Undo that first: lockgate {journal.what} --undo",
+                code="nothing-to-undo",
             )
         moving.require_unmoved(root, journal)
         edited = moving.edited_since(root, journal) if journal.state == "moved" else []
         if edited:
             raise UserError(
-                f"edited since the sync, and the undo would lose that: {', '.join(edited[:3])}"
+                f"edited since the {journal.what}, and the undo would lose that: {', '.join(edited[:3])}"
                 + (" …" if len(edited) > 3 else ""),
                 "Copy what you want to keep, put the file back (git restore FILE), then undo.",
                 code="edited-since-sync",
@@ -69,11 +77,10 @@ def _taken_back(root: Path, journal: Journal) -> str:
     try:
         reaching.fetch(root)
         tip = reaching.tracked(root, branch)
-        if tip is None or attempt(root, "merge-base", "--is-ancestor", pushed, tip)[0] != 0:
+        if tip is None or not is_ancestor(root, pushed, tip):
             return f"The hub's {branch} was changed by others meanwhile; nothing was taken back there."
-        title = git(root, "log", "-1", "--format=%s", pushed).decode("utf-8", "replace").strip()
         earlier = git(root, "rev-parse", f"{journal.theirs}^{{tree}}").decode().strip()
-        message = f'Undo "{title}"\n\nThis takes back what was pushed as {pushed}.\n'
+        message = f'Undo "{title(root, pushed)}"\n\nThis takes back what was pushed as {pushed}.\n'
         inverse = commit_tree(root, earlier, pushed, message)
         found = merge_trees(root, tip, inverse)
         if found.conflicts:
