@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,12 @@ from lockgate.runs.forecast import RunForecast, StageForecast
 _JSON = "lockgate-json: "
 _REFUSED = re.compile(r"lockgate: (?:nothing was queued: )?(.*)")
 _DRY = re.compile(r"lockgate: dry run: .*")
+_HTTP_REFUSED = re.compile(r"returned error: 4\d\d")
+_UNKNOWN = re.compile(
+    r"Authentication failed|could not read (?:Username|Password)|error: 401|Permission denied \("
+)
+#: The hub's address where git names it: `… for 'https://hub.example/git/flights.git/'`.
+_ADDRESS = re.compile(r"for '(https?://)(?:[^@/']*@)?([^']+?)(?:/git/[^']*)?/?'")
 _CODE = re.compile(r"(.*) \[([a-z0-9-]+)\]$")
 
 
@@ -73,7 +80,8 @@ def _push(
     words = ["git", "-C", str(root), "push", "--quiet", "--no-verify"]
     words += [word for option in replace(options, is_json=True).words() for word in ("-o", option)]
     words += [REMOTE, f"{commit}:{SNAPSHOTS}{member_slug(member)}/{run}"]
-    return (yield from hear(words, clean_environment(), said))
+    # Nobody may sit before the terminal of a Jupyter server
+    return (yield from hear(words, clean_environment() | {"GIT_TERMINAL_PROMPT": "0"}, said))
 
 
 def hear(words: Sequence[str], environment: Mapping[str, str], said: list[str]) -> Generator[Any, None, int]:
@@ -125,12 +133,36 @@ def _parse(line: bytes) -> Receipt | RunForecast | StageForecast | Progress:
         ) from None
 
 
+def unknown_member(words: str) -> UserError | None:
+    """Return the error for a login that the hub does not know, where git's words say so."""
+    if not _UNKNOWN.search(words):
+        return None
+    found = _ADDRESS.search(words)
+    return UserError(
+        "the hub does not know who you are: the token is wrong, or its time is over",
+        f"Log in again: lockgate login {found[1] + found[2] if found else 'ADDRESS'};"
+        " until then your work waits here.",
+        code="hub-unknown-member",
+    )
+
+
 def refusal(said: Sequence[str]) -> LockgateError:
     """Return what was said as an error: the hub's own where it refused, else git's."""
     told = [found[1] for line in said if (found := _REFUSED.fullmatch(line))]
     if len(told) >= 2:
         hint = _CODE.fullmatch(told[1])
         return UserError(told[0], hint[1] if hint else told[1], code=hint[2] if hint else "refused")
+    words = "\n".join(said)
+    if told and (whole := _CODE.fullmatch(told[0])):
+        # Over ssh it is one line, see `lockgate.cli.hub_shell`
+        message, _, hint_words = whole[1].partition(". ")
+        return UserError(message, hint_words, code=whole[2])
+    for message, below in pairwise(said):
+        # Over HTTP git shows the body, see `lockgate.web.git_http`
+        if (found := _CODE.fullmatch(below)) and _HTTP_REFUSED.search(words):
+            return UserError(message, found[1], code=found[2])
+    if unknown := unknown_member(words):
+        return unknown
     errors = [line for line in said if line.startswith(("fatal:", "error:", "!", "ssh:"))] or list(said)
     return OutsideError(
         f"the push to the hub failed: {errors[0].removeprefix('fatal: ') if errors else 'git push failed'}",

@@ -12,9 +12,8 @@ from lockgate.git.program import attempt, clean_environment
 from lockgate.hub.address import REMOTE
 from lockgate.hub.clone_data import digests_between, known_commits, send_data
 from lockgate.hub.push import Options
-from lockgate.hub.sending import Receipt, hear, refusal
+from lockgate.hub.sending import Receipt, hear, refusal, unknown_member
 
-_UNKNOWN = re.compile(r"Authentication failed|could not read (?:Username|Password)|401|Permission denied \(")
 _FORBIDDEN = re.compile(r"403|not allowed")
 _BEHIND = re.compile(
     r"\[(?:remote )?rejected\].*(?:fetch first|non-fast-forward|stale|cannot lock|reference already)"
@@ -82,12 +81,8 @@ def _failure(words: str) -> LockgateError:
         (line for line in lines if line.startswith(("fatal:", "ssh:", "error:"))), lines[0] if lines else ""
     )
     last = told.removeprefix("fatal: ").removeprefix("error: ")
-    if _UNKNOWN.search(words):
-        return UserError(
-            "the hub does not know who you are: the token is wrong, or its time is over",
-            "Log in again: lockgate login ADDRESS; until then your commits wait here.",
-            code="hub-unknown-member",
-        )
+    if unknown := unknown_member(words):
+        return unknown
     if _FORBIDDEN.search(words):
         return UserError(
             f"the hub does not allow it: {last}",
