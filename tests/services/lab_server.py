@@ -19,6 +19,11 @@ from web_browser import Seat, seat
 
 TOKEN = "a-token-of-tests"
 _UP_S = 60.0
+#: What of jupyter-collaboration is in the page.
+_SHARING = (
+    "@jupyter/collaboration-extension",
+    "@jupyter/docprovider-extension",
+)
 
 
 class Lab:
@@ -82,18 +87,20 @@ class Bench:
 
 @contextlib.contextmanager
 def served_lab(
-    root: Path, home: Path, env: Mapping[str, str], *more: str, has_tour: bool = False
+    root: Path, home: Path, env: Mapping[str, str], *more: str, has_tour: bool = False, is_shared: bool = True
 ) -> Iterator[Lab]:
     """Serve a folder. `home` keeps what Jupyter writes; `more` are options of `jupyter lab`.
 
-    `has_tour`: as for somebody who is here the first time.
+    `has_tour`: as for somebody who is here the first time. `is_shared`: documents are edited by several at
+    once, as jupyter-collaboration does it.
     """
     programs, needed = lab_environment()
     settings = home / "jupyter-config"
     (settings / "labconfig").mkdir(parents=True)
     # Lab would ask whether it may fetch news, which covers buttons
-    off = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
-    (settings / "labconfig/page_config.json").write_text(json.dumps(off))
+    off = ["@jupyterlab/apputils-extension:announcements", *(() if is_shared else _SHARING)]
+    page = {"disabledExtensions": dict.fromkeys(off, True)}
+    (settings / "labconfig/page_config.json").write_text(json.dumps(page))
     # Light or dark as the browser says it is, not as Lab was left
     kept: dict[str, object] = {"@jupyterlab/apputils-extension:themes": {"adaptive-theme": True}}
     if not has_tour:
