@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from e2e_place import Place
+from e2e_place import Place, until
 from lab_notebook import notebook
 from lab_server import TOKEN, Lab, served_lab
+from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.slow
 
@@ -111,6 +112,18 @@ def test_a_schedule_runs_its_notebook_with_its_parameters_and_no_other(lab: Lab,
     second = ended(lab, asked(lab, f"job_definitions/{schedule}/jobs", {})["job_id"])
     assert second["status"] == "FAILED"
     assert "made for scheduled/look.ipynb" in second["status_message"]
+
+
+def test_the_dialog_of_the_notebook_makes_a_run_on_the_hub(lab: Lab, browser: Browser, place: Place) -> None:
+    source = "open('late.txt', 'w').write('BB')"
+    tree = place.project({"lockgate.toml": STAGE, "look.ipynb": notebook(source)}, name="dialog")
+    with lab.open(browser, "dialog/look.ipynb") as bench:
+        bench.page.locator("[data-command='scheduling:create-from-notebook']:visible").click()
+        bench.page.get_by_role("button", name="Create", exact=True).click()
+        until(lambda: place.finished("dialog"), "the run of the job", 90)
+        place.settle("dialog")
+        until(lambda: tree.has("late.txt"), "what the run made")
+    assert tree.read("late.txt") == "BB"
 
 
 def test_a_notebook_that_is_no_stage_runs_as_without_us(lab: Lab, place: Place) -> None:
