@@ -6,10 +6,12 @@ import contextlib
 import mimetypes
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from itertools import chain as chain_pieces
 from pathlib import Path, PurePosixPath
 from typing import IO
+from urllib.parse import quote
 
 import msgspec
 
@@ -17,7 +19,8 @@ from lockgate import __version__
 from lockgate.activity import chain
 from lockgate.activity.verify import verify
 from lockgate.data.digest import parse_listing
-from lockgate.data.output import Output
+from lockgate.data.imported import origin_of
+from lockgate.data.output import Output, Pointer
 from lockgate.data.pointer import SUFFIX, parse_pointer
 from lockgate.errors import LockgateError, OutsideError, UserError
 from lockgate.git.contents import read_many
@@ -47,6 +50,7 @@ from lockgate.runs.crate.contents import (
     SOURCES,
     Crate,
     LeftOut,
+    Taken,
     in_order,
     sources_of,
 )
@@ -102,6 +106,13 @@ def export(
     `OutsideError`: `activity-damaged`, `export-unwritable`, `store-damaged`, `hub-unreachable`, `git-failed`.
     """
     origin = _origin(hub, project, folder)
+    with contextlib.closing(origin.objects):
+        return _export(origin, what, target, folder, is_pointers=is_pointers)
+
+
+def _export(
+    origin: Origin, what: str | None, target: Path | None, folder: Path, *, is_pointers: bool
+) -> Exported:
     is_whole_project = what in (None, origin.project)
     told = told_of(_entries(origin), None if is_whole_project else what)
     refs, branch = _refs(origin, told, is_whole_project=is_whole_project)
@@ -252,6 +263,7 @@ class _Packer:
         if runtime is not None:
             self._add_text(RUNTIME, "The locked software", runtime.content)
         self._pack_sources()
+        self._origin.objects.expect(self._wanted())
         for stage in self._stages:
             for artifact in stage.artifacts:
                 self._pack_artifact(artifact)
@@ -291,6 +303,7 @@ class _Packer:
             verdicts=self._told.verdicts,
             files=tuple(self._writer.files),
             left_out=tuple(self._left_out.values()),
+            taken=tuple(_taken(self._origin.repository, main.result)),
             trees=self._trees(),
         )
 
@@ -363,6 +376,16 @@ class _Packer:
                     if output.md5 is not None:
                         self._pack_object(output.md5, output.path, output.size_bytes, None)
 
+    def _wanted(self) -> list[str]:
+        """Return the objects that are packed, in their order, but for the files of folders."""
+        records = [*self._stages, *(record for run in self._told.runs for record in run.records)]
+        made = [each.md5 for record in records for each in record.artifacts if each.git is None]
+        commits = dict.fromkeys((self._told.main.result, *(run.snapshot for run in self._told.runs)))
+        data = [each.md5 for commit in commits for each in _outputs(self._origin.repository, commit)]
+        own = len([each for stage in self._stages for each in stage.artifacts if each.git is None])
+        every = dict.fromkeys(md5 for md5 in (*made[:own], *data, *made[own:]) if md5 is not None)
+        return [md5 for md5 in every if md5.endswith(".dir") or not self._is_pointers]
+
     def _pack_object(
         self, md5: str, name: str, size_bytes: int | None, folder: str | None, *, is_made: bool = False
     ) -> None:
@@ -375,9 +398,14 @@ class _Packer:
             else:
                 self._copy(md5, self._place(folder, name, md5), name, size_bytes, is_made=is_made)
             return
-        if not self._copy(md5, self._place(None, name, md5), f"{name}/", size_bytes, is_made=is_made):
+        content: list[bytes] = []
+        place = self._place(None, name, md5)
+        if not self._copy(md5, place, f"{name}/", size_bytes, is_made=is_made, heard=content.append):
             return
-        for listed in parse_listing(b"".join(self._origin.objects.pieces(md5))):
+        files = parse_listing(b"".join(content))
+        if not self._is_pointers:
+            self._origin.objects.expect(dict.fromkeys(listed.md5 for listed in files))
+        for listed in files:
             inside = f"{name}/{listed.relpath}"
             self._pack_object(listed.md5, inside, None, folder, is_made=is_made)
 
@@ -387,7 +415,16 @@ class _Packer:
             return f"{OBJECTS}{md5[:2]}/{md5[2:]}"
         return named
 
-    def _copy(self, md5: str, path: str, name: str, size_bytes: int | None, *, is_made: bool) -> bool:
+    def _copy(
+        self,
+        md5: str,
+        path: str,
+        name: str,
+        size_bytes: int | None,
+        *,
+        is_made: bool,
+        heard: Callable[[bytes], object] = lambda piece: None,
+    ) -> bool:
         pieces = self._origin.objects.pieces(md5)
         try:
             first = next(pieces, b"")
@@ -398,7 +435,9 @@ class _Packer:
                 return False
             raise
         media_type = "application/json" if md5.endswith(".dir") else _media_type(name)
-        written = self._writer.add(path, name, _chained(first, pieces), media_type=media_type)
+        written = self._writer.add(
+            path, name, _heard(chain_pieces([first], pieces), heard), media_type=media_type
+        )
         if written.md5 != md5.removesuffix(".dir"):
             raise OutsideError(
                 f"the hub's store is damaged: the bytes of {name} are not those of {md5}",
@@ -413,12 +452,35 @@ class _Packer:
 
 
 def _outputs(repository: Path, commit: str) -> Iterator[Output]:
-    """Yield what the pointers of a commit stand for; one that cannot be read stands for nothing."""
+    """Yield what the pointers of a commit stand for."""
+    for pointer in _pointers(repository, commit):
+        yield from pointer.outputs
+
+
+def _taken(repository: Path, commit: str) -> Iterator[Taken]:
+    """Yield what a commit's data was imported from."""
+    for pointer in _pointers(repository, commit):
+        origin = origin_of(pointer)
+        for output in pointer.outputs if origin is not None else ():
+            if origin is not None and output.md5 is not None:
+                words = origin.words
+                identity = quote(words, safe=":/@" if words.startswith("hub://") else "")
+                yield Taken(
+                    path=output.path,
+                    md5=output.md5,
+                    source=words,
+                    identity=identity,
+                    commit=origin.commit,
+                )
+
+
+def _pointers(repository: Path, commit: str) -> Iterator[Pointer]:
+    """Yield the pointers of a commit; one that cannot be read stands for nothing."""
     source = CommitSource(repository, commit)
     paths = [path for path in source.files() if path.endswith(SUFFIX) and path != SUFFIX]
     for path, content in source.read(paths).items():
         with contextlib.suppress(UserError):
-            yield from parse_pointer(content.decode("utf-8", "replace"), path).outputs
+            yield parse_pointer(content.decode("utf-8", "replace"), path)
 
 
 def _pieces(path: Path) -> Iterator[bytes]:
@@ -427,9 +489,10 @@ def _pieces(path: Path) -> Iterator[bytes]:
             yield piece
 
 
-def _chained(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from rest
+def _heard(pieces: Iterable[bytes], heard: Callable[[bytes], object]) -> Iterator[bytes]:
+    for piece in pieces:
+        heard(piece)
+        yield piece
 
 
 def _is_plain(name: str) -> bool:

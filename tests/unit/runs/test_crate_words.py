@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 
 from lockgate.runs.crate.about import about_project, licence_file
-from lockgate.runs.crate.contents import About, Author, Crate, CrateFile, LeftOut, RunTold, Verdict, in_order
+from lockgate.runs.crate.contents import (
+    About,
+    Author,
+    Crate,
+    CrateFile,
+    LeftOut,
+    RunTold,
+    Taken,
+    Verdict,
+    in_order,
+)
 from lockgate.runs.crate.description import describe
 from lockgate.runs.crate.prov import provenance
 from lockgate.runs.crate.readme import readme
@@ -45,7 +55,12 @@ PREPARE = record(
 TRAIN = record(
     "train",
     RUN,
-    {"train.py": "3" * 40 + ":x", "build/table.csv": "md5:" + "a" * 32},
+    {
+        "train.py": "3" * 40 + ":x",
+        "build/table.csv": "md5:" + "a" * 32,
+        "raw": "md5:" + "f" * 32 + ".dir",
+        "tool": "md5:" + "8" * 32 + ":x",
+    },
     Artifact(
         path="build/model", kind="model", size_bytes=7, md5="b" * 32 + ".dir", mode=0o40000, file_count=2
     ),
@@ -101,9 +116,26 @@ CRATE = Crate(
         a_file("source/train.py", "train.py"),
         a_file("artifacts/build/model/weights", "build/model/weights"),
         a_file("artifacts/über uns.txt", "über uns.txt"),
+        a_file("data/raw/x.csv", "raw/x.csv"),
         a_file("README.md", "What this is"),
     ),
     left_out=(LeftOut(md5="a" * 32, name="build/table.csv", size_bytes=9, remote="s3://bucket/tides"),),
+    taken=(
+        Taken(
+            path="raw",
+            md5="f" * 32 + ".dir",
+            source="hub://sea/raw data@v1",
+            identity="hub://sea/raw%20data@v1",
+            commit="9" * 40,
+        ),
+        Taken(
+            path="tool",
+            md5="8" * 32,
+            source="bin/tool of git@host:x.git@main",
+            identity="bin%2Ftool%20of%20git%40host%3Ax.git%40main",
+            commit="0" * 40,
+        ),
+    ),
     trees=frozenset({"2" * 40}),
 )
 

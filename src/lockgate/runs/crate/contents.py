@@ -90,6 +90,19 @@ class LeftOut(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     remote: str | None = None
 
 
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """Data that was imported from another project."""
+
+    path: str
+    md5: str
+    source: str
+    """As `hub://PROJECT/path@version`; of a repository that is no hub's, in words."""
+    identity: str
+    """The source as a part of an address: what may not stand there is percent-encoded."""
+    commit: str
+    """Of the other project, which it is pinned to."""
+
+
 class Crate(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is told."""
 
@@ -107,13 +120,31 @@ class Crate(msgspec.Struct, frozen=True, kw_only=True):
     verdicts: tuple[Verdict, ...] = ()
     files: tuple[CrateFile, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    taken: tuple[Taken, ...] = ()
     trees: frozenset[str] = frozenset()
     """Those of the needs' identities that are folders."""
 
 
 def sources_of(stages: Sequence[StageRecord]) -> list[tuple[str, str]]:
-    """Return the needs that no stage makes, path and identity, each once, sorted."""
-    return sorted({need for stage in stages for need in stage.needs if not need[1].startswith("md5:")})
+    """Return the needs that no stage makes, path and identity, each once, sorted.
+
+    Data behind pointers is identified by its md5 as artifacts are: what tells them apart is who makes it.
+    """
+    made = {artifact.path for stage in stages for artifact in stage.artifacts}
+    return sorted(
+        {
+            need
+            for stage in stages
+            for need in stage.needs
+            if not (need[1].startswith("md5:") and need[0] in made)
+        }
+    )
+
+
+def md5_in(identity: str) -> str | None:
+    """Return the md5 in a need's identity, of a folder with `.dir`; None: git's objects identify it."""
+    kind, _, rest = identity.partition(":")
+    return rest.partition(":")[0] if kind == "md5" else None
 
 
 def began_at(ended_at: str, duration_s: float | None) -> str:

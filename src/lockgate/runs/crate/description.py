@@ -7,20 +7,23 @@ Run Crate profiles 0.5 (https://w3id.org/ro/wfrun/provenance/0.5).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote
 
 from lockgate.project.pipeline import MANIFEST_FILE
 from lockgate.runs.crate.contents import (
     ARTIFACTS,
     BUNDLE,
+    DATA,
     METADATA,
     README,
     RUNTIME,
     SOURCES,
     Crate,
     CrateFile,
+    Taken,
     began_at,
+    md5_in,
     sources_of,
 )
 from lockgate.runs.record import Artifact, StageRecord
@@ -55,6 +58,11 @@ class _Graph:
         self._paths = {file.path for file in crate.files}
         self._workflow = MANIFEST_FILE if MANIFEST_FILE in self._paths else "dvc.yaml"
         self._sources = sources_of(crate.stages)
+        of_md5 = {file.md5: file.path for file in reversed(crate.files)}
+        self._data = {path: md5 for path, identity in self._sources if (md5 := md5_in(identity)) is not None}
+        self._data_entities = {
+            path: self._entity_of_data(path, md5, of_md5) for path, md5 in self._data.items()
+        }
         self._artifacts = [artifact for stage in crate.stages for artifact in stage.artifacts]
 
     def nodes(self) -> Iterator[Node]:
@@ -65,6 +73,8 @@ class _Graph:
             if file.path != self._workflow:
                 yield self._file(file)
         yield from self._folders()
+        yield from self._data_nodes()
+        yield from self._taken()
         yield from self._people()
         yield from self._software()
         yield from self._formal_parameters()
@@ -87,6 +97,7 @@ class _Graph:
             "mainEntity": _ref(self._workflow),
             "hasPart": _refs(
                 [*(_id(file.path) for file in crate.files), *map(self._folder_id, self._made())]
+                + [_id(f"{DATA}{path}/") for path in self._data if self._below(path)]
             ),
             "mentions": _refs(
                 [
@@ -160,7 +171,54 @@ class _Graph:
             node["exampleOfWork"] = _ref(self._output_id(artifact))
         elif file.path.startswith(SOURCES):
             node["exampleOfWork"] = _ref(self._input_id(file.path.removeprefix(SOURCES)))
+        examples = [path for path, entity in self._data_entities.items() if entity == node["@id"]]
+        if examples:
+            node["exampleOfWork"] = _refs(map(self._input_id, examples))
+        if file.path.startswith(DATA):
+            node |= self._based_on(file.path.removeprefix(DATA))
         return node
+
+    def _entity_of_data(self, path: str, md5: str, of_md5: Mapping[str | None, str]) -> str:
+        """Return the file or folder that is data of the crate; what is not in it is known by its digest."""
+        if DATA + path in self._paths:
+            return _id(DATA + path)
+        if self._below(path):
+            return _id(f"{DATA}{path}/")
+        return _id(of_md5[md5]) if md5 in of_md5 else f"urn:md5:{md5}"
+
+    def _below(self, path: str) -> list[str]:
+        """Return the files of the crate that are those of a folder of data."""
+        return sorted(file for file in self._paths if file.startswith(f"{DATA}{path}/"))
+
+    def _data_nodes(self) -> Iterator[Node]:
+        """Data that is a folder, and what of it is not here."""
+        for path, md5 in self._data.items():
+            below = self._below(path)
+            entity = self._data_entities[path]
+            if entity.startswith("urn:"):
+                said: Node = {"@type": "CreativeWork", "description": f"Data that is not here, md5 {md5}"}
+            elif below:
+                said = {"@type": "Dataset", "hasPart": _refs(map(_id, below))}
+                said["description"] = f"A folder of {len(below)} files, md5 of its listing {md5}"
+            else:
+                continue
+            example: Node = {"exampleOfWork": _ref(self._input_id(path))}
+            yield {"@id": entity, "name": path, **said, **example, **self._based_on(path)}
+
+    def _based_on(self, path: str) -> Node:
+        """Where data was imported from, for a dataset, or a file of one."""
+        sources = [_source_id(each) for each in self._crate.taken if f"{path}/".startswith(f"{each.path}/")]
+        return {"isBasedOn": _refs(sources)} if sources else {}
+
+    def _taken(self) -> Iterator[Node]:
+        for each in {_source_id(each): each for each in self._crate.taken}.values():
+            yield {
+                "@id": _source_id(each),
+                "@type": "CreativeWork",
+                "name": each.source,
+                "description": "A dataset of another project, which data here was imported from",
+                "version": each.commit,
+            }
 
     def _made(self) -> list[Artifact]:
         """Return the artifacts that are folders with something of theirs in the crate."""
@@ -256,7 +314,8 @@ class _Graph:
         yield {"@id": _PARAMETER_PROFILE, "@type": "CreativeWork", "name": "FormalParameter profile"}
         yield {"@id": _WORKFLOW_PROFILE, "@type": "CreativeWork", "name": "ComputationalWorkflow profile"}
         for path in dict.fromkeys(path for path, _ in self._sources):
-            yield _formal(self._input_id(path), path, "File", _example(self._source_entity(path)))
+            kind = "Dataset" if self._data.get(path, "").endswith(".dir") else "File"
+            yield _formal(self._input_id(path), path, kind, _example(self._source_entity(path)))
         for artifact in self._artifacts:
             kind = "Dataset" if artifact.md5.endswith(".dir") else "File"
             example = _example(self._entity_of(artifact))
@@ -280,6 +339,8 @@ class _Graph:
 
     def _source_entity(self, path: str) -> str:
         """Folders and large sources stand in the bundle alone."""
+        if path in self._data_entities:
+            return self._data_entities[path]
         return _id(SOURCES + path) if SOURCES + path in self._paths else BUNDLE
 
     def _tool_id(self, stage: StageRecord) -> str:
@@ -328,7 +389,7 @@ class _Graph:
         made = {artifact.path: artifact for artifact in self._artifacts}
         for stage in self._crate.stages:
             read = [
-                self._entity_of(made[path]) if identity.startswith("md5:") and path in made
+                self._entity_of(made[path]) if md5_in(identity) is not None and path in made
                 else self._source_entity(path)
                 for path, identity in stage.needs
             ]  # fmt: skip
@@ -404,6 +465,10 @@ def _formal(identity: str, name: str, kind: str, example: Node) -> Node:
 
 def _example(identity: str) -> Node:
     return {"workExample": _ref(identity)}
+
+
+def _source_id(taken: Taken) -> str:
+    return taken.identity if taken.source.startswith("hub://") else f"#source/{taken.identity}"
 
 
 def _scalar_type(value: object) -> str:

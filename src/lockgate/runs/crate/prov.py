@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from lockgate.runs.crate.contents import Crate, RunTold, began_at
+from lockgate.runs.crate.contents import Crate, RunTold, Taken, began_at, md5_in
 from lockgate.runs.inputs import WHOLE
 from lockgate.runs.record import Artifact, StageRecord
 
@@ -20,6 +20,7 @@ _PREFIXES = {
     "run": "urn:lockgate:run:",
     "member": "urn:lockgate:member:",
     "hub": "urn:lockgate:hub:",
+    "source": "urn:lockgate:source:",
     "lockgate": "urn:lockgate:terms:",
 }
 
@@ -32,6 +33,8 @@ def provenance(crate: Crate) -> bytes:
         document.tell_run(run)
     for stage in crate.stages:
         document.tell_stage(stage)
+    for taken in crate.taken:
+        document.tell_taken(taken)
     for verdict in crate.verdicts:
         document.tell_member(verdict.by)
         again = f"run:{verdict.by_run}-verification"
@@ -129,10 +132,22 @@ class _Document:
             for entity in used:
                 self.relate("wasDerivedFrom", {"prov:generatedEntity": made, "prov:usedEntity": entity})
 
+    def tell_taken(self, taken: Taken) -> None:
+        """Tell which dataset of another project data was imported from."""
+        source = f"source:{taken.identity}"
+        self.add("entity", f"md5:{taken.md5}", {"lockgate:path": taken.path})
+        self.add(
+            "entity",
+            source,
+            {"prov:type": "dataset", "lockgate:source": taken.source, "lockgate:commit": taken.commit},
+        )
+        self.relate("wasDerivedFrom", {"prov:generatedEntity": f"md5:{taken.md5}", "prov:usedEntity": source})
+
     def _need(self, path: str, identity: str) -> str:
         oid, _, mark = identity.partition(":")
-        if oid == "md5":
-            name = f"md5:{mark}"
+        md5 = md5_in(identity)
+        if md5 is not None:
+            name = f"md5:{md5}"
         elif mark == "submodule":
             name = f"swh:1:rev:{oid}"
         elif path == WHOLE or oid in self._trees:
