@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from data_place import add_data
 from e2e_place import Done, Place, WorkTree, run_program
 
 from lockgate.activity import chain
@@ -108,6 +109,34 @@ def told(entries: dict[str, bytes], manifest: dict[str, Any], path: str) -> None
             each["sha256"] = hashlib.sha256(entries[path]).hexdigest()
 
 
+TOTAL = """
+[stages.total]
+run = "cat data/table.csv taken/raw/*.csv | wc -l > total.txt"
+needs = ["data/table.csv", "taken/raw"]
+makes = ["total.txt"]
+"""
+
+
+def with_data(place: Place, tree: WorkTree) -> None:
+    """Let a stage read data behind pointers, some of it imported from another project."""
+    other = place.project(
+        {"lockgate.toml": '[stages.s]\nrun = "date > s"\nneeds = []\nmakes = ["s"]\n'}, "weather"
+    )
+    other.write({"raw/one.csv": "1\n", "raw/sub ä/two.csv": "2\n"})
+    add_data(other, "raw")
+    other.commit()
+    other.git("tag", "v1")
+    other.lockgate("hub", "send")
+    other.git("push", "--quiet", "-o", "skip", "hub", "main", "v1")
+    tree.lockgate("data", "import", "hub://weather/raw@v1", "taken/raw")
+    tree.write({"data/table.csv": "1,2,3\n"})
+    add_data(tree, "data/table.csv")
+    tree.commit({"lockgate.toml": tree.read("lockgate.toml") + TOTAL})
+    tree.lockgate("hub", "send")
+    tree.push()
+    tree.pull()
+
+
 def exported(tree: WorkTree, *words: str, name: str = "out.zip") -> Path:
     tree.lockgate("export", *words, "-o", str(tree.place.root / name))
     return tree.place.root / name
@@ -142,6 +171,32 @@ def test_a_run_given_away_is_known_elsewhere_and_made_again_alike(place: Place, 
     assert "count  cached" in again.said, again.said  # the same bytes were made
     assert (project / "build/large.bin").stat().st_size == 6010
     assert before["stage"] in ("count", "grow")
+
+
+def test_the_clone_has_the_data_where_no_hub_is_left(place: Place, tree: WorkTree) -> None:
+    with_data(place, tree)
+    file = exported(tree, "tides")
+    forget_hub(place)
+    there = Elsewhere(place)
+    there.lockgate("import", file, "tides")
+    project = there.root / "tides"
+    shutil.rmtree(there.hub)
+    there.lockgate("data", "get", folder=project)
+    assert (project / "data/table.csv").read_text() == "1,2,3\n"
+    assert (project / "taken/raw/sub ä/two.csv").read_text() == "2\n"
+    there.lockgate("data", "verify", folder=project)
+    assert there.lockgate("data", "status", folder=project).out.startswith("the data is as its pointers say")
+
+
+def test_a_store_that_a_stranger_placed_elsewhere_is_left_alone(place: Place, tree: WorkTree) -> None:
+    aside = place.root / "aside"
+    aside.mkdir()
+    tree.commit({".dvc/config": f"[cache]\n    dir = {aside}\n"})
+    tree.push()
+    tree.pull()
+    file = exported(tree, "latest")
+    Elsewhere(place).lockgate("import", file, "tides")
+    assert list(aside.iterdir()) == []
 
 
 def test_a_project_given_away_brings_every_branch_and_goes_on(place: Place, tree: WorkTree) -> None:
@@ -354,12 +409,21 @@ def test_an_import_killed_anywhere_is_gone_on_with(place: Place, tree: WorkTree)
 @pytest.mark.timeout(600)
 def test_the_reference_validators_find_nothing_wrong(place: Place, tree: WorkTree) -> None:
     unpacked, report = place.root / "unpacked", place.root / "report.json"
+    with_data(place, tree)
     proved = json.loads(tree.lockgate("verify", "latest", "--json").out)
     with zipfile.ZipFile(exported(tree, "latest")) as crate:
         crate.extractall(unpacked)
     graph = json.loads((unpacked / "ro-crate-metadata.json").read_text())["@graph"]
     (told_,) = (each for each in graph if each["@id"] == f"#verification/{proved['by_run']}")
     assert told_["name"].endswith("made again and compared: identical")
+    nodes = {each["@id"]: each for each in graph}
+    action = next(each for each in graph if each.get("name", "").startswith("Stage total in run"))
+    assert {"@id": "data/data/table.csv"} in action["object"]
+    assert {"@id": "data/taken/raw/"} in action["object"]
+    assert nodes["data/taken/raw/"]["isBasedOn"] == {"@id": "hub://weather/raw@v1"}
+    assert len(nodes["hub://weather/raw@v1"]["version"]) == 40
+    prov = json.loads((unpacked / "provenance.json").read_text())
+    assert "hub://weather/raw@v1" in [each.get("lockgate:source") for each in prov["entity"].values()]
     script = Path(__file__).parents[1] / "services" / "crate_validator.sh"
     run_program([script, "check", unpacked, report], place.root, place.env)
     found = json.loads(report.read_text())

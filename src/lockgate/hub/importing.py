@@ -21,7 +21,9 @@ from lockgate.activity import chain, signature
 from lockgate.activity.entry import Activity
 from lockgate.activity.key import load_key
 from lockgate.activity.verify import verify
+from lockgate.data.clone import open_clone
 from lockgate.data.digest import md5_of_pieces
+from lockgate.data.dvc_folder import ensure_dvc_folder
 from lockgate.data.store import Store
 from lockgate.errors import OutsideError, UserError
 from lockgate.git import refs
@@ -30,6 +32,8 @@ from lockgate.git.objects import Repository
 from lockgate.git.program import attempt, git
 from lockgate.hub.address import REMOTE
 from lockgate.hub.bundle import checkout_bytes, commits_known, read_bundle
+from lockgate.hub.carrying import expand
+from lockgate.hub.clone_data import clone_store, digests_between, known_commits
 from lockgate.hub.crate_file import CrateReader
 from lockgate.hub.directory import Hub, configure, create_hub, is_project_name, private_hub_root
 from lockgate.hub.fetching import artifacts_at, place_large
@@ -285,10 +289,28 @@ class _Import:
                 str(self._repository), str(place))  # fmt: skip
             refresh(place)
             pin(place)
+            self._fill_cache(place)
             place_large(place, [each for each in artifacts_at(place, "HEAD") if self._has(each)])
             if self._target.exists():
                 self._target.rmdir()
             place.rename(self._target)
+
+    def _fill_cache(self, place: Path) -> None:
+        """Put the data that the file holds into the clone's own store: it is there where no hub is.
+
+        A store elsewhere, by `.dvc/config` or a link, is left alone: a stranger wrote the project.
+        """
+        clone = open_clone(str(place))
+        if clone.is_shared or (place / ".dvc").is_symlink() or os.path.lexists(clone.store):
+            return
+        pointed = digests_between(place, known_commits(place, REMOTE), ())
+        carried = {each.md5 for each in self._manifest.objects}
+        wanted = [md5 for md5 in expand(self._store, pointed) if md5 in carried]
+        if wanted:
+            ensure_dvc_folder(str(place))
+        store = clone_store(place)
+        for md5 in wanted:
+            store.put(self._store.path(md5), md5)
 
     def _has(self, artifact: Artifact) -> bool:
         if not self._store.has(artifact.md5):
