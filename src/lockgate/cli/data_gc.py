@@ -6,22 +6,14 @@ import os
 
 import click
 
+from lockgate.cli.collected import grace_option, tell
 from lockgate.cli.options import json_option
-from lockgate.cli.output import echo, print_json
-from lockgate.project.quantities import counted, size_words
+from lockgate.cli.output import print_json
 
 
 @click.command("gc")
 @click.option("--remove", "is_removed", is_flag=True, help="Do it; without this it is only told.")
-@click.option(
-    "--grace",
-    "grace_h",
-    type=click.FloatRange(min=0),
-    default=24,
-    show_default=True,
-    metavar="HOURS",
-    help="Keep what is younger.",
-)
+@grace_option(0)
 @json_option
 def command(is_removed: bool, grace_h: float, is_json: bool) -> None:
     """Tell which objects of the store nothing needs; remove them with --remove.
@@ -41,14 +33,4 @@ def command(is_removed: bool, grace_h: float, is_json: bool) -> None:
     if is_json:
         print_json(found)
         return
-    if found.young:
-        echo(f"{counted(found.young, 'object')} not needed, but younger than {grace_h:g} h: kept")
-    if not found.objects:
-        echo(f"nothing to remove; {counted(found.kept, 'object')} needed")
-        return
-    what = f"{counted(found.objects, 'object')}, {size_words(found.size_bytes)}"
-    if found.is_removed:
-        echo(f"removed {what}; {counted(found.kept, 'object')} needed")
-    else:
-        echo(f"{what} would be removed; {counted(found.kept, 'object')} needed")
-        echo("To do it: lockgate data gc --remove")
+    tell(found, grace_h, "lockgate data gc")

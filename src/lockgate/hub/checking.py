@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
 import shlex
-import sysconfig
 import zipfile
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -18,7 +16,6 @@ from lockgate.git.objects import Repository
 from lockgate.hub.runtimes import Locked, Runtimes
 from lockgate.project.check import rules_json
 from lockgate.project.pipeline import Stage
-from lockgate.project.runtime import parse_packages, runtime_digest
 from lockgate.runs.checked import report_path
 from lockgate.runs.workspace import Input
 
@@ -36,16 +33,7 @@ _PACKED_AT = (1980, 1, 1, 0, 0, 0)
 
 def check_runtime(runtimes: Runtimes) -> Locked:
     """Return the runtime that checks run in, as it is locked in this version of Lockgate."""
-    text = (Path(checking.__file__).parent / _LOCK).read_text("utf-8")
-    interpreter, python = runtimes.find_python(None)
-    return Locked(
-        digest=runtime_digest(_KIND, text, python, sysconfig.get_platform()),
-        kind=_KIND,
-        text=text,
-        python=python,
-        interpreter=os.fspath(interpreter),
-        packages=parse_packages(text),
-    )
+    return runtimes.of_lock(_KIND, (Path(checking.__file__).parent / _LOCK).read_text("utf-8"))
 
 
 def build_check_runtime(runtimes: Runtimes) -> Path:

@@ -84,6 +84,18 @@ class _Ready(msgspec.Struct, frozen=True):
     built_at: str
 
 
+def _locked(kind: str, text: str, interpreter: Path, python: str, lock_file: str | None = None) -> Locked:
+    return Locked(
+        digest=runtime_digest(kind, text, python, sysconfig.get_platform()),
+        kind=kind,
+        text=text,
+        python=python,
+        interpreter=os.fspath(interpreter),
+        packages=parse_packages(text),
+        lock_file=lock_file,
+    )
+
+
 class Runtimes:
     """The runtimes of one hub, in one folder; safe for any number of processes and threads."""
 
@@ -120,15 +132,11 @@ class Runtimes:
         minor = ".".join(python.split(".")[:2])
         text, lock_file = self._text(runtime, paths, read, minor, has_notebooks)
         kind = "none" if not text else runtime.kind if runtime.kind != "none" else "requirements"
-        return Locked(
-            digest=runtime_digest(kind, text, python, sysconfig.get_platform()),
-            kind=kind,
-            text=text,
-            python=python,
-            interpreter=os.fspath(interpreter),
-            packages=parse_packages(text),
-            lock_file=lock_file,
-        )
+        return _locked(kind, text, interpreter, python, lock_file)
+
+    def of_lock(self, kind: str, text: str) -> Locked:
+        """Return the runtime that a lock alone tells, for the Python here. Raises what `find_python` does."""
+        return _locked(kind, text, *self.find_python(None))
 
     def _text(
         self, runtime: Runtime, paths: Mapping[str, Entry], read: Read, minor: str, has_notebooks: bool
