@@ -32,7 +32,7 @@ def collect(clone: Clone, is_removed: bool = False, grace_s: int = GRACE_S) -> C
     """Find what nothing needs, and remove it if `is_removed`. See `versions.needed` for what is.
 
     Raises `UserError` (`store-shared`): the store is not this clone's alone; `OutsideError`
-    (`listing-damaged`): nobody knows which files a folder needs.
+    (`listing-damaged`): nobody knows which files a folder needs; (`store-unwritable`).
     """
     if clone.is_shared:
         raise UserError(
@@ -57,7 +57,7 @@ def collect(clone: Clone, is_removed: bool = False, grace_s: int = GRACE_S) -> C
             removed += 1
             size += about.st_size
             if is_removed:
-                os.unlink(path)
+                _remove(path)
     if is_removed:
         _remove_drafts(clone, limit)
     return Collected(removed, size, kept, young, is_removed)
@@ -96,4 +96,17 @@ def _remove_drafts(clone: Clone, limit: float) -> None:
     for name in os.listdir(clone.drafts):
         path = f"{clone.drafts}/{name}"
         if name.startswith("lockgate-") and os.lstat(path).st_ctime < limit:
-            os.unlink(path)
+            _remove(path)
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass  # by another gc
+    except OSError as error:
+        raise OutsideError(
+            f"{path} cannot be removed: {error.strerror or error}",
+            "Look at the rights there, then say it again: it goes on from here.",
+            code="store-unwritable",
+        ) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from lockgate.data.clone import Clone
-from lockgate.data.linking import digest_of, place
+from lockgate.data.linking import digest_of, is_whole, place
 from lockgate.data.pointed import Pointed
 from lockgate.data.state import Known, State, now_ns
 from lockgate.data.store_listing import listing, missing
@@ -41,7 +41,8 @@ def get(
 
     A file whose bytes are nowhere else is not overwritten unless `is_forced`. An output is done as a whole or
     not begun; the others are done, then the first failure is raised: `UserError` `data-edited`,
-    `path-blocked`, `data-legacy`, `listing-damaged`; `OutsideError` `data-missing`, `file-unwritable`.
+    `path-blocked`, `data-legacy`, `listing-damaged`; `OutsideError` `data-missing`, `store-damaged`,
+    `file-unwritable`.
     """
     state = State(clone.git_dir)
     done: list[Got] = []
@@ -119,15 +120,15 @@ def _change(
     surplus = [path for path in there if path not in wanted]
     objects = set(to_place.values())
     absent = missing(clone, objects)
+    brought = absent
     if absent:
         absent = _bring(clone, absent, sources)
     if absent:
-        names = [
-            f"{output.path}/{path}" if path else output.path
-            for path, md5 in to_place.items()
-            if md5 in absent
-        ]
-        raise _missing(clone, sorted(names), sources)
+        raise _missing(clone, _named(output, to_place, absent), sources)
+    # What was brought has just been read
+    damaged = {md5 for md5 in objects - brought if not is_whole(clone.object_path(md5), md5)}
+    if damaged:
+        raise _damaged(_named(output, to_place, damaged))
     at_stake = {there[path] for path in (*to_place, *surplus) if path in there}
     safe = at_stake - missing(clone, at_stake)
     edited = sorted(path for path in to_place if path in there and there[path] not in safe)
@@ -266,6 +267,21 @@ def _check_inside(path: str) -> None:
             "Somebody made this listing by hand: do not trust it.",
             code="path-unsafe",
         )
+
+
+def _named(output: Pointed, to_place: dict[str, str], md5s: set[str]) -> list[str]:
+    return sorted(
+        f"{output.path}/{path}" if path else output.path for path, md5 in to_place.items() if md5 in md5s
+    )
+
+
+def _damaged(names: list[str]) -> OutsideError:
+    more = f" and {len(names) - _NAMED_AT_MOST} more" if len(names) > _NAMED_AT_MOST else ""
+    return OutsideError(
+        f"the bytes of {', '.join(names[:_NAMED_AT_MOST])}{more} in this clone's store are damaged",
+        "Find the objects: lockgate data verify. Remove them, and get them from the hub or the remote.",
+        code="store-damaged",
+    )
 
 
 def _missing(clone: Clone, names: list[str], sources: Sequence[Source]) -> OutsideError:

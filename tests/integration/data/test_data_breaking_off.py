@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pwd
 import random
 import resource
 import shutil
@@ -16,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from data_repository import commit, git
+from ordinary_user import as_user, job_folder
 
 from lockgate.data.add import add
 from lockgate.data.clone import Clone, open_clone
@@ -23,9 +26,12 @@ from lockgate.data.digest import md5_of
 from lockgate.data.gc import collect
 from lockgate.data.get import get
 from lockgate.data.pointed import find_outputs
+from lockgate.data.remotes.opening import open_remote
 from lockgate.data.status import standing
+from lockgate.data.store import Store
+from lockgate.data.transfer import push
 from lockgate.data.verify import verify
-from lockgate.errors import OutsideError
+from lockgate.errors import OutsideError, UserError
 
 COUNT = 300
 
@@ -51,8 +57,12 @@ def contents_of(root: Path) -> dict[str, bytes]:
 
 
 def check_store(clone: Clone) -> None:
+    check_objects(Path(clone.store))
+
+
+def check_objects(folder: Path) -> None:
     """Every object that is there has its digest."""
-    for file in Path(clone.store).glob("files/md5/??/*"):
+    for file in folder.glob("files/md5/??/*"):
         if not file.name.startswith("."):
             assert md5_of(file.read_bytes()) == (file.parent.name + file.name).removesuffix(".dir")
 
@@ -131,6 +141,27 @@ def test_gc_is_killed_at_any_moment(root: Path, clone: Clone) -> None:
         assert contents_of(root) == wanted
     assert collect(clone, is_removed=True, grace_s=0).kept == 251
     assert not verify(clone).faults
+
+
+def test_put_is_killed_at_any_moment(root: Path, tmp_path: Path) -> None:
+    remote = tmp_path / "remote"
+    (root / "lockgate.toml").write_text(f'[data]\nremote = "{remote}"\n[stages.a]\nrun = "true"\n')
+    clone = open_clone(str(root))
+    wanted = fill(root, "sent")
+    add(clone, ["d"])
+    commit(root)
+    whole_s = took(root, "put")
+    shutil.rmtree(remote)
+    for _ in range(6):
+        killed(root, whole_s, "put")
+        # What has its name there is whole: a colleague who gets it now has the right bytes
+        check_objects(remote)
+    assert lockgate(root, "put").wait() == 0
+    check_objects(remote)
+    shutil.rmtree(clone.store)
+    shutil.rmtree(root / "d")
+    assert lockgate(root, "get").wait() == 0
+    assert contents_of(root) == wanted
 
 
 def test_a_file_that_may_grow_no_more_leaves_nothing_behind(root: Path) -> None:
@@ -217,6 +248,144 @@ def test_a_full_work_tree(small_disk: Path, tmp_path: Path) -> None:
     (project / "room").unlink()
     get(clone, find_outputs(clone))
     assert contents_of(project) == wanted
+
+
+def test_a_full_remote(root: Path, small_disk: Path) -> None:
+    remote = small_disk / "remote"
+    (root / "lockgate.toml").write_text(f'[data]\nremote = "{remote}"\n[stages.a]\nrun = "true"\n')
+    clone = open_clone(str(root))
+    (root / "d").mkdir()
+    for n in range(12):
+        (root / f"d/{n}").write_bytes(os.urandom(100_000))
+    wanted = contents_of(root)
+    add(clone, ["d"])
+    commit(root)
+    done = subprocess.run(["lockgate", "data", "put"], cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 3 and "No space left" in done.stderr and "Traceback" not in done.stderr
+    check_objects(remote)
+    assert not list(remote.rglob(".new-*"))
+    assert contents_of(root) == wanted and not verify(clone).faults
+    subprocess.run(["mount", "-o", "remount,size=9m", str(small_disk)], check=True)
+    assert lockgate(root, "put").wait() == 0
+    assert len(list(remote.glob("files/md5/??/*"))) == 13
+
+
+@pytest.mark.parametrize("kind", ["hardlink", "copy"])
+@pytest.mark.parametrize("content", [b"Content 1", b"con", b""], ids=["flipped", "truncated", "emptied"])
+def test_a_damaged_object_is_not_placed_and_mended_by_who_has_the_bytes(
+    root: Path, kind: str, content: bytes
+) -> None:
+    (root / ".dvc").mkdir()
+    (root / ".dvc/config").write_text(f"[cache]\n    type = {kind}\n")
+    clone = open_clone(str(root))
+    (root / "d").mkdir()
+    for n in range(3):
+        (root / f"d/{n}").write_bytes(b"content %d" % n)
+    add(clone, ["d"])
+    damaged = Path(clone.object_path(md5_of(b"content 1")))
+    damaged.unlink()
+    damaged.write_bytes(content)
+    damaged.chmod(0o444)
+    (root / "d/1").unlink()
+    (root / "d/2").unlink()
+    pointer = (root / "d.dvc").read_text()
+    with pytest.raises(OutsideError, match=r"the bytes of d/1 in this clone's store are damaged") as caught:
+        get(clone, find_outputs(clone), is_forced=True)
+    assert caught.value.code == "store-damaged"
+    assert contents_of(root) == {"0": b"content 0"}
+    assert (root / "d.dvc").read_text() == pointer and damaged.read_bytes() == content
+
+    (root / "other").write_bytes(b"content 1")
+    add(clone, ["other"])
+    assert damaged.read_bytes() == b"content 1"
+    get(clone, find_outputs(clone))
+    assert contents_of(root) == {str(n): b"content %d" % n for n in range(3)}
+    assert not verify(clone).faults
+
+
+@pytest.mark.parametrize("is_flipped", [True, False], ids=["flipped", "truncated"])
+def test_a_damaged_listing_is_not_followed_by_get_nor_gc(root: Path, clone: Clone, is_flipped: bool) -> None:
+    fill(root, "kept")
+    add(clone, ["d"])
+    commit(root)
+    (listing,) = Path(clone.store).glob("files/md5/??/*.dir")
+    listing.chmod(0o644)
+    content = listing.read_bytes()
+    listing.write_bytes(content.replace(b'"3/3"', b'"3/2"') if is_flipped else content[:-9])
+    (root / "d/3/3").unlink()
+    with pytest.raises(UserError, match="listing of d in the store is damaged"):
+        get(clone, find_outputs(clone))
+    assert not (root / "d/3/3").exists() and not (root / "d/3/2").exists()
+    there = set(Path(clone.store).rglob("*"))
+    with pytest.raises(OutsideError, match="damaged") as caught:
+        collect(clone, is_removed=True, grace_s=0)
+    assert caught.value.code == "listing-damaged"
+    assert set(Path(clone.store).rglob("*")) == there
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: wrong rights (needs root to be somebody else)")
+def test_where_the_rights_are_wrong_each_command_says_so_and_touches_nothing() -> None:
+    with job_folder() as folder, as_user_of(folder):
+        root, remote = folder / "project", folder / "remote"
+        root.mkdir()
+        git(root, "init", "-q")
+        git(root, "config", "user.name", "nobody")
+        git(root, "config", "user.email", "nobody@example.org")
+        clone = open_clone(str(root))
+        (root / "d").mkdir()
+        (root / "d/kept").write_text("kept")
+        add(clone, ["d"])
+        commit(root)
+        (root / "d/lost").write_text("lost")
+        add(clone, ["d"])
+        (root / "e").write_text("e")
+        (root / "d/kept").unlink()
+        git(root, "checkout", "-q", "--", "d.dvc")
+        remote.mkdir()
+        stores = [path for path in (Path(clone.store) / "files/md5").rglob("*") if path.is_dir()]
+        closed = [root / "d", remote, Path(clone.store) / "files/md5", *stores]
+        before = {path: path.stat().st_mode for path in closed}
+        there = files_below(folder)
+        for path in closed:
+            path.chmod(0o555)
+        try:
+            works: list[tuple[Callable[[], object], str]] = [
+                (lambda: get(clone, find_outputs(clone)), "file-unwritable"),
+                (lambda: add(clone, ["e"]), "store-unwritable"),
+                (lambda: collect(clone, is_removed=True, grace_s=0), "store-unwritable"),
+                (lambda: send(clone, remote, md5_of(b"kept")), "store-unwritable"),
+            ]
+            for work, code in works:
+                with pytest.raises(OutsideError) as caught:
+                    work()
+                assert caught.value.code == code and "Permission denied" in str(caught.value)
+                assert files_below(folder) == there, code
+        finally:
+            for path, mode in before.items():
+                path.chmod(mode)
+        get(clone, find_outputs(clone))
+        assert contents_of(root) == {"kept": b"kept"}
+        assert collect(clone, is_removed=True, grace_s=0).objects == 2
+
+
+def send(clone: Clone, remote: Path, md5: str) -> object:
+    return push(Store(Path(clone.store)), open_remote(str(remote), {}, Path(clone.root)), [md5])
+
+
+@contextlib.contextmanager
+def as_user_of(folder: Path) -> Iterator[None]:
+    os.chown(folder, *pwd.getpwnam("nobody")[2:4])
+    with as_user("nobody"):
+        yield
+
+
+def files_below(folder: Path) -> dict[Path, bytes]:
+    """What members and colleagues see: not what a command notes for itself below `.git` and `.dvc/tmp`."""
+    return {
+        path: path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and ".git" not in path.parts and "tmp" not in path.parts[3:]
+    }
 
 
 def test_two_writers_at_once(root: Path) -> None:
