@@ -79,26 +79,38 @@ def _accept(
 ) -> None:
     from lockgate.data.acceptance import in_words  # noqa: PLC0415
     from lockgate.data.clone import open_clone  # noqa: PLC0415
-    from lockgate.git.worktree import find_root, member_here  # noqa: PLC0415
+    from lockgate.git.worktree import member_here  # noqa: PLC0415
     from lockgate.hub.accepting import Asked  # noqa: PLC0415
     from lockgate.hub.asking import ask_acceptance  # noqa: PLC0415
-    from lockgate.hub.history import refresh  # noqa: PLC0415
 
     if hub is None:
         path = inside(open_clone(os.curdir), [path])[0]
     member = by or member_here()
     valued = {"--accept": path, "--message": words, "--as": name, "--run": run, "--by": member}
     given = [word for option, value in valued.items() if value for word in (option, value)]
-    place = ask_hub(hub, project, ["data", "check", *given, *(["--json"] if is_json else [])])
-    made = ask_acceptance(place, Asked(path=path, words=words, name=name, run=run), member)
-    if hub is None:
-        # The copy of the chain, by which `data show` and `data check` know it
-        refresh(find_root(Path.cwd()))
+    try:
+        place = ask_hub(hub, project, ["data", "check", *given, *(["--json"] if is_json else [])])
+        made = ask_acceptance(place, Asked(path=path, words=words, name=name, run=run), member)
+    except click.exceptions.Exit as answered:
+        # One behind ssh has printed its own answer
+        if answered.exit_code == 0:
+            _refresh_copy(hub)
+        raise
+    _refresh_copy(hub)
     if is_json:
         print_json(made)
     else:
         echo(f"{made.path}: {in_words(made)}")
         echo("lockgate run: the check, and the stages that waited for it")
+
+
+def _refresh_copy(hub: Path | None) -> None:
+    """Bring the chain's copy up to date, by which `data show` and `data check` know what was accepted."""
+    from lockgate.git.worktree import find_root  # noqa: PLC0415
+    from lockgate.hub.history import refresh  # noqa: PLC0415
+
+    if hub is None:
+        refresh(find_root(Path.cwd()))
 
 
 def _check(root: Path, named: list[str], is_json: bool) -> int:

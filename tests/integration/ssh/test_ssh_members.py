@@ -210,6 +210,23 @@ def test_members_take_data_of_projects_they_may_read(team: Team) -> None:
     assert "ssh-command" in team.ssh("vic", asked + " --by ada", code=128).err
 
 
+def test_drift_is_accepted_by_a_leads_key_and_by_no_members(team: Team) -> None:
+    # By path: what sshd starts has no way to the index that the software of checks comes from
+    owner = WorkTree(team, team.root / "p")
+    rules = '[checks."x.csv".columns]\nn = { type = "integer", drift = true }\n'
+    for rows in (range(500), range(900, 1400)):
+        owner.commit({"lockgate.toml": ONE_STAGE + rules, "x.csv": "\n".join(["n", *map(str, rows), ""])})
+        owner.push(code=None)
+        owner.pull()
+    ada, bob = team.tree_of("ada"), team.tree_of("bob")
+    accept = ("data", "check", "--accept", "x.csv", "-m", "the other harbour")
+    refused = bob.lockgate(*accept, code=2).err
+    assert "bob may not accept data of p that drifted" in refused
+    assert "accepted by ada on" in ada.lockgate(*accept, "--by", "bob").out
+    assert [each.by for each in team.told("data.accepted")] == ["ada"]
+    assert ada.lockgate("data", "check").out.endswith("hold\n")
+
+
 def test_viewers_read_and_are_told_why_they_may_not_push(team: Team) -> None:
     vic = team.tree_of("vic")
     assert vic.lockgate("runs").out
