@@ -22,6 +22,7 @@ from lockgate.hub.rows import JobRow, Request, RowState, RunRow
 from lockgate.hub.tables import FORMAT, SCHEMA, UPGRADES
 from lockgate.runs.cost import Cost, cost_of, names_of, remember
 from lockgate.runs.observation import Observation
+from lockgate.runs.reason import Failure, JobEnd, latest_failures
 from lockgate.runs.record import StageRecord
 from lockgate.runs.run import Event, JobStatus
 from lockgate.verify.report import Verification
@@ -301,6 +302,20 @@ class Index:
             )
             for row in rows
         ]
+
+    def latest_failures(self, project: str, runs: int = 50) -> dict[str, Failure]:
+        """Return stage → how it failed in one of a project's latest runs, where it did not go well since.
+
+        Runs that verify others do not count.
+        """
+        newest = [row.request.id for row in self.runs(project, runs) if row.request.proof is None]
+        with self._in_words():
+            rows = self._sql.execute(
+                "select run, stage, state, cause from json_each(?) as asked cross join jobs on run = value"
+                " where state in ('failed', 'succeeded') order by asked.key",
+                (json.dumps(newest),),
+            ).fetchall()
+        return latest_failures(JobEnd(*row) for row in rows)
 
     def add_event(self, run: str, sequence: int, event: Event, at: float) -> None:
         self._do("insert into events values (?, ?, ?, ?)", (run, sequence, at, _encode(event)))

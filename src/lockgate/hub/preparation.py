@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 import msgspec
 from msgspec.structs import replace
@@ -25,6 +26,7 @@ from lockgate.project.snapshot import CommitSource
 from lockgate.runs.checked import is_check, runtime_of
 from lockgate.runs.load import Loaded, files_seen, load
 from lockgate.runs.plan import Known, Plan, Planner
+from lockgate.runs.reason import Failure
 from lockgate.runs.record import StageRecord
 from lockgate.verify.predictors import Predictor, predictors
 
@@ -207,6 +209,10 @@ def _known(
             return None
         return index.newest_result(request.project, stage)
 
+    @cache
+    def failures() -> dict[str, Failure]:
+        return index.latest_failures(request.project)
+
     def files_at(commit: str) -> Listing | None:
         try:
             return files_seen(CommitSource(repository, commit))
@@ -216,7 +222,7 @@ def _known(
     def changes(digest: str) -> tuple[str, ...]:
         return package_changes(runtimes.packages(digest), runtime.packages)
 
-    return Known(find, previous, files_at, changes)
+    return Known(find, previous, files_at, changes, lambda stage: failures().get(stage))
 
 
 def _batch(git: GitBatch, request: Request, pipeline: Pipeline) -> Batch:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -11,6 +12,7 @@ from lockgate.errors import LockgateError, UserError
 from lockgate.git.listing import Listing
 from lockgate.hub.address import Address, LocalHub, address
 from lockgate.hub.index import Index
+from lockgate.hub.known_failures import known_failures
 from lockgate.project.pipeline import Pipeline, Scalar
 from lockgate.project.runtime import find_runtime
 from lockgate.project.snapshot import CommitSource, WorktreeSource
@@ -18,6 +20,7 @@ from lockgate.runs.checked import is_check
 from lockgate.runs.load import Loaded, files_seen, load
 from lockgate.runs.observation import Use, left_over, need_takes
 from lockgate.runs.plan import Known, PlannedStage, Planner
+from lockgate.runs.reason import Failure
 from lockgate.runs.record import StageRecord
 
 
@@ -55,9 +58,9 @@ def standing(root: Path, params: Mapping[str, str]) -> Standing:
     loaded = load(source, params, root.name)
     found = _hub(root)
     local = found if isinstance(found, LocalHub) else None
-    finder = _Finder(loaded.lock, local)
+    finder = _Finder(root, loaded.lock, local)
     runtime, differences = _runtime(loaded, source, local)
-    known = Known(finder.find, finder.previous, _files_at(root), lambda earlier: differences)
+    known = Known(finder.find, finder.previous, _files_at(root), lambda earlier: differences, finder.failed)
     planner = Planner(
         loaded.pipeline, loaded.inputs, runtime, known, check_runtime=_check_runtime(loaded, local)
     )
@@ -89,14 +92,19 @@ def _hub(root: Path) -> Address | None:
         return None
 
 
+Found = TypeVar("Found")
+
+
 class _Finder:
     """Looks records up in the lock file first, in the hub's index only for what is not there."""
 
-    def __init__(self, lock: Mapping[str, StageRecord], hub: LocalHub | None) -> None:
+    def __init__(self, root: Path, lock: Mapping[str, StageRecord], hub: LocalHub | None) -> None:
+        self._root = root
         self._lock = lock
         self._by_fingerprint = {record.fingerprint: record for record in lock.values()}
         self._hub = hub
         self._index: Index | None = None
+        self._failures: dict[str, Failure] | None = None
 
     def find(self, fingerprint: str) -> StageRecord | None:
         record = self._by_fingerprint.get(fingerprint)
@@ -106,7 +114,14 @@ class _Finder:
         record = self._lock.get(stage)
         return record if record is not None else self._ask(lambda i, p: i.newest_result(p, stage))
 
-    def _ask(self, question: Callable[[Index, str], StageRecord | None]) -> StageRecord | None:
+    def failed(self, stage: str) -> Failure | None:
+        """A hub far away is not asked: what was heard of it last counts."""
+        if self._failures is None:
+            told = self._ask(lambda i, p: i.latest_failures(p))
+            self._failures = known_failures(self._root) if told is None else told
+        return self._failures.get(stage)
+
+    def _ask(self, question: Callable[[Index, str], Found | None]) -> Found | None:
         if self._hub is None:
             return None
         if self._index is None:

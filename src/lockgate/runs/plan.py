@@ -15,7 +15,7 @@ from lockgate.project.pipeline import Pipeline, Scalar, Stage
 from lockgate.runs.fingerprint import artifact_identity, fingerprint, source_identity
 from lockgate.runs.inputs import WHOLE, Inputs, StageInputs
 from lockgate.runs.notebook import implied_makes
-from lockgate.runs.reason import reason
+from lockgate.runs.reason import Failure, reason
 from lockgate.runs.record import StageRecord
 
 Find = Callable[[str], StageRecord | None]
@@ -39,6 +39,8 @@ class Known(msgspec.Struct, frozen=True):
     where the commit is not at hand."""
     package_changes: Callable[[str], Sequence[str]] = lambda runtime: ()
     """Digest of the earlier runtime → what differs in the one of now, as `numpy 2.3.1 → 2.3.2`."""
+    failed: Callable[[str], Failure | None] = lambda stage: None
+    """Stage name → how it failed in one of the latest runs, if it did not go well since."""
 
 
 class PlannedStage(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -168,6 +170,7 @@ class Planner:
         needs = self.needs_of(name, records) or ()
         return reason(
             previous,
+            failure=self._known.failed(name),
             command=command_of(stage),
             runtime=self._runtime_of(stage),
             params=stage.params,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
 
 from lockgate.project.pipeline import Scalar
 from lockgate.runs.record import StageRecord
@@ -19,11 +22,38 @@ _FIRST_RUN = "its first run"
 
 #: So many things are named; the others are counted.
 NAMED_AT_MOST = 3
+_CAUSE_CHARS = 120
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """How a stage ended when it last failed."""
+
+    run: str
+    cause: str | None
+
+
+class JobEnd(NamedTuple):
+    """How the job of a stage ended in a run."""
+
+    run: str
+    stage: str
+    state: str
+    cause: str | None
+
+
+def latest_failures(ends: Iterable[JobEnd]) -> dict[str, Failure]:
+    """Return stage → how it failed, of ends told the newest first; one that went well later is left out."""
+    last: dict[str, JobEnd] = {}
+    for end in ends:
+        if end.state in ("failed", "succeeded"):
+            last.setdefault(end.stage, end)
+    return {end.stage: Failure(end.run, end.cause) for end in last.values() if end.state == "failed"}
 
 
 def reason(
     previous: StageRecord | None,
     *,
+    failure: Failure | None = None,
     command: str,
     runtime: str,
     params: Mapping[str, Scalar],
@@ -36,11 +66,12 @@ def reason(
 ) -> str:
     """Return what differs between a stage now and as it last ran, as `code changed: train.py`.
 
-    `makers` gives the stage behind each need that is an artifact, `changed_inside` the files changed in
-    each folder needed, `imports` what is said of data that comes from another project.
+    `failure` is told of where it is newer than `previous`, the last time that went well. `makers` gives the
+    stage behind each need that is an artifact, `changed_inside` the files changed in each folder needed,
+    `imports` what is said of data that comes from another project.
     """
     if previous is None:
-        return NEVER_RUN
+        return _failed(failure) if failure is not None else NEVER_RUN
     found = _changed_needs(dict(previous.needs), dict(needs), makers, changed_inside, imports)
     found += _changed_params(previous.params, params)
     if previous.command != command and not _is_explained(previous, params):
@@ -49,12 +80,20 @@ def reason(
         found.append(f"runtime changed: {_listed(package_changes)}" if package_changes else "runtime changed")
     if {artifact.path for artifact in previous.artifacts} != set(makes):
         found.append("makes changed")
+    if failure is not None and failure.run > previous.run:
+        found.append(_failed(failure))
     return "; ".join(found) if found else "its result is no longer on the hub"
 
 
 def reason_beside_state(reason: str) -> str:
     """Return a reason as it is read beside a stage's state: "succeeded, never run" would be a riddle."""
     return _FIRST_RUN if reason == NEVER_RUN else reason
+
+
+def _failed(failure: Failure) -> str:
+    words = " ".join((failure.cause or "").split())
+    cut = words if len(words) <= _CAUSE_CHARS else words[: _CAUSE_CHARS - 1] + "…"
+    return f"failed last time (run {failure.run[-8:]})" + (f": {cut}" if cut else "")
 
 
 def _is_explained(previous: StageRecord, params: Mapping[str, Scalar]) -> bool:

@@ -16,11 +16,12 @@ from lockgate.data.acceptance import Acceptance
 from lockgate.data.certification import Certification
 from lockgate.errors import OutsideError
 from lockgate.hub.index import Index
-from lockgate.hub.rows import Request
+from lockgate.hub.rows import Proof, Request
 from lockgate.hub.tables import FORMAT
 from lockgate.runs.cost import KEPT, Cost
 from lockgate.runs.job import ExitRecord
 from lockgate.runs.observation import Observation, Use
+from lockgate.runs.reason import Failure
 from lockgate.runs.record import Artifact, StageRecord
 from lockgate.runs.run import (
     CancelRequested,
@@ -422,3 +423,18 @@ def test_any_folder_may_hold_an_index(tmp_path: Path, name: str) -> None:
     index = Index(tmp_path / name / "index.sqlite", is_read_only=True)
     assert len(index.runs(None, 1000)) == 200
     index.close()
+
+
+def test_how_stages_failed_of_late(index: Index) -> None:
+    for run, proof in (("R1", None), ("R2", None), ("R3", Proof(run="R1"))):
+        index.add_run(request(run, proof=proof), "running", AT)
+        index.add_jobs(run, [("a", ""), ("b", ""), ("c", "")])
+    index.add_run(request("R4", "other"), "running", AT)
+    index.add_jobs("R4", [("b", "")])
+    failed = JobStatus(state="failed", cause="exit code 1")
+    index.set_jobs("R1", [("a", failed), ("b", failed), ("c", JobStatus(state="succeeded"))])
+    index.set_jobs("R2", [("a", JobStatus(state="succeeded")), ("c", JobStatus(state="blocked"))])
+    index.set_jobs("R3", [("c", failed)])
+    index.set_jobs("R4", [("b", failed)])
+    assert index.latest_failures("p") == {"b": Failure("R1", "exit code 1")}
+    assert index.latest_failures("p", runs=2) == {}

@@ -14,6 +14,7 @@ from lockgate.project.manifest import parse_manifest
 from lockgate.project.pipeline import Pipeline, Scalar, Stage
 from lockgate.runs.inputs import Inputs
 from lockgate.runs.plan import Known, Plan, Planner, command_of, complete
+from lockgate.runs.reason import Failure, JobEnd, latest_failures
 from lockgate.runs.record import Artifact, StageRecord
 
 RUNTIME = "r" * 64
@@ -61,6 +62,7 @@ class World:
         self.records: dict[str, StageRecord] = {}
         self.newest: dict[str, StageRecord] = {}
         self.commits: dict[str, dict[str, Entry]] = {}
+        self.failures: dict[str, Failure] = {}
 
     def planner(
         self,
@@ -82,7 +84,11 @@ class World:
             lambda group, key: f"lockgate.toml:{locate(toml, ('stages', group, key))}: ",
         )
         known = Known(
-            self.records.get, self.newest.get, self.commits.get, lambda runtime: tuple(package_changes)
+            self.records.get,
+            self.newest.get,
+            self.commits.get,
+            lambda runtime: tuple(package_changes),
+            self.failures.get,
         )
         return Planner(pipeline, inputs, runtime, known)
 
@@ -158,6 +164,38 @@ def test_a_first_run(world: World) -> None:
     assert [stage.will_run for stage in plan.stages] == [True, False, False]
     assert plan.upstream == {"prepare": (), "train": ("prepare",), "report": ("train",)}
     assert not plan.is_nothing_to_do
+
+
+def test_a_stage_that_failed_says_so(world: World) -> None:
+    world.failures["prepare"] = Failure("01ARZ3NDEKTSV4RRFFQ69G5FAV", "KeyError:\n 'delay'")
+    assert reasons(world.planner().plan())["prepare"] == (
+        "failed last time (run Q69G5FAV): KeyError: 'delay'"
+    )
+    world.failures["prepare"] = Failure("01ARZ3NDEKTSV4RRFFQ69G5FAV", "x" * 500)
+    assert len(reasons(world.planner().plan())["prepare"]) == 153
+    world.failures["prepare"] = Failure("01ARZ3NDEKTSV4RRFFQ69G5FAV", None)
+    assert reasons(world.planner().plan())["prepare"] == "failed last time (run Q69G5FAV)"
+
+
+def test_a_failure_stands_beside_what_changed_if_it_is_the_later_one(ran: World) -> None:
+    ran.failures["prepare"] = Failure("02RUN", "exit code 1")
+    changed = FILES | {"prepare.py": "new"}
+    assert reasons(ran.planner(files=changed).plan())["prepare"] == (
+        "code changed: prepare.py; failed last time (run 02RUN): exit code 1"
+    )
+    ran.failures["prepare"] = Failure("00RUN", "exit code 1")
+    assert reasons(ran.planner(files=changed).plan())["prepare"] == "code changed: prepare.py"
+
+
+def test_the_latest_end_of_a_stage_counts() -> None:
+    ends = [
+        JobEnd("04", "train", "blocked", None),
+        JobEnd("03", "train", "failed", "b"),
+        JobEnd("03", "prepare", "succeeded", None),
+        JobEnd("02", "train", "failed", "a"),
+        JobEnd("02", "prepare", "failed", "a"),
+    ]
+    assert latest_failures(ends) == {"train": Failure("03", "b")}
 
 
 def test_nothing_to_do(ran: World) -> None:
