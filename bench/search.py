@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lockgate.hub.directory import Hub, create_hub
+from lockgate.hub.search.cells import cells_of
 from lockgate.hub.search.database import Database, open_database
 from lockgate.hub.search.document import Document, day_words, words_in
 from lockgate.hub.search.feed import feed
@@ -28,6 +29,8 @@ from mlflow_runs import beside_mlflow
 
 #: Of a hub: 20 projects, 100,000 runs of 50 metrics, 1,000,000 activities.
 PROJECTS, RUNS, METRICS, ACTIVITIES = 20, 100_000, 50, 1_000_000
+#: Of its cells as many, a thousand to a sitting.
+CELLS, TOGETHER = 200_000, 1_000
 #: As many as MLflow is asked about beside.
 MLFLOW_RUNS = 10_000
 EVERY = [f"p{number}" for number in range(PROJECTS)]
@@ -130,6 +133,8 @@ def questions(database: Database) -> list[tuple[str, Callable[[int], object], fl
          lambda n: list_runs(database, EVERY, f"m3 > 0.999 or m4 < 0.00{n % 9}1", "-m7"), _ASK_MS),
         ("runs table, parameter and state",
          lambda n: list_runs(database, one(n), f"depth = {n % 16} and state = failed"), _ASK_MS),
+        ("cells of a long sitting, any page",
+         lambda n: cells_of(database, "p0", f"{n * 7919 % min(CELLS, TOGETHER):040x}"), _PAGE_MS),
         ("search, two words",
          lambda n: search(database, EVERY, f"{_WORDS[n % 32]} run{n * 37 % 5000}"), _ASK_MS),
         ("search, a common word", lambda n: search(database, EVERY, _WORDS[n % 32]), _ASK_MS),
@@ -203,6 +208,12 @@ def fill(database: Database, run_count: int, activity_count: int) -> None:
             (_document(n) for n in range(activity_count)),
         )
         load.words(activity_count)
+        load("journals", ("number", "project", "ref"), iter([(1, 1, "refs/lockgate/journals/ada/desk")]))
+        load(
+            "cells",
+            ("number", "project", "journal", "sitting", "entry", "at", "line"),
+            (_cell(n) for n in range(min(CELLS, activity_count))),
+        )
 
 
 def _names() -> Iterator[tuple[object, ...]]:
@@ -249,8 +260,25 @@ def _details() -> list[bytes]:
             {"outcome": "succeeded", "metrics": {_metric(n): (n + shift) / 10 for n in range(6)},
              "changes": [{"status": "M", "path": "train.py"}], "logs": ["logs/0000-train.txt"]}
         ).encode()
-        for shift in range(7)
+        for shift in range(6)
+    ] + [
+        json.dumps(
+            {"sitting": {"count": 1000, "began_at": _AT, "device": "desk", "notebook": "a.ipynb",
+             "newest": [json.loads(_line(n)) for n in range(3)]}}
+        ).encode()
     ]  # fmt: skip
+
+
+def _cell(number: int) -> tuple[object, ...]:
+    sitting = number // TOGETHER * PROJECTS + 1
+    return number + 1, 1, 1, sitting, f"{number:040x}", _AT + number, _line(number)
+
+
+def _line(number: int) -> bytes:
+    return json.dumps(
+        {"entry": f"{number:040x}", "at": _AT + number, "title": f"step({number})", "count": number,
+         "status": "ok", "seconds": 0.1, "code": f"step({number})\n" * 12, "commit": f"{number:040x}"}
+    ).encode()  # fmt: skip
 
 
 def _activity(number: int, detail: bytes) -> tuple[object, ...]:

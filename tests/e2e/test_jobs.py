@@ -168,6 +168,9 @@ def test_a_failure_stops_what_depends_on_it_and_nothing_else(place: Place) -> No
     }
     assert place.jobs(row.request.id)["below"].cause == "bad failed"
     assert place.refs()["refs/heads/main"] == tree.head()
+    reason = f"failed last time (run {row.request.id[-8:]}): exit code 3: why it failed"
+    assert reason in tree.lockgate("status").out
+    assert f"bad    will run: {reason}" in tree.git("push", "-o", "dry-run", "hub", "HEAD:again", code=1).err
 
     # Its result commit has the logs, the cause, and what there was, and is kept alive by the chain
     commit = row.result_commit or ""

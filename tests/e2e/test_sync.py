@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
 from e2e_place import ONE_STAGE, Place, WorkTree
+
+from lockgate.activity.execution import Execution
+from lockgate.hub.journal import Journal
 
 
 def synced(tree: WorkTree, *words: str, code: int = 0) -> dict[str, Any]:
@@ -45,6 +49,7 @@ def test_both_get_what_the_other_changed_and_results_too(two: tuple[WorkTree, Wo
     assert first.read("t") == "A\nb\nC\n"
     assert synced(first)["sent"] == 0
     assert "Nothing to sync" in first.lockgate("sync").out
+    assert "no conflict in t" in first.lockgate("sync", "--mine", "t", code=2).err
 
 
 def test_a_kernel_that_a_lead_changed_is_told_to_who_gets_it(two: tuple[WorkTree, WorkTree]) -> None:
@@ -73,6 +78,9 @@ def test_a_conflict_touches_nothing_until_it_is_decided_and_is_undone(
     assert (conflict["path"], conflict["kind"]) == ("t", "text")
     assert (conflict["mine"]["text"], conflict["theirs"]["text"]) == ("a\nsecond\nc\n", "a\nfirst\nc\n")
     assert state(second) == before
+    if way != "--use":
+        assert "no-conflict" in second.lockgate("sync", way, "t", way, "more", code=2).err
+        assert state(second) == before
     (second.place.root / "solved").write_text("solved\n")
     word = f"t={second.place.root / 'solved'}" if way == "--use" else "t"
     synced(second, way, word)
@@ -157,3 +165,35 @@ def test_a_choice_without_a_text_is_refused_in_words(two: tuple[WorkTree, WorkTr
     said = first.lockgate("sync", "--use", word, code=2).err
     assert said.startswith(f"error: --use {word}: there is no text to read: ")
     assert "Errno" not in said and "[choice-invalid]" in said
+
+
+def test_what_one_executed_reaches_the_other_by_sync_and_is_gone_back_to(
+    two: tuple[WorkTree, WorkTree],
+) -> None:
+    first, second = two
+    first.write({"t": "as the cell ran\n"})
+    done = Execution(
+        code="token = 'hunter2hunter2'\nfit()", count=4, started_at=time.time(), status="ok", text="loss 1\n",
+        notebook="n.ipynb",
+    )  # fmt: skip
+    (entry,) = Journal(first.path).note([done], [])
+    first.write({"t": "a\nb\nc\n", "more": "m"})
+    synced(first)
+    assert "Synced main: sent 1 commit" in first.lockgate("activity", "--kind", "sync").out
+    told = second.lockgate("activity", "--kind", "cell", "--branch", "main").out
+    assert f"{entry[:10]}" in told
+    assert "n.ipynb [4]: token = '‹secret›'" in told
+    assert "nothing is recorded" in second.lockgate("activity", "--by", "nobody").out
+    shown = second.lockgate("activity", entry[:10]).out
+    assert "hunter2" not in shown
+    assert "fit()" in shown
+    assert "loss 1" in shown
+    assert "entry-unknown" in second.lockgate("activity", "0000000000", code=2).err
+    begun = second.lockgate("rollback", entry[:10], "--branch", "again").out
+    assert "again begins at n.ipynb [4]" in begun
+    assert second.read("t") == "as the cell ran\n"
+    assert second.git("branch", "--show-current").out == "again\n"
+    second.git("switch", "-q", "main")
+    assert "run-unknown" in second.lockgate("rollback", "abcdef012345", "--yes", code=2).err
+    second.lockgate("rollback", entry[:10], "--yes")
+    assert second.read("t") == "as the cell ran\n"

@@ -51,6 +51,11 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     notebook: str | None = None
     """Below the project's root; None: a console or a program."""
     cell: str | None = None
+    """Its id in the notebook."""
+    ref: str | None = None
+    """The branch that was checked out."""
+    request: str = ""
+    """The id of the message that asked for it."""
 
 
 def mark_of(code: str) -> Mark | None:
@@ -93,6 +98,7 @@ def entry_of(
         at=datetime.fromtimestamp(done.started_at + done.seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         by=by,
         title=title_of(code, done.notebook, done.count),
+        ref=done.ref,
         commit=snapshot,
         evidence={name: value for name, value in evidence.items() if value not in (None, [], False)},
     )
@@ -101,10 +107,14 @@ def entry_of(
 
 def title_of(code: str, notebook: str | None, count: int | None) -> str:
     """Return one readable line: where, and the first line that does something."""
+    where = notebook.rpartition("/")[2] if notebook else "console"
+    number = f" [{count}]" if count is not None else ""
+    return f"{where}{number}: {telling_line(code)}"
+
+
+def telling_line(code: str) -> str:
+    """Return the first line that does something, cut to a readable length."""
     lines = [line.strip() for line in code.splitlines()]
     telling = [line for line in lines if line and not line.startswith(("#", "//", "--", "%%"))] or lines
     first = next((line for line in telling if line), "an empty cell")
-    where = notebook.rpartition("/")[2] if notebook else "console"
-    number = f" [{count}]" if count is not None else ""
-    cut = first if len(first) <= _TITLE_CHARS else first[: _TITLE_CHARS - 1] + "…"
-    return f"{where}{number}: {cut}"
+    return first if len(first) <= _TITLE_CHARS else first[: _TITLE_CHARS - 1] + "…"

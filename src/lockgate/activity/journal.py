@@ -1,7 +1,8 @@
-"""Journals: what a member's Jupyter captured on one device, entries in the form of the chain, unsigned.
+"""Journals: what a member's Jupyter captured on one device, and the syncs there.
 
-A journal is a ref of the clone; a sync pushes it. An entry's first parent is the one before, its second the
-snapshot of the work tree at that moment, which so is never collected.
+Entries have the form of the chain's, and are not signed. A journal is a ref of the clone; a sync pushes it.
+An entry's first parent is the one before, its second the snapshot of the work tree at that moment, which so
+is never collected.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 REFS = "refs/lockgate/journals/"
 STARTED = "journal.started"
+#: A sync that brought or sent something.
+SYNCED = "sync.finished"
 _PATIENCE_S = 10.0
 
 

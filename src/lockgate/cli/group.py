@@ -64,6 +64,7 @@ class RootGroup(LazyGroup):
         "compare": ("lockgate.cli.compare", "Compare two runs: parameters, metrics, artifacts, runtime."),
         "fetch": ("lockgate.cli.fetch", "Put a run's artifacts into the work tree."),
         "open": ("lockgate.cli.open_", "Lay out a stage with exactly the inputs its job saw."),
+        "activity": ("lockgate.cli.activity", "List what was done: cells executed, runs, decisions."),
         "log": ("lockgate.cli.log", "Read the activity chain: who did what, when."),
         "why": ("lockgate.cli.why", "Tell what a file was made from, up to the sources."),
         "trace": ("lockgate.cli.trace", "Tell which run made a file, from any copy of it."),

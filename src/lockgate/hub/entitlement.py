@@ -14,9 +14,10 @@ from lockgate.git.program import attempt, git
 from lockgate.hub.directory import Hub
 from lockgate.hub.members.acting import MEMBER, actor_in
 from lockgate.hub.members.book import MemberBook, open_book
+from lockgate.hub.members.journal_owner import owners_of, slugs_of
 from lockgate.hub.members.rules import Action, require
 from lockgate.hub.members.values import Actor
-from lockgate.hub.push import ABSENT, Update, parse_updates
+from lockgate.hub.push import ABSENT, JOURNALS, Update, parse_updates
 from lockgate.hub.push_rules import (
     PROTECTED,
     Change,
@@ -51,7 +52,8 @@ def entitled_updates(
         require(actor, "push", project, leads)
         updates = parse_updates(lines)
         require_refs(updates)
-        require_own_journals(updates, _names_of(book, actor))
+        if any(update.ref.startswith(JOURNALS) for update in updates):
+            require_own_journals(updates, _names_of(book, actor))
         changes = _changes(hub.repository(project), updates)
         for change in changes:
             require_history(actor, project, change, leads)
@@ -68,10 +70,10 @@ def entitled_updates(
 
 
 def _names_of(book: MemberBook, actor: Actor) -> tuple[str, ...]:
-    """Return what a member goes by in refs: the name on the hub, and the address that git knows."""
+    """Return what a member, and no other, goes by in refs."""
     member = book.find(actor.name)
-    email = member.email if member is not None else ""
-    return tuple(member_slug(name) for name in (actor.name, email) if name)
+    slugs = slugs_of(member) if member is not None else (member_slug(actor.name),)
+    return tuple(slug for slug in slugs if len(owners_of(book, slug)) <= 1)
 
 
 def _changes(repository: Path, updates: Sequence[Update]) -> list[Change]:

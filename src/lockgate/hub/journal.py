@@ -1,4 +1,4 @@
-"""The journal of this clone: what was executed here, with the work tree at that moment; sent by a sync."""
+"""The journal of this clone: what was executed here, with the work tree at that moment, and its syncs."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
+from lockgate.activity.entry import Activity
 from lockgate.activity.execution import Execution, entry_of
-from lockgate.activity.journal import REFS, Entry, append, journals_in
+from lockgate.activity.journal import REFS, SYNCED, Entry, append, journals_in
 from lockgate.errors import LockgateError, OutsideError
 from lockgate.git.program import attempt, git
-from lockgate.git.worktree import git_dir_of, member_here, snapshot
+from lockgate.git.worktree import git_dir_of, head, member_here, snapshot
 from lockgate.hub.address import REMOTE
+from lockgate.hub.instant import iso
 from lockgate.hub.large_files import swaps_for
 from lockgate.hub.sending import member_slug
 
@@ -47,10 +50,25 @@ class Journal:
 
         by = member_here(self.root) or getpass.getuser()
         state = self._state()
-        made = [entry_of(done, by, state, secrets) for done in executions]
+        branch, _ = head(self.root)
+        ref = f"refs/heads/{branch}" if branch else None
+        made = [entry_of(replace(done, ref=ref), by, state, secrets) for done in executions]
         entries = [Entry(activity, files, (state,) if state else ()) for activity, files in made]
         author = (by, by if "@" in by else "", int(time.time()))
         return append(Repository(self.root), journal_ref(self.root), entries, author)
+
+    def note_sync(self, title: str, branch: str, commit: str | None, evidence: dict[str, object]) -> None:
+        """Append that a sync has brought or sent something. Raises as `note`."""
+        from lockgate.git.objects import Repository  # noqa: PLC0415
+
+        by = member_here(self.root) or getpass.getuser()
+        at = int(time.time())
+        activity = Activity(
+            kind=SYNCED, at=iso(at), by=by, title=title, ref=f"refs/heads/{branch}", commit=commit,
+            evidence=evidence,
+        )  # fmt: skip
+        author = (by, by if "@" in by else "", at)
+        append(Repository(self.root), journal_ref(self.root), [Entry(activity, {})], author)
 
     def _state(self) -> str | None:
         """Return the commit of the work tree as it is; where nothing changed, the one from before."""

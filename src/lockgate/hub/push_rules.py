@@ -58,7 +58,9 @@ def require_own_journals(updates: Sequence[Update], names: Sequence[str]) -> Non
         if update.ref.startswith(JOURNALS) and owner not in names:
             raise UserError(
                 f"{update.ref} is the journal of {owner}, not yours",
-                f"Yours begins with {JOURNALS}{names[0]}/: git's user.email must be the one the hub knows.",
+                f"Yours begins with {JOURNALS}{names[0]}/: git's user.email must be the one the hub knows."
+                if names
+                else "Somebody else goes by the same name in refs: ask the hub's owner for another address.",
                 code="journal-foreign",
             )
 

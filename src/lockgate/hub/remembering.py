@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -14,18 +15,25 @@ from lockgate.activity import chain
 from lockgate.activity.entry import Activity
 from lockgate.activity.execution import CODE, KIND, OUTPUT
 from lockgate.activity.journal import STARTED, device_of, journals_in
+from lockgate.activity.sitting import is_one_sitting
 from lockgate.errors import UserError
 from lockgate.git.contents import AS_WRITTEN, Content, read_many
 from lockgate.git.program import attempt, git
-from lockgate.hub.rollback import State, find_state
+from lockgate.hub.rollback import State, find_state, state_of
 
 PAGE = 50
 #: So many entries are read of a journal or chain at a time.
 _STRETCH = 200
+#: So many lines are a page at most, those that fold included.
+_MOST_LINES = 1_000
 #: So many are looked through for a page that asks for few of them.
 _LOOKED = 20_000
 _ID = re.compile(r"[0-9a-f]{40}")
+_BRANCHES = "refs/heads/"
+_BEGINNING = re.compile(r"[0-9a-f]{4,40}")
 _IMPORTANT = ("run.finished", "release.", "signoff.", "verification.", "sync.", "proposal.")
+
+_EXECUTED = frozenset({"cell", "figure", "error"})
 
 Kind = Literal["cell", "figure", "error", "run", "sync", "other"]
 
@@ -35,6 +43,7 @@ class Wanted(msgspec.Struct, frozen=True):
 
     kinds: tuple[Kind, ...] = ()
     by: str | None = None
+    branch: str | None = None
     text: str = ""
     is_important: bool = False
 
@@ -51,16 +60,22 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     outcome: str | None = None
     run: str | None = None
+    branch: str | None = None
     notebook: str | None = None
     cell: str | None = None
     has_state: bool = False
     is_important: bool = False
     pictures: tuple[str, ...] = ()
     """Files of the entry."""
+    follows: bool = False
+    """It is of one sitting with the line above, beneath which it folds."""
 
 
 class Page(msgspec.Struct, frozen=True):
-    """Some entries, newest first. `next`: what to give as `before` for older ones, None: there are none."""
+    """Some entries, newest first; what folds is not counted.
+
+    `next`: what to give as `before` for older ones, None: there are none.
+    """
 
     lines: tuple[Line, ...]
     next: dict[str, str] | None
@@ -95,15 +110,21 @@ def page_of(root: Path, wanted: Wanted, before: dict[str, str] | None = None, si
     heads = {ref: head for ref, source in sources.items() if (head := next(source, None)) is not None}
     found: list[Line] = []
     people: set[str] = set()
+    folds = not (wanted.text or wanted.is_important or {"figure", "error"} & {*wanted.kinds})
+    count = 0
     for _ in range(_LOOKED):
-        if not heads or len(found) >= size:
+        if not heads or len(found) >= _MOST_LINES:
             break
         ref = max(heads, key=lambda name: (heads[name][1].at, name))
         id, activity = heads[ref]
         line = line_of(id, activity, ref)
         people.add(line.by)
+        follows = folds and bool(found) and is_of_one_sitting(found[-1], line)
+        if count >= size and not follows:
+            break
         if is_wanted(line, wanted):
-            found.append(line)
+            count += not follows
+            found.append(msgspec.structs.replace(line, follows=follows))
         following = next(sources[ref], None)
         if following is None:
             del heads[ref]
@@ -140,6 +161,7 @@ def line_of(id: str, activity: Activity, ref: str) -> Line:
     ) if isinstance(pictures, list) else ()  # fmt: skip
     outcome = evidence.get("status" if activity.kind == KIND else "outcome")
     kind = kind_of(activity, bool(files))
+    ref_named = activity.ref or ""
     return Line(
         id=id,
         at=activity.at,
@@ -149,12 +171,28 @@ def line_of(id: str, activity: Activity, ref: str) -> Line:
         title=activity.title,
         outcome=str(outcome) if outcome is not None else None,
         run=activity.run,
+        branch=ref_named.removeprefix(_BRANCHES) if ref_named.startswith(_BRANCHES) else None,
         notebook=_text(evidence, "notebook"),
         cell=_text(evidence, "cell"),
         has_state=activity.commit is not None,
         is_important=kind in ("figure", "error") or activity.kind.startswith(_IMPORTANT),
         pictures=files,
     )
+
+
+def is_of_one_sitting(above: Line, line: Line) -> bool:
+    """Return whether two lines tell of cells executed in one sitting."""
+    is_same = (above.by, above.device, above.notebook) == (line.by, line.device, line.notebook)
+    if not is_same or not {above.kind, line.kind} <= _EXECUTED:
+        return False
+    return is_one_sitting(_epoch(above.at), _epoch(line.at))
+
+
+def _epoch(at: str) -> float:
+    try:
+        return datetime.fromisoformat(at).timestamp()
+    except (ValueError, OverflowError):
+        return 0.0
 
 
 def kind_of(activity: Activity, has_pictures: bool) -> Kind:
@@ -170,6 +208,8 @@ def kind_of(activity: Activity, has_pictures: bool) -> Kind:
 def is_wanted(line: Line, wanted: Wanted) -> bool:
     """Return whether a line is asked for; every word must stand in it somewhere, in any case."""
     if wanted.kinds and line.kind not in wanted.kinds:
+        return False
+    if wanted.branch and line.branch != wanted.branch:
         return False
     if (wanted.by and line.by != wanted.by) or (wanted.is_important and not line.is_important):
         return False
@@ -229,20 +269,56 @@ def state_at(root: Path, id: str) -> State:
     return State(commit=activity.commit, title=f"{activity.title[:80]}, {activity.at}", trailer=id)
 
 
+def state_named(root: Path, text: str) -> State:
+    """Return the state meant by the end of a run's id, or by the beginning of the id of any entry.
+
+    Raises as `lockgate.hub.rollback.state_of`.
+    """
+    id = _entry_in(root, text.strip().lower(), journals_in(root))
+    return state_at(root, id) if id is not None else state_of(root, text)
+
+
+def entry_named(root: Path, start: str) -> str:
+    """Return the whole id of the entry whose id begins so. Raises `UserError` (`entry-unknown`)."""
+    id = _entry_in(root, start.strip().lower(), (*journals_in(root), chain.REF))
+    if id is None:
+        raise _unknown(start)
+    return id
+
+
+def _entry_in(root: Path, start: str, names: Iterable[str]) -> str | None:
+    """Return the entry of one of these refs that is meant, whole; None: it is none."""
+    if not _BEGINNING.fullmatch(start):
+        return None
+    code, output, _ = attempt(root, "rev-parse", "--verify", "--quiet", f"{start}^{{commit}}")
+    id = output.decode().strip()
+    is_one = code == 0 and any(is_in(root, id, ref) for ref in names)
+    return id if is_one and next(read_many(root, [f"{id}:{chain.FILE_NAME}"])) is not None else None
+
+
 def _find(root: Path, id: str) -> tuple[str, Activity]:
     """Return the ref that holds an entry, and the entry: a commit of the project's own is none."""
     if not _ID.fullmatch(id):
         raise _unknown(id)
     for ref in (*journals_in(root), chain.REF):
-        if attempt(root, "merge-base", "--is-ancestor", id, ref, environment=AS_WRITTEN)[0] == 0:
+        if is_in(root, id, ref):
             (found,) = read_many(root, [f"{id}:{chain.FILE_NAME}"])
             if found is not None:
                 return ref, chain.parse(found.content)
     raise _unknown(id)
 
 
+def is_in(root: Path, id: str, ref: str) -> bool:
+    """Return whether a ref's history holds a commit."""
+    return attempt(root, "merge-base", "--is-ancestor", id, ref, environment=AS_WRITTEN)[0] == 0
+
+
 def _unknown(id: str) -> UserError:
-    return UserError(f"no entry {id[:10]} is known here", "Reload the feed.", code="entry-unknown")
+    return UserError(
+        f"no entry {id[:10]} is known here",
+        "Those there are: lockgate activity; or reload the feed.",
+        code="entry-unknown",
+    )
 
 
 def _details(activity: Activity) -> Iterable[tuple[str, str]]:

@@ -30,7 +30,7 @@ class StageLine(msgspec.Struct, frozen=True, kw_only=True):
 def note_of(job: JobRow) -> str:
     """Return what is most worth knowing of a stage: its cause, what it waits for, or why it ran."""
     if job.cause:
-        return job.cause
+        return job.cause if job.cause != job.state else ""
     if job.state == "cached" and job.reused_from:
         return f"from run {short(job.reused_from)}"
     return job.waits_for or job.progress or reason_beside_state(job.reason)

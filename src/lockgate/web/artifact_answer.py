@@ -13,6 +13,7 @@ from litestar.response import File
 
 from lockgate.hub.artifact_content import File as Made
 from lockgate.hub.artifact_content import read_file, stored_at
+from lockgate.hub.journal_entry import read_picture
 from lockgate.hub.stamping import stamped_copy
 from lockgate.runs.record import StageRecord
 from lockgate.web.security import SANDBOX
@@ -67,6 +68,20 @@ def answer_with(
     if place is not None:
         return File(place, media_type=kind, headers=headers)
     return Response(read_file(service.hub, project, file, file.size_bytes), media_type=kind, headers=headers)
+
+
+def picture_answer(service: Service, project: str, entry: str, path: str) -> Response[bytes]:
+    """Return a picture of an entry of a journal; an entry never changes, so neither do its bytes."""
+    kind, is_shown = kind_of(path)
+    return Response(
+        read_picture(service.hub.repository(project), entry, path),
+        media_type=kind,
+        headers={
+            "content-security-policy": SANDBOX,
+            "cache-control": "private, max-age=86400, immutable",
+            "content-disposition": disposition(path, is_shown=is_shown),
+        },
+    )
 
 
 def kind_of(path: str) -> tuple[str, bool]:

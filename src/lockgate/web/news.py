@@ -23,6 +23,7 @@ from lockgate.hub.follow import Followed, Progress
 from lockgate.hub.index import Index
 from lockgate.hub.queue import ensure_dispatcher
 from lockgate.hub.rows import RunRow
+from lockgate.hub.search.journal_intake import Stamp, stamp_of
 from lockgate.web.channel import Channel, frame
 
 _LOOK_S = 0.1
@@ -39,7 +40,8 @@ class Item(msgspec.Struct, frozen=True, omit_defaults=True):
     """Something that is new in a project."""
 
     kind: str
-    """`run`: its state is another one; `activity`: the chain has grown; `missed`: look at everything anew."""
+    """`run`: its state is another one; `activity`: the chain or a journal has grown; `missed`: look at
+    everything anew."""
     project: str
     run: str | None = None
     state: str | None = None
@@ -143,7 +145,7 @@ class _Looker:
         self._rows: dict[str, tuple[str, str | None]] = {}
         self._open: set[str] = set()
         self._followed: dict[str, Followed] = {}
-        self._tips: dict[str, int] = {}
+        self._tips: dict[str, tuple[int, Stamp]] = {}
         self._tips_at = 0.0
         self._moved_at = time.monotonic()
         self._newest: int | None = None
@@ -207,8 +209,9 @@ class _Looker:
                 tip = (self._hub.repository(project) / REF).stat().st_mtime_ns
             except OSError:
                 continue
-            if self._tips.get(project) != tip:
-                self._tips[project] = tip
+            stamp = (tip, stamp_of(self._hub.repository(project)))
+            if self._tips.get(project) != stamp:
+                self._tips[project] = stamp
                 if not is_first:
                     items.append(Item("activity", project))
         return items

@@ -53,17 +53,32 @@ def test_journals_of_several_are_one_feed_by_time_and_page(root: Path) -> None:
     entries = [Entry(*entry_of(cell(1000 + n, AT + 2 * n + 1), "bob", None, [])) for n in range(3)]
     append(Repository(root), f"{REFS}bob/desk", entries, ("bob", "", int(AT)))
     found: list[str] = []
-    page = page_of(root, Wanted(), size=120)
+    page = page_of(root, Wanted(text="cell"), size=120)
     while True:
         found += titles(page.lines)
+        assert len(page.lines) <= 120
         if page.next is None:
             break
-        page = page_of(root, Wanted(), page.next, size=120)
+        page = page_of(root, Wanted(text="cell"), page.next, size=120)
     assert found[:2] == ["cell_299()", "cell_298()"]
     assert found[-6:] == ["cell_1002()", "cell_2()", "cell_1001()", "cell_1()", "cell_1000()", "cell_0()"]
     assert len(found) == len(set(found)) == 303
     assert titles(page_of(root, Wanted(by="bob")).lines) == ["cell_1002()", "cell_1001()", "cell_1000()"]
     assert titles(page_of(root, Wanted(text="CELL_7() n.ipynb")).lines) == ["cell_7()"]
+
+
+def test_cells_of_one_sitting_fold_and_a_page_counts_them_once(root: Path) -> None:
+    Journal(root).note([cell(n, AT + n) for n in range(6)], [])
+    Journal(root).note([cell(n, AT + 10 + n, notebook="m.ipynb") for n in range(2)], [])
+    Journal(root).note([cell(9, AT + 7200)], [])
+    page = page_of(root, Wanted(), size=2)
+    assert [line.follows for line in page.lines] == [False, False, True]
+    assert page.next is not None
+    rest = page_of(root, Wanted(), page.next, size=2)
+    assert [line.follows for line in rest.lines] == [False, *[True] * 5]
+    assert not any(line.follows for line in page_of(root, Wanted(text="n.ipynb")).lines)
+    assert page_of(root, Wanted(branch="main")).lines[0].branch == "main"
+    assert page_of(root, Wanted(branch="other")).lines == ()
 
 
 def test_what_matters_can_be_asked_for(root: Path) -> None:

@@ -8,8 +8,10 @@ from typing import Any
 
 import httpx
 import pytest
+from journals import AT, cell, write_journal
 from web_site import PASSWORD, PROJECT, Site, served
 
+from lockgate.activity.execution import Picture
 from lockgate.hub.comparison import compare_runs
 from lockgate.hub.queries import show_run
 
@@ -108,6 +110,25 @@ def test_an_object_is_given_to_the_project_that_made_it_only(team: dict[str, Cal
     mine = next(each["md5"] for each in team["vera"].get(f"{ASKED}/latest/artifacts"))
     store.put_bytes(team["vera"].raw(f"{ASKED}/latest/artifacts/counts.csv").content)
     assert team["vera"].raw(f"/projects/flights/objects/{mine}").content.startswith(b"carrier")
+
+
+def test_cells_are_read_by_whom_the_project_lets_read(team: dict[str, Caller], hub: Site) -> None:
+    vera, done = team["vera"], cell(1, AT, code="look()", pictures=(Picture("image/png", b"PNG"),))
+    (entry,) = write_journal(hub.hub, "flights", "max", "desk", [done])
+    (secret,) = write_journal(hub.hub, "secret", "max", "desk", [cell(2, AT, code="look_away()")])
+    one = f"/projects/flights/cells/{entry}"
+    until(lambda: vera.raw(one).status_code == 200, "it is indexed")
+    shown = vera.get(one)
+    assert (shown["code"], shown["line"]["title"], shown["sitting"]["by"]) == ("look()", "look()", "max")
+    sitting = vera.get(f"/projects/flights/sittings/{entry}")
+    assert [each["entry"] for each in sitting["cells"]] == [entry]
+    assert vera.raw(f"{one}/pictures/0").content == b"PNG"
+    assert vera.get(f"{one}/pictures/1", 404)["error"]["code"] == "entry-unknown"
+    (told,) = vera.get("/projects/flights/activity?kind=cell")["entries"]
+    assert told["detail"]["sitting"]["count"] == 1
+    assert [hit["kind"] for hit in vera.get("/search?q=look")] == ["cell"]
+    for path in (f"secret/cells/{secret}", f"flights/cells/{secret}", f"secret/sittings/{secret}"):
+        assert vera.raw(f"/projects/{path}").status_code == 404
 
 
 def test_logs_are_read_in_parts(team: dict[str, Caller]) -> None:

@@ -36,6 +36,53 @@ class Snippet(msgspec.Struct, frozen=True, omit_defaults=True):
     is_cut: bool = False
 
 
+class CellLine(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One executed cell as a list shows it. `entry`: its commit in the journal; `at`: when it ended."""
+
+    entry: str
+    at: float
+    title: str
+    """Its first line that does something."""
+    count: int | None = None
+    """What stood in its brackets."""
+    cell: str | None = None
+    """The cell's id in its notebook."""
+    status: str = "unknown"
+    """`ok`, `error`, or `unknown` where its end was not heard."""
+    seconds: float | None = None
+    error: str | None = None
+    code: str = ""
+    """The beginning of it."""
+    is_cut: bool = False
+    output: str = ""
+    """The end of what it printed."""
+    pictures: tuple[str, ...] = ()
+    """Paths in the entry's tree, as `pictures/0.png`."""
+    commit: str | None = None
+    """The work tree as it was at that moment."""
+    is_hidden: bool = False
+    """Its output was not kept, as the cell asks for."""
+
+
+class Sitting(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What one person executed in one notebook without a long pause."""
+
+    count: int
+    began_at: float
+    device: str
+    """The clone in which it was, as its journal is called."""
+    notebook: str | None = None
+    """None: a console, or a program."""
+    seconds: float = 0.0
+    """How long all cells took together."""
+    failed: int = 0
+    picture_count: int = 0
+    pictures: tuple[tuple[str, str], ...] = ()
+    """The newest ones, as (entry, path in its tree)."""
+    newest: tuple[CellLine, ...] = ()
+    """The last few cells, the newest first."""
+
+
 class Detail(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """All of it. Lists are cut short; the counts tell how many there are."""
 
@@ -59,5 +106,7 @@ class Detail(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     snippets: tuple[Snippet, ...] = ()
     logs: tuple[str, ...] = ()
     """Paths in the entry's tree, as `logs/0000-train.txt`."""
+    sitting: Sitting | None = None
+    """Of `cell.executed`: the cells that are told of as one."""
     evidence: dict[str, object] = {}
     """Of kinds that are not about runs: the entry's own, if it is small."""

@@ -23,7 +23,8 @@ _details = msgspec.json.Decoder(Detail)
 
 
 class FeedEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One activity. `id`: its commit on the chain; `at`: seconds since the epoch."""
+    """One activity. `id`: its commit on the chain, of cells the first one's in a journal; `at`: seconds since
+    the epoch."""
 
     id: str
     project: str
@@ -37,7 +38,7 @@ class FeedEntry(msgspec.Struct, frozen=True, kw_only=True):
     commit: str | None
     run: str | None
     detail: Detail
-    """Outcome, figures, tables, metrics, changes, snippets and logs."""
+    """Outcome, figures, tables, metrics, changes, snippets and logs; of cells the sitting."""
 
     @property
     def outcome(self) -> str | None:
@@ -64,8 +65,8 @@ def feed(
     """Return the newest entries of these projects.
 
     `by` is a member; `ref` a branch, with or without `refs/heads/`; `kind` a kind as `run.finished` or its
-    first word, `run`; `text` words that the title holds, the last one perhaps only begun. Raises `UserError`
-    (`page-invalid`), `OutsideError` (`search-unavailable`).
+    first word, `run` (`cell`: what was executed); `text` words that the title holds, the last one perhaps
+    only begun. Raises `UserError` (`page-invalid`), `OutsideError` (`search-unavailable`).
     """
     size = max(1, min(limit, LONGEST_PAGE))
     conditions = [*_narrowed(by, ref, kind), *_older(before)]
@@ -80,7 +81,7 @@ def feed(
                 connection, activities.c.values(), list(known), conditions, activities.c.at, size + 1
             )
     following = f"{rows[size - 1].at!r}:{rows[size - 1].number}" if len(rows) > size else None
-    return FeedPage(entries=tuple(_entry(row, known) for row in rows[:size]), next=following)
+    return FeedPage(entries=tuple(entry_of(row, known) for row in rows[:size]), next=following)
 
 
 def find_entry(database: Database, project: str, id: str) -> FeedEntry | None:
@@ -89,7 +90,7 @@ def find_entry(database: Database, project: str, id: str) -> FeedEntry | None:
         known = load_projects(connection, [project])
         question = select(activities).where(activities.c.project.in_(known), activities.c.entry == id)
         row = connection.execute(question).first()
-    return _entry(row, known) if row is not None else None
+    return entry_of(row, known) if row is not None else None
 
 
 def entries_of_run(database: Database, project: str, run: str, limit: int = 100) -> tuple[FeedEntry, ...]:
@@ -102,7 +103,7 @@ def entries_of_run(database: Database, project: str, run: str, limit: int = 100)
             .order_by(activities.c.number)
             .limit(limit)
         )
-        return tuple(_entry(row, known) for row in connection.execute(question))
+        return tuple(entry_of(row, known) for row in connection.execute(question))
 
 
 def _narrowed(by: str | None, ref: str | None, kind: str | None) -> list[ColumnElement[bool]]:
@@ -134,7 +135,8 @@ def _older(before: str | None) -> list[ColumnElement[bool]]:
     return [older_than(key, last)]
 
 
-def _entry(row: Row[Any], known: dict[int, str]) -> FeedEntry:
+def entry_of(row: Row[Any], known: dict[int, str]) -> FeedEntry:
+    """Return a row of `activities` as an entry; `known`: number → name of its project."""
     return FeedEntry(
         id=row.entry,
         project=known[row.project],

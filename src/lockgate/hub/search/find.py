@@ -15,7 +15,7 @@ from lockgate.hub.search.tables import documents
 from lockgate.hub.search.tables import projects as projects_table
 from lockgate.hub.search.words import asked_words, find_documents, fold
 
-Kind = Literal["activity", "run", "commit", "code", "log", "data"]
+Kind = Literal["activity", "run", "commit", "code", "log", "data", "cell"]
 LONGEST = 200
 #: So many matches are looked at for those of readable projects, newest first.
 _LOOKED_AT = 2_000
@@ -36,9 +36,10 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
     """Some of its text around the words; may be empty."""
     run: str | None = None
     path: str | None = None
-    """Of code: the file; of a log: its path in the tree of the entry `commit`."""
+    """Of code: the file; of a log: its path in the tree of the entry `commit`; of a cell: the notebook."""
     commit: str | None = None
-    """Of an activity, run or log: the entry on the chain; of code: a commit that has it."""
+    """Of an activity, run, log or cell: the entry on the chain or in a journal; of code: a commit that has
+    it."""
 
 
 def search(
@@ -70,7 +71,7 @@ def _found(
     every = connection.execute(select(func.count()).select_from(projects_table)).scalar_one()
     own = list(known) if len(known) < every and len(known) <= _NAMED else None
     found: list[Row[Any]] = []
-    seen: set[tuple[str, int, str]] = set()
+    seen: set[tuple[str, int, str | None, str]] = set()
     numbers = find_documents(connection, words, own, _LOOKED_AT if kind or own is None else 4 * size)
     for at in range(0, len(numbers), 2 * size):
         part = numbers[at : at + 2 * size]
@@ -78,10 +79,11 @@ def _found(
         if kind is not None:
             wanted = wanted.where(documents.c.kind == kind)
         for row in connection.execute(wanted.order_by(documents.c.number.desc())):
-            # Of a file's or a dataset's many states the newest one counts
-            if row.kind in ("code", "data") and (row.kind, row.project, row.path) in seen:
+            # Of a file's or a dataset's many states the newest one counts, and of a cell's executions
+            key = (row.kind, row.project, row.path, row.body if row.kind == "cell" else "")
+            if row.kind in ("code", "data", "cell") and key in seen:
                 continue
-            seen.add((row.kind, row.project, row.path))
+            seen.add(key)
             found.append(row)
             if len(found) >= size:
                 return found

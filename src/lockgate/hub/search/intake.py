@@ -1,4 +1,4 @@
-"""Bringing the search index up to what git's chains and `index.sqlite` say.
+"""Bringing the search index up to what git's chains and journals and `index.sqlite` say.
 
 A project's chain is read from where it was left; each stretch of it is one transaction that moves the mark,
 so an intake that was killed goes on, and of two at once the slower one finds the work done.
@@ -19,16 +19,16 @@ from sqlalchemy import delete, select
 
 from lockgate.activity.chain import REF
 from lockgate.data.store import Store
-from lockgate.errors import LockgateError, OutsideError
+from lockgate.errors import LockgateError
 from lockgate.git.batch import Batch
-from lockgate.git.contents import AS_WRITTEN, Content
-from lockgate.git.program import attempt, git
-from lockgate.git.trees import parents_of
+from lockgate.git.program import git
 from lockgate.hub.directory import Hub
 from lockgate.hub.index import Index
 from lockgate.hub.rows import RunRow
+from lockgate.hub.search.chain_walk import new_entries
 from lockgate.hub.search.database import Database
 from lockgate.hub.search.gathering import default_tip, gather
+from lockgate.hub.search.journal_intake import JournalIntake
 from lockgate.hub.search.likeness import Look
 from lockgate.hub.search.reading import ReadEntry, ReadRun, asked_values, read_entries
 from lockgate.hub.search.tables import KEPT, METADATA, projects, runs
@@ -51,8 +51,6 @@ from lockgate.hub.search.writing import (
 #: So many entries are one transaction: writers of sessions wait no longer than that.
 STRETCH = 500
 _PATIENCE = 20
-#: So many new entries are found by going from one to the one before; more by a process of git.
-_FEW = 200
 #: File systems tell times by ticks, some of two seconds.
 _SETTLED_NS = 2_500_000_000
 
@@ -70,10 +68,18 @@ class Intake:
         self._watch = _Watch(hub.index)
         self._listed: tuple[int, list[str]] = (0, [])
         self._refs: dict[str, str] = {}
+        self._journals = JournalIntake(hub, database)
         self._has_looked_for_gone = False
         self._has_begun_anew = False
-        self.problems: dict[str, tuple[str, ...]] = {}
-        """Project → what of its chain could not be read the last time."""
+        self._problems: dict[str, tuple[str, ...]] = {}
+
+    @property
+    def problems(self) -> dict[str, tuple[str, ...]]:
+        """Project → what of its chain and its journals could not be read the last time."""
+        found = dict(self._problems)
+        for project, told in self._journals.problems.items():
+            found[project] = (*found.get(project, ()), *told)
+        return found
 
     def sync(self) -> bool:
         """Take in all that is new in any project; return whether there was any.
@@ -112,24 +118,29 @@ class Intake:
                         connection.execute(delete(table))
                 clear_words(connection)
             self._tips.clear()
+            self._journals.forget()
             self._watch.forget()
         self.sync()
 
     def _follow(self, project: str) -> bool:
+        news = self._follow_chain(project)
+        return self._journals.follow(project) or news
+
+    def _follow_chain(self, project: str) -> bool:
         tip = self._tip_of(project)
         if project in self._tips and self._tips[project] == tip:
             return False
         problems: list[str] = []
         try:
             news = self._take(project, problems)
-            self.problems.pop(project, None)
+            self._problems.pop(project, None)
         except LockgateError as error:
             if error.code.startswith("search-"):
                 raise
             problems.append(f"{project}: {error.message}")
             news = False
         if problems:
-            self.problems[project] = tuple(problems)
+            self._problems[project] = tuple(problems)
         self._tips[project] = tip
         return news
 
@@ -148,6 +159,7 @@ class Intake:
                 with self._database.take_in() as connection:
                     if mark_of(connection, project) == mark:
                         drop_project(connection, mark.number)
+                self._journals.forget(project)
                 news = self._has_begun_anew = True
                 continue
             if self._take_stretches(batch, project, mark, ids, problems):
@@ -205,6 +217,7 @@ class Intake:
         self._has_looked_for_gone = True
         for project in [name for name in self._tips if name not in there]:
             del self._tips[project]
+            self._journals.forget(project)
         return bool(gone)
 
     def _put_alive(self, alive: Sequence[RunRow]) -> bool:
@@ -272,66 +285,9 @@ class Intake:
         stamp = (found.st_mtime_ns, found.st_size)
         known = self._packed.get(packed)
         if known is None or known[0] != stamp:
-            output = _ref(repository)
+            output = git(repository, "for-each-ref", "--format=%(objectname)", REF).decode().strip()
             known = self._packed[packed] = (stamp, output or None)
         return known[1]
-
-
-def new_entries(batch: Batch, tip: str | None) -> list[str] | None:
-    """Return the chain's entries after `tip`, oldest first; None where the chain does not continue it.
-
-    Raises `OutsideError` (`git-failed`).
-    """
-    repository = batch.repository
-    newest = batch.read(REF)
-    current = newest.id if newest is not None else _ref(repository)
-    if not current:
-        return [] if tip is None else None
-    if current == tip:
-        return []
-    if tip is not None and (few := _walked(batch, newest, tip)) is not None:
-        return few
-    asked = [current] if tip is None else [current, f"^{tip}"]
-    code, output, error = attempt(
-        repository, "rev-list", "--first-parent", "--reverse", *asked, "--", environment=AS_WRITTEN
-    )
-    if code != 0:
-        if tip is not None and attempt(repository, "cat-file", "-e", tip)[0] != 0:
-            return None
-        words = error.decode("utf-8", "replace").strip()
-        raise OutsideError(
-            f"the activity chain of {repository} cannot be read: {words}",
-            f"Run: git -C {repository} fsck",
-            code="git-failed",
-        )
-    ids = output.decode().split()
-    if tip is None:
-        return ids
-    if not ids:
-        return None
-    _, parent, _ = attempt(
-        repository, "rev-parse", "--verify", "--quiet", f"{ids[0]}^", environment=AS_WRITTEN
-    )
-    return ids if parent.decode().strip() == tip else None
-
-
-def _walked(batch: Batch, newest: Content | None, tip: str) -> list[str] | None:
-    """Return the entries after `tip` where they are few and it is among their ancestors, oldest first."""
-    found: list[str] = []
-    entry = newest
-    while entry is not None and entry.kind == "commit" and len(found) < _FEW:
-        found.append(entry.id)
-        parents = parents_of(entry)
-        if not parents:
-            return None
-        if parents[0] == tip:
-            return found[::-1]
-        entry = batch.read(parents[0])
-    return None
-
-
-def _ref(repository: Path) -> str:
-    return git(repository, "for-each-ref", "--format=%(objectname)", REF).decode().strip()
 
 
 class _Watch:

@@ -119,7 +119,7 @@ activities = Table(
     METADATA,
     Column("number", _NUMBER, primary_key=True),
     Column("project", _NUMBER, nullable=False),
-    Column("entry", _WORDS, nullable=False),  # the commit on the chain
+    Column("entry", _WORDS, nullable=False),  # the commit on the chain; of a sitting its first in the journal
     Column("kind", _WORDS, nullable=False),
     Column("at", Float, nullable=False),
     Column("by", _WORDS, nullable=False),
@@ -136,6 +136,33 @@ activities = Table(
     Index("activities_by_run", "project", "run", sqlite_where=text("run is not null"),
           postgresql_where=text("run is not null")),
 )  # fmt: skip
+
+#: Members' journals, and how far each has been taken in.
+journals = Table(
+    "journals",
+    METADATA,
+    Column("number", _NUMBER, primary_key=True),
+    Column("project", _NUMBER, nullable=False),
+    Column("ref", _WORDS, nullable=False),
+    Column("tip", _WORDS),  # the newest entry that is in here
+    UniqueConstraint("project", "ref", name="journals_by_ref"),
+)
+
+#: What was executed. A sitting of cells is one activity, so that the feed's length is not that of journals.
+cells = Table(
+    "cells",
+    METADATA,
+    Column("number", _NUMBER, primary_key=True),
+    Column("project", _NUMBER, nullable=False),
+    Column("journal", _NUMBER, nullable=False),
+    Column("sitting", _NUMBER, nullable=False),  # the activity's number
+    Column("entry", _WORDS, nullable=False),  # the commit in the journal
+    Column("at", Float, nullable=False),
+    Column("line", LargeBinary, nullable=False),  # detail.CellLine as JSON
+    UniqueConstraint("project", "entry", name="cells_by_entry"),
+    Index("cells_by_sitting", "sitting", "number"),
+    Index("cells_by_journal", "journal", "at"),
+)
 
 #: What stages made, files in folders too, once for the run that made them.
 artifacts = Table(
@@ -161,7 +188,7 @@ documents = Table(
     METADATA,
     Column("number", _NUMBER, primary_key=True),
     Column("project", _NUMBER, nullable=False),
-    Column("kind", _WORDS, nullable=False),  # activity, run, commit, code, log
+    Column("kind", _WORDS, nullable=False),  # activity, run, commit, code, log, data, cell
     Column("key", _WORDS, nullable=False),  # what it is of, so that it comes in once
     Column("at", Float, nullable=False),
     Column("by", _WORDS, nullable=False),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, Row, delete, insert, select, text, update
@@ -18,7 +18,9 @@ from lockgate.hub.search.sheet import pack, sheet_of
 from lockgate.hub.search.tables import (
     activities,
     artifacts,
+    cells,
     documents,
+    journals,
     names,
     pictures,
     project_names,
@@ -28,6 +30,8 @@ from lockgate.hub.search.tables import (
     runs,
 )
 from lockgate.hub.search.words import drop_words, put_words
+
+T = TypeVar("T")
 
 #: So many values are named in one `in (…)`.
 _CHUNK = 500
@@ -61,7 +65,7 @@ def mark_of(connection: Connection, project: str) -> Mark:
     )
     found = connection.execute(wanted).one_or_none()
     if found is None:
-        connection.execute(_or_nothing(connection, projects).values(name=project))
+        connection.execute(or_nothing(connection, projects).values(name=project))
         found = connection.execute(wanted).one()
     return Mark(found.number, found.tip, found.snapshot)
 
@@ -85,7 +89,7 @@ def put_entries(connection: Connection, project: int, entries: Sequence[ReadEntr
         }
         for entry in entries
     ]
-    connection.execute(_or_nothing(connection, activities), rows)
+    connection.execute(or_nothing(connection, activities), rows)
     # Of two ends of one run the later one counts
     ended = {entry.run.row.request.id: entry for entry in entries if entry.run is not None}
     put_runs(connection, project, [entry.run for entry in ended.values() if entry.run is not None])
@@ -122,7 +126,7 @@ def put_runs(connection: Connection, project: int, found: Sequence[ReadRun]) -> 
         connection.execute(update(runs).where(runs.c.number == number).values(**values))
     fresh = [_run_row(project, run) for key, run in by_id.items() if key not in known]
     if fresh:
-        connection.execute(_or_nothing(connection, runs), fresh)
+        connection.execute(or_nothing(connection, runs), fresh)
         known = _numbers(connection, project, list(by_id))
     wanted = {(value.kind, value.name) for run in found for value in run.values}
     named = _name_numbers(connection, project, wanted)
@@ -154,7 +158,7 @@ def drop_runs(connection: Connection, project: int, ids: Sequence[str]) -> None:
     """Forget runs that turned out to be none."""
     numbers = list(_numbers(connection, project, ids).values())
     _drop_values(connection, numbers)
-    for part in _parts(numbers):
+    for part in parts_of(numbers):
         connection.execute(delete(runs).where(runs.c.number.in_(part)))
 
 
@@ -163,7 +167,7 @@ def drop_project(connection: Connection, project: int) -> None:
     own = select(runs.c.number).where(runs.c.project == project)
     connection.execute(delete(run_sheets).where(run_sheets.c.run.in_(own)))
     _drop_documents(connection, project)
-    for table in (run_values, project_names, runs, activities, artifacts):
+    for table in (run_values, project_names, runs, activities, cells, journals, artifacts):
         connection.execute(delete(table).where(table.c.project == project))
     connection.execute(delete(projects).where(projects.c.number == project))
     connection.execute(delete(names).where(names.c.number.not_in(select(project_names.c.name))))
@@ -179,7 +183,7 @@ def set_mark(connection: Connection, mark: Mark) -> None:
 def put_documents(connection: Connection, project: int, found: Sequence[Document]) -> None:
     """Add documents; one that is there stays as it is."""
     fresh = {(each.kind, each.key): each for each in found}
-    for part in _parts([each.key for each in fresh.values()]):
+    for part in parts_of([each.key for each in fresh.values()]):
         known = select(documents.c.kind, documents.c.key).where(
             documents.c.project == project, documents.c.key.in_(part)
         )
@@ -193,10 +197,19 @@ def put_documents(connection: Connection, project: int, found: Sequence[Document
     put_words(connection, [(numbers[key], project, words_in(each)) for key, each in fresh.items()])
 
 
+def drop_documents(connection: Connection, project: int, kind: str, keys: Sequence[str]) -> None:
+    """Forget documents of one kind by their keys."""
+    for part in parts_of(keys):
+        chosen = (documents.c.project == project, documents.c.kind == kind, documents.c.key.in_(part))
+        rows = connection.execute(select(documents).where(*chosen)).all()
+        drop_words(connection, [(row.number, project, words_in(_document(row))) for row in rows])
+        connection.execute(delete(documents).where(*chosen))
+
+
 def known_looks(connection: Connection, digests: Sequence[str]) -> set[str]:
     """Return which of these pictures were looked at already."""
     found: set[str] = set()
-    for part in _parts(digests):
+    for part in parts_of(digests):
         found.update(connection.execute(select(pictures.c.md5).where(pictures.c.md5.in_(part))).scalars())
     return found
 
@@ -205,7 +218,7 @@ def put_looks(connection: Connection, looks: Mapping[str, Look]) -> None:
     """Keep how pictures look, by their digests."""
     if looks:
         rows = [{"md5": md5, "form": look.form, "look": look.grid} for md5, look in sorted(looks.items())]
-        connection.execute(_or_nothing(connection, pictures), rows)
+        connection.execute(or_nothing(connection, pictures), rows)
 
 
 def _add_values(connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
@@ -218,7 +231,7 @@ def _add_values(connection: Connection, rows: Sequence[tuple[object, ...]]) -> N
 
 
 def _drop_values(connection: Connection, numbers: Sequence[int]) -> None:
-    for part in _parts(numbers):
+    for part in parts_of(numbers):
         for table in (run_values, run_sheets):
             connection.execute(delete(table).where(table.c.run.in_(part)))
 
@@ -273,7 +286,7 @@ def _placed(values: Iterable[Value]) -> Iterable[tuple[Value, int]]:
 
 def _numbers(connection: Connection, project: int, ids: Sequence[str]) -> dict[str, int]:
     found: dict[str, int] = {}
-    for part in _parts(ids):
+    for part in parts_of(ids):
         wanted = select(runs.c.id, runs.c.number).where(runs.c.project == project, runs.c.id.in_(part))
         found.update((row.id, row.number) for row in connection.execute(wanted))
     return found
@@ -286,14 +299,14 @@ def _name_numbers(
     found = _known_names(connection, wanted)
     lacking = [{"kind": kind, "name": name} for kind, name in sorted(wanted - found.keys())]
     if lacking:
-        connection.execute(_or_nothing(connection, names), lacking)
+        connection.execute(or_nothing(connection, names), lacking)
         found = _known_names(connection, wanted)
     own = set(
         connection.execute(select(project_names.c.name).where(project_names.c.project == project)).scalars()
     )
     fresh = [{"project": project, "name": number} for number in sorted({*found.values()} - own)]
     if fresh:
-        connection.execute(_or_nothing(connection, project_names), fresh)
+        connection.execute(or_nothing(connection, project_names), fresh)
         changed = update(projects).where(projects.c.number == project)
         connection.execute(changed.values(names_changed=time.time_ns()))
     return found
@@ -301,7 +314,7 @@ def _name_numbers(
 
 def _known_names(connection: Connection, wanted: set[tuple[str, str]]) -> dict[tuple[str, str], int]:
     found: dict[tuple[str, str], int] = {}
-    for part in _parts(sorted({name for _, name in wanted})):
+    for part in parts_of(sorted({name for _, name in wanted})):
         for row in connection.execute(select(names).where(names.c.name.in_(part))):
             if (row.kind, row.name) in wanted:
                 found[row.kind, row.name] = row.number
@@ -309,15 +322,17 @@ def _known_names(connection: Connection, wanted: set[tuple[str, str]]) -> dict[t
 
 
 def _forget_artifacts(connection: Connection, project: int, ids: Sequence[str]) -> None:
-    for part in _parts(ids):
+    for part in parts_of(ids):
         connection.execute(delete(artifacts).where(artifacts.c.project == project, artifacts.c.run.in_(part)))
 
 
-def _parts(values: Sequence[object]) -> Iterable[Sequence[object]]:
+def parts_of(values: Sequence[T]) -> Iterable[Sequence[T]]:
+    """Yield values in parts that one `in (…)` may name."""
     return (values[at : at + _CHUNK] for at in range(0, len(values), _CHUNK))
 
 
-def _or_nothing(connection: Connection, table):  # type: ignore[no-untyped-def]
+def or_nothing(connection: Connection, table):  # type: ignore[no-untyped-def]
+    """Return an insert that leaves rows alone which are there."""
     if connection.dialect.name == "postgresql":
         from sqlalchemy.dialects.postgresql import insert as insert_postgresql  # noqa: PLC0415
 

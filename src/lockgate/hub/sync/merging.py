@@ -27,6 +27,8 @@ class Merged(msgspec.Struct, frozen=True):
 
     tree: str
     conflicts: tuple[Conflict, ...] = ()
+    asked: tuple[str, ...] = ()
+    """Paths that could not be merged without being asked about, those decided included."""
 
 
 class _Three(msgspec.Struct, frozen=True):
@@ -53,21 +55,31 @@ def merge(root: Path, mine: str, theirs: str, choices: Mapping[str, Choice]) -> 
     }
     solved: dict[str, Entry | None] = {}
     conflicts: list[Conflict] = []
+    asked: list[str] = []
     for path in paths:
         sides = [entries[side].get(path) for side in "bmt"]
-        outcome = _one(root, path, sides, choices)
-        if isinstance(outcome, Conflict):
-            conflicts.append(outcome)
-        else:
+        outcome = _one(root, path, sides)
+        if isinstance(outcome, tuple):
             solved[path] = outcome[0]
+            continue
+        asked.append(path)
+        choice = decided(outcome.conflict, choices)
+        if choice is None:
+            conflicts.append(outcome.conflict)
+        else:
+            solved[path] = _chosen(root, sides, outcome.notebook, choice)
     if conflicts:
-        return Merged(found.tree, tuple(conflicts))
-    return Merged(_with(root, found.tree, solved))
+        return Merged(found.tree, tuple(conflicts), tuple(asked))
+    return Merged(_with(root, found.tree, solved), (), tuple(asked))
 
 
-def _one(
-    root: Path, path: str, sides: Sequence[Entry | None], choices: Mapping[str, Choice]
-) -> Conflict | tuple[Entry | None]:
+class _Undecided(msgspec.Struct, frozen=True):
+    conflict: Conflict
+    notebook: notebooks.Merge | None
+
+
+def _one(root: Path, path: str, sides: Sequence[Entry | None]) -> _Undecided | tuple[Entry | None]:
+    """Return what becomes of a path, where that is clear."""
     _, mine, theirs = sides
     if mine == theirs:
         return (mine,)
@@ -77,17 +89,20 @@ def _one(
     notebook = notebooks.merge(three.base, three.mine, three.theirs) if path.endswith(".ipynb") else None
     if notebook is not None and mine and not notebook.cells:
         return (Entry(mine.mode, _blob(root, notebook.solve({}))),)
-    conflict = _conflict(root, path, sides, three, notebook)
-    choice = decided(conflict, choices)
-    if choice is None:
-        return conflict
+    return _Undecided(_conflict(root, path, sides, three, notebook), notebook)
+
+
+def _chosen(
+    root: Path, sides: Sequence[Entry | None], notebook: notebooks.Merge | None, choice: Choice
+) -> Entry | None:
+    _, mine, theirs = sides
     if choice.take == "mine":
-        return (mine,)
+        return mine
     if choice.take == "theirs":
-        return (theirs,)
+        return theirs
     content = notebook.solve(choice.cells) if choice.take == "cells" and notebook else choice.text.encode()
     there = mine or theirs
-    return (Entry(there.mode if there else FILE, _blob(root, content)),)
+    return Entry(there.mode if there else FILE, _blob(root, content))
 
 
 def _conflict(

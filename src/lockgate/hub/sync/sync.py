@@ -13,6 +13,7 @@ from lockgate.git.exclude import JUPYTER, exclude_named
 from lockgate.git.history import count, is_ancestor, title
 from lockgate.hub.address import REMOTE
 from lockgate.hub.home import ensure_remote
+from lockgate.hub.journal import Journal as Notes
 from lockgate.hub.journal import fetch_journals, push_journals
 from lockgate.hub.kernels import kernel_notes
 from lockgate.hub.sync import journal as journals
@@ -67,7 +68,7 @@ class Synced(msgspec.Struct, frozen=True, kw_only=True):
 def sync(root: Path, choices: Mapping[str, Choice] = {}) -> Synced:
     """Commit, fetch, merge and push; every file stays as it is until all is decided.
 
-    Raises `UserError`: `merge-under-way`, `detached-head`, `sync-under-way`, `choice-invalid`,
+    Raises `UserError`: `merge-under-way`, `detached-head`, `sync-under-way`, `choice-invalid`, `no-conflict`,
     `work-tree-changed`, `ignored-in-the-way`, and those of a snapshot.
     """
     with journals.turn(root) as folder:
@@ -77,14 +78,20 @@ def sync(root: Path, choices: Mapping[str, Choice] = {}) -> Synced:
         ensure_remote(root)
         done = _Sync(Work(root, folder, now, choices, "sync")).go()
         if done.trouble is None:
-            done = replace(done, trouble=_exchange_journals(root))
+            done = replace(done, trouble=_exchange_journals(root, done))
         notes = kernel_notes(root, now.head, done.commit) if done.got and now.head and done.commit else ()
         return replace(done, mended=mended, notes=notes, can_undo=journals.read(folder) is not None)
 
 
-def _exchange_journals(root: Path) -> Trouble | None:
-    """Send what this clone's Jupyter captured, and get what the others' did."""
+def _exchange_journals(root: Path, done: Synced) -> Trouble | None:
+    """Note the sync, send what this clone's Jupyter captured, and get what the others' did."""
     try:
+        if not (done.is_nothing or done.conflicts):
+            counts = {"sent": done.sent, "got": done.got}
+            evidence: dict[str, object] = {name: count for name, count in counts.items() if count}
+            if done.committed:
+                evidence["committed"] = done.committed
+            Notes(root).note_sync(title_of(done), done.branch, done.commit, evidence)
         push_journals(root)
         fetch_journals(root)
     except LockgateError as error:
@@ -108,7 +115,11 @@ class _Sync:
         except LockgateError as error:
             self.trouble = _trouble(error)
         theirs = None if self.trouble else reaching.tracked(self.root, self.branch)
+        if theirs is None and self.trouble is None:
+            self.work.require_needed(())
         if now.is_clean and (now.head is None or theirs == now.head):
+            if theirs is not None:
+                self.work.require_needed(())
             return Synced(branch=self.branch, commit=now.head, trouble=self.trouble)
         try:
             mine = self.work.commit()
@@ -186,6 +197,13 @@ class _Sync:
             run=run,
             trouble=self.trouble,
         )
+
+
+def title_of(done: Synced) -> str:
+    """Return what a sync did in one line."""
+    counts = {"sent": done.sent, "got": done.got}
+    words = [f"{verb} {n} commit{'' if n == 1 else 's'}" for verb, n in counts.items() if n]
+    return f"Synced {done.branch}" + (f": {', '.join(words)}" if words else "")
 
 
 def _trouble(error: LockgateError) -> Trouble:

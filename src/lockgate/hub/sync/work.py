@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -66,6 +66,7 @@ class Work:
             id=new_run_id(), what=what, state="begun", at=at, branch=f"refs/heads/{now.branch}", head=now.head
         )
         self.data: tuple[str, ...] = ()
+        self._is_judged = False
 
     @property
     def is_moved(self) -> bool:
@@ -84,10 +85,17 @@ class Work:
         return snapshot(self.root, message_of(self.now))
 
     def join(self, mine: str, other: Other | None) -> Joined:
-        """Merge; only objects are written. Raises `UserError` (`no-common-history`, `choice-invalid`)."""
-        if other is None or other.commit == mine or is_ancestor(self.root, other.commit, mine):
+        """Merge; only objects are written.
+
+        Raises `UserError`: `no-common-history`, `choice-invalid`, `no-conflict`.
+        """
+        if other is None:
+            return Joined(mine, mine)
+        if other.commit == mine or is_ancestor(self.root, other.commit, mine):
+            self.require_needed(())
             return Joined(mine, mine)
         if is_ancestor(self.root, mine, other.commit):
+            self.require_needed(())
             return Joined(other.commit, other.commit)
         if attempt(self.root, "merge-base", mine, other.commit)[0] != 0:
             raise UserError(
@@ -97,10 +105,30 @@ class Work:
                 code="no-common-history",
             )
         found = merge(self.root, mine, other.commit, self.choices)
+        self.require_needed(found.asked)
         if found.conflicts:
             return Joined(mine, found.tree, found.conflicts)
         commit = commit_tree(self.root, found.tree, mine, f"Merge {other.name}\n", other.commit)
         return Joined(commit, commit)
+
+    def require_needed(self, asked: Sequence[str]) -> None:
+        """Refuse a choice for a path nobody has to decide about, as one that was mistyped.
+
+        One that was made in view of a conflict may have been overtaken by the other, and does no harm. Later
+        rounds have nothing to check: what was decided is merged by then. Raises `UserError` (`no-conflict`).
+        """
+        if self._is_judged:
+            return
+        self._is_judged = True
+        needless = [path for path, choice in self.choices.items() if not choice.key and path not in asked]
+        if needless:
+            raise UserError(
+                f"there is no conflict in {', '.join(needless[:3])}{' …' if len(needless) > 3 else ''}",
+                f"Paths are given from the project's folder. To decide: {', '.join(asked[:5])}"
+                if asked
+                else "There is nothing to decide: leave it out.",
+                code="no-conflict",
+            )
 
     def move(self, committed: str, commit: str) -> None:
         """Bring files, branch and index from `committed`, which the files equal, to `commit`."""

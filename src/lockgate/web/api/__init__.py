@@ -7,6 +7,7 @@ from litestar import Router
 from lockgate.web.api import (
     artifacts,
     backends,
+    cells,
     datasets,
     document,
     events,
@@ -26,7 +27,7 @@ from lockgate.web.api import (
 )
 
 _PARTS = (
-    artifacts, backends, datasets, document, events, feed, history, loans, logs, members, objects,
+    artifacts, backends, cells, datasets, document, events, feed, history, loans, logs, members, objects,
     projects, proposals, runs, storage, table, tokens, trace,
 )  # fmt: skip
 

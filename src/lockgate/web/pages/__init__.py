@@ -10,6 +10,7 @@ from lockgate.web.pages import (
     activity,
     artifact,
     badge,
+    cells,
     commit,
     compare,
     data,
@@ -26,7 +27,7 @@ from lockgate.web.pages import (
 )
 
 _MODULES = (
-    home, activity, runs, run, actions, proof, badge, artifact, compare, commit, data, files, settings,
+    home, activity, cells, runs, run, actions, proof, badge, artifact, compare, commit, data, files, settings,
     proposal, account, hub, find, trace,
 )  # fmt: skip
 

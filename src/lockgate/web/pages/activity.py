@@ -22,6 +22,8 @@ from lockgate.web.words import day
 _PAGE = 30
 KINDS = {
     "run": "Runs",
+    "cell": "Cells",
+    "sync": "Syncs",
     "data": "Data",
     "member": "Members",
     "proposal": "Proposals",

@@ -19,6 +19,7 @@ KINDS = {
     "data": "Datasets",
     "run": "Runs",
     "activity": "Activity",
+    "cell": "Cells",
     "code": "Code",
     "commit": "Commits",
     "log": "Logs",
@@ -45,6 +46,8 @@ def path_of(hit: Hit) -> str:
         return f"{base}/files/{quote(hit.path)}" + (f"?at={hit.commit}" if hit.commit else "")
     if hit.kind == "data" and hit.path:
         return f"{base}/data/{quote(hit.path)}"
+    if hit.kind == "cell" and hit.commit:
+        return f"{base}/cells/{hit.commit}"
     if hit.kind == "log" and hit.path and hit.commit:
         return f"{base}/activity/{hit.commit}/{quote(hit.path)}"
     if hit.run:

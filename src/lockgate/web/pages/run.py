@@ -78,6 +78,7 @@ def show(
         tab="runs",
         run=view,
         is_over=is_over,
+        so_far=time.time() - view.line.created_at,
         lines=lines,
         graph=_graph(view, lines, events),
         shown=shown,
