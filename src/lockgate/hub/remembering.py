@@ -14,12 +14,13 @@ import msgspec
 from lockgate.activity import chain
 from lockgate.activity.entry import Activity
 from lockgate.activity.execution import CODE, KIND, OUTPUT
-from lockgate.activity.journal import STARTED, device_of, journals_in
+from lockgate.activity.journal import SYNCED, device_of, journals_in
 from lockgate.activity.sitting import is_one_sitting
-from lockgate.errors import UserError
+from lockgate.errors import OutsideError, UserError
 from lockgate.git.contents import AS_WRITTEN, Content, read_many
 from lockgate.git.program import attempt, git
 from lockgate.hub.rollback import State, find_state, state_of
+from lockgate.hub.sending import member_slug
 
 PAGE = 50
 #: So many entries are read of a journal or chain at a time.
@@ -144,9 +145,16 @@ def _starts(root: Path) -> dict[str, str]:
 def _entries(root: Path, ref: str, start: str) -> Iterator[tuple[str, Activity]]:
     """Yield the entries of a journal or chain from one on, reading a stretch at a time."""
     while True:
-        # One more, to go on with
-        stretch = list(chain.read(root, _STRETCH + 1, start))
-        yield from (each for each in stretch[:_STRETCH] if each[1].kind != STARTED)
+        try:
+            # One more, to go on with
+            stretch = list(chain.read(root, _STRETCH + 1, start))
+        except OutsideError:
+            if ref == chain.REF:
+                raise
+            # Anybody may have pushed anything as a journal of theirs: it keeps nobody from the others'
+            return
+        told = stretch[:_STRETCH]
+        yield from (each for each in told if ref == chain.REF or each[1].kind in (KIND, SYNCED))
         if len(stretch) <= _STRETCH:
             return
         start = stretch[-1][0]
@@ -162,11 +170,12 @@ def line_of(id: str, activity: Activity, ref: str) -> Line:
     outcome = evidence.get("status" if activity.kind == KIND else "outcome")
     kind = kind_of(activity, bool(files))
     ref_named = activity.ref or ""
+    owner, device = device_of(ref) if ref != chain.REF else (None, None)
     return Line(
         id=id,
         at=activity.at,
-        by=activity.by,
-        device=device_of(ref)[1] if ref != chain.REF else None,
+        by=activity.by if owner in (None, member_slug(activity.by)) else str(owner),
+        device=device,
         kind=kind,
         title=activity.title,
         outcome=str(outcome) if outcome is not None else None,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lockgate.activity.entry import Activity
 from lockgate.activity.execution import Execution, entry_of
 from lockgate.activity.journal import REFS, Entry, append
 from lockgate.errors import UserError
@@ -79,6 +80,17 @@ def test_cells_of_one_sitting_fold_and_a_page_counts_them_once(root: Path) -> No
     assert not any(line.follows for line in page_of(root, Wanted(text="n.ipynb")).lines)
     assert page_of(root, Wanted(branch="main")).lines[0].branch == "main"
     assert page_of(root, Wanted(branch="other")).lines == ()
+
+
+def test_what_others_pushed_is_theirs_and_breaks_nothing(root: Path) -> None:
+    Journal(root).note([cell(1, AT)], [])
+    stranger = [Entry(*entry_of(cell(2, AT), "ada", None, []))]
+    faked = Activity(kind="run.finished", at="2026-01-01T00:00:00Z", by="bob", title="Run", run="R1")
+    append(Repository(root), f"{REFS}bob/desk", [*stranger, Entry(faked, {})], ("bob", "", int(AT)))
+    git(root, "update-ref", f"{REFS}eve/desk", "HEAD")
+    lines = page_of(root, Wanted(text="cell")).lines
+    assert {line.title.split(": ")[1] for line in lines if line.by == "bob"} == {"cell_2()"}
+    assert len(page_of(root, Wanted()).lines) == len(lines) == 2
 
 
 def test_what_matters_can_be_asked_for(root: Path) -> None:

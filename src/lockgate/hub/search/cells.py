@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from lockgate.hub.search.feed import FeedEntry, entry_of
 from lockgate.hub.search.known import load_projects
 from lockgate.hub.search.tables import activities, cells
 
+_ID = re.compile(r"[0-9a-f]{40,64}")
 PAGE = 50
 LONGEST_PAGE = 200
 _lines = msgspec.json.Decoder(CellLine)
@@ -68,7 +70,7 @@ def find_cell(database: Database, project: str, entry: str) -> Cell:
 
 
 def _found(connection: Connection, project: str, entry: str) -> tuple[Row[Any], FeedEntry]:
-    known = load_projects(connection, [project])
+    known = load_projects(connection, [project]) if _ID.fullmatch(entry) else {}
     question = select(cells).where(cells.c.project.in_(known), cells.c.entry == entry)
     row = connection.execute(question).first()
     sitting = (
