@@ -18,6 +18,8 @@ export interface ILine {
   has_state: boolean;
   is_important: boolean;
   pictures: string[];
+  /** Of one sitting with the line above. */
+  follows: boolean;
 }
 
 export interface IPage {

@@ -3,6 +3,7 @@
 import { JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { activityPlugin } from './activity';
 import { branchesPlugin } from './branches';
+import { cellIdsPlugin } from './cellids';
 import { fileActionsPlugin } from './fileactions';
 import { kernelsPlugin } from './kernels';
 import { lockgatePlugin } from './lockgate';
@@ -16,6 +17,7 @@ const plugins: JupyterFrontEndPlugin<any>[] = [
   lockgatePlugin,
   activityPlugin,
   branchesPlugin,
+  cellIdsPlugin,
   fileActionsPlugin,
   kernelsPlugin,
   mergePlugin,

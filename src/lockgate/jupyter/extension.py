@@ -9,6 +9,7 @@ from typing import Any
 from jupyter_server.extension.application import ExtensionApp
 
 from lockgate.jupyter import news
+from lockgate.jupyter.capture.cell_ids import CellIds
 from lockgate.jupyter.capture.keeping import Keeper
 from lockgate.jupyter.capture.listening import Listener
 from lockgate.jupyter.routes import routes
@@ -29,7 +30,8 @@ class Lockgate(ExtensionApp):
         service.kernels.gather()
         kernels = server.kernel_spec_manager
         kernels.kernel_dirs = [str(service.kernels.folder), *kernels.kernel_dirs]
-        self._keeper = Keeper(service)
+        ids = self.settings["lockgate_cell_ids"] = CellIds()
+        self._keeper = Keeper(service, ids)
         Listener(server, self._keeper.keep)
 
     def initialize_handlers(self) -> None:

@@ -12,6 +12,7 @@ from lockgate.jupyter.api.activity import (
 )
 from lockgate.jupyter.api.backends import Backends
 from lockgate.jupyter.api.branches import BranchesOf
+from lockgate.jupyter.api.cells import Cells
 from lockgate.jupyter.api.contents import States
 from lockgate.jupyter.api.files import HistoryOf, WhyOf
 from lockgate.jupyter.api.kernels import Kernels
@@ -47,6 +48,7 @@ def routes() -> list[tuple[str, type[Handler]]]:
         (rf"/lockgate/activity/{_ENTRY}/branch", Branching),
         (r"/lockgate/states(?P<path>/.*)?", States),
         (r"/lockgate/backends", Backends),
+        (r"/lockgate/cells", Cells),
         (r"/lockgate/kernels", Kernels),
         (r"/lockgate/project", Projects),
         (r"/lockgate/standing", StandingOf),

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Locator, expect
 
 from lockgate.activity.execution import Execution
 from lockgate.hub.journal import Journal
+from lockgate.hub.remembering import Wanted, page_of
 
 _PICTURE = (
     "from IPython.display import Image\nimport base64\n"
@@ -37,6 +38,14 @@ def panel(bench: Bench) -> Locator:
     return found
 
 
+def unfolded(activity: Locator, count: int, words: str) -> Locator:
+    """Open the fold of so many cells, and return the one with these words."""
+    fold = activity.locator(".lg-fold > summary").first
+    expect(fold).to_have_text(re.compile(f"^{count} cells before"))
+    fold.click()
+    return activity.locator(".lg-fold li").filter(has_text=words)
+
+
 def run_all(bench: Bench) -> None:
     bench.page.get_by_role("menuitem", name="Run", exact=True).click()
     bench.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
@@ -47,12 +56,13 @@ def test_what_is_executed_stands_there_and_one_goes_back(lab: Lab, browser: Brow
         page, activity = bench.page, panel(bench)
         expect(activity.get_by_role("listitem")).to_have_text(re.compile("^Project .* added"))
         run_all(bench)
-        entry = activity.get_by_role("listitem").filter(has_text="n.ipynb [1]: print('hello')")
+        entry = unfolded(activity, 2, "n.ipynb [1]: print('hello')")
         entry.get_by_role("button").first.click()
         expect(entry.locator("pre").nth(0)).to_have_text("print('hello')")
         expect(entry.locator("pre").nth(1)).to_have_text("hello\n")
-        expect(activity.locator("img")).to_be_visible()
-        assert activity.locator("img").evaluate("each => each.naturalWidth") == 1
+        thumb = activity.locator(".lg-fold-thumbs img")
+        expect(thumb).to_be_visible()
+        assert thumb.evaluate("each => each.naturalWidth") == 1
         activity.get_by_role("button", name="Errors").click()
         expect(activity.get_by_role("listitem")).to_have_count(1)
         activity.get_by_role("button", name="Errors").click()
@@ -81,7 +91,7 @@ def test_a_state_is_opened_to_read_and_a_branch_begins_there(
     with lab.open(browser, f"{tree.path.name}/n.ipynb", "dark") as bench:
         page, activity = bench.page, panel(bench)
         run_all(bench)
-        entry = activity.get_by_role("listitem").filter(has_text="print('hello')")
+        entry = unfolded(activity, 2, "print('hello')")
         entry.get_by_role("button").first.click()
         until(lambda: '"execution_count": 3' in tree.read("n.ipynb"), "the notebook is saved as it was run")
         before = tree.read("n.ipynb")
@@ -101,8 +111,9 @@ def test_a_state_is_opened_to_read_and_a_branch_begins_there(
 
 def test_a_thousand_entries_are_there_and_found(lab: Lab, browser: Browser, tree: WorkTree) -> None:
     now = time.time()
+    start = max(now - 5000, now // 86_400 * 86_400)  # no sitting goes on past midnight
     cells = [
-        Execution(code=f"step_{n}()", count=n, started_at=now - 5000 + n, notebook="n.ipynb", status="ok")
+        Execution(code=f"step_{n}()", count=n, started_at=start + n, notebook="n.ipynb", status="ok")
         for n in range(1200)
     ]
     Journal(tree.path).note(cells, [])
@@ -111,14 +122,13 @@ def test_a_thousand_entries_are_there_and_found(lab: Lab, browser: Browser, tree
         # What the hub has of the project comes between them when it comes
         cells_shown = activity.get_by_role("listitem").filter(has_text="step_")
         expect(cells_shown.first).to_contain_text("step_1199()")
-        assert activity.get_by_role("listitem").count() < 200
-        for _ in range(40):
-            shown = cells_shown.count()
-            if shown >= 1200:
-                break
-            activity.evaluate("each => each.scrollTo(0, each.scrollHeight)")
-            expect(activity.locator(".lg-entry").nth(min(shown, 1199))).to_be_attached()
-        expect(cells_shown).to_have_count(1200)
+        folds = activity.locator(".lg-fold > summary")
+        expect(folds).to_have_text([re.compile("99. cells before"), re.compile("(199|200) cells before")])
+        assert activity.get_by_role("listitem").count() < 10
+        folds.last.click()
+        expect(activity.locator(".lg-fold li").last).to_contain_text("step_0()")
+        folds.first.click()
+        expect(activity.locator(".lg-fold li")).to_have_count(999 + 199)
         activity.get_by_role("searchbox").fill("STEP_37() n.ipynb")
         expect(activity.get_by_role("listitem")).to_have_count(1)
         expect(activity.get_by_role("listitem")).to_have_text(re.compile(r"step_37\(\)"))
@@ -137,3 +147,25 @@ def test_a_notebook_is_left_out_by_the_menu(lab: Lab, browser: Browser, tree: Wo
         # Lab's menus call an item a checkbox while it is checked
         expect(bench.page.get_by_role("menuitem", name="Note What This Notebook Executes")).to_be_visible()
         assert json.loads(tree.read("n.ipynb"))["metadata"]["lockgate"] == {"capture": False}
+
+
+def test_a_cell_has_its_id_before_the_notebook_is_saved(lab: Lab, browser: Browser, tree: WorkTree) -> None:
+    with lab.open(browser, f"{tree.path.name}/n.ipynb") as bench:
+        page = bench.page
+        page.locator(".jp-Cell .cm-content").first.click()
+        for key in ("Escape", "b", "Enter"):
+            page.keyboard.press(key)
+        page.keyboard.type("6 * 7")
+        page.keyboard.press("Shift+Enter")
+
+        def noted() -> list[str | None]:
+            return [line.cell for line in page_of(tree.path, Wanted(text="6 * 7")).lines]
+
+        until(noted, "the cell is in the journal")
+        (cell,) = noted()
+        assert "6 * 7" not in tree.read("n.ipynb")
+        page.keyboard.press("Control+s")
+        until(lambda: "6 * 7" in tree.read("n.ipynb"), "the notebook is saved")
+        saved = json.loads(tree.read("n.ipynb"))["cells"]
+        assert [each["id"] for each in saved if "".join(each["source"]) == "6 * 7"] == [cell]
+        assert bench.seat.faults == []

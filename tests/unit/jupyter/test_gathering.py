@@ -57,6 +57,7 @@ def test_a_cell_has_its_code_text_and_time(kernel: Kernel) -> None:
     kernel.show("execute_result", text_plain="2")
     done = kernel.end()
     assert (done.code, done.text, done.status, done.count, done.seconds) == ("1 + 1", "a\n2\n", "ok", 1, 3.0)
+    assert done.request == "p"
     assert len(kernel.told) == 1
 
 

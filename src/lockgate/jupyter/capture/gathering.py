@@ -48,7 +48,8 @@ _header = msgspec.json.Decoder(_Header).decode
 class _Open:
     """A cell that runs."""
 
-    def __init__(self, code: str, count: int | None, at: float, subshell: str | None) -> None:
+    def __init__(self, request: str, code: str, count: int | None, at: float, subshell: str | None) -> None:
+        self.request = request
         self.code = code
         self.count = count
         self.at = at
@@ -136,7 +137,7 @@ class Gatherer:
         code, count = content.get("code"), content.get("execution_count")
         if isinstance(code, str) and code.strip():
             self._open[parent.msg_id] = _Open(
-                code, count if isinstance(count, int) else None, now, parent.subshell_id
+                parent.msg_id, code, count if isinstance(count, int) else None, now, parent.subshell_id
             )
 
     def _end(self, cell: _Open, now: float, *, is_whole: bool) -> Execution:
@@ -173,6 +174,7 @@ class Gatherer:
             pictures=tuple(pictures[-_PICTURES:]),
             left_out=tuple(left_out),
             kernel=self._kernel,
+            request=cell.request,
         )
 
     def _outputs(self, cell: _Open) -> Iterator[dict[str, Any]]:

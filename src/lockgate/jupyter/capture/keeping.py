@@ -16,6 +16,7 @@ from lockgate.activity.execution import Execution, mark_of
 from lockgate.activity.secrets import secret_values
 from lockgate.errors import LockgateError
 from lockgate.hub.journal import Journal
+from lockgate.jupyter.capture.cell_ids import CellIds
 from lockgate.jupyter.capture.notebooks import Notebooks
 from lockgate.jupyter.service import Service
 from lockgate.project.manifest import parse_manifest
@@ -47,8 +48,9 @@ class Noted(msgspec.Struct, frozen=True):
 class Keeper:
     """Keeps what was executed on one server."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, cell_ids: CellIds) -> None:
         self._service = service
+        self._cell_ids = cell_ids
         self._queue: queue.Queue[Ended | None] = queue.Queue(_WAITING)
         self._notebooks = Notebooks()
         self._journals: dict[Path, Journal] = {}
@@ -125,7 +127,8 @@ class Keeper:
                 continue
             saved = self._notebooks.saved(root / inside)
             if saved.is_captured:
-                cell = saved.cells.get(ended.done.code)
+                # An id from the page is sure; a saved notebook may hold another code, or not the cell yet
+                cell = self._cell_ids.take(ended.done.request) or saved.cells.get(ended.done.code)
                 yield root, msgspec.structs.replace(ended.done, notebook=inside, cell=cell)
 
     def _note(self, root: Path, cells: list[Execution]) -> None:
