@@ -79,6 +79,7 @@ class RootGroup(LazyGroup):
         "batch": ("lockgate.cli.batch", "Run one script as a batch job, no stage declared."),
         "stage": ("lockgate.cli.stage", "Write a stage from a script, as notebooks do."),
         "kernel": ("lockgate.cli.kernel", "Bring Jupyter kernels along in the project."),
+        "notebook": ("lockgate.cli.notebook", "Set how git treats notebooks in this clone."),
         "r-script": ("lockgate.cli.r_script", "Print the path of the file that gives R these commands."),
         "backends": ("lockgate.cli.backends", "List the batch systems a run may go to, or check one."),
         "login": ("lockgate.cli.login", "Log in to a hub's service, for lockgate and git."),

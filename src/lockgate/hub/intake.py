@@ -56,6 +56,7 @@ def take_in(
         wiring.repository(prepared.request.project),
         wiring.store,
         prepared.loaded.pipeline.data.result_limit_bytes,
+        has_notebooks=prepared.loaded.pipeline.outputs != "strip",
     )
     seen = observed(prepared, stage, folder, inventory)
     offered = _offer(wiring.index, prepared, declared, exit_record)

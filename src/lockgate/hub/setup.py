@@ -14,12 +14,18 @@ from lockgate.git.program import git
 from lockgate.git.worktree import find_root, remotes
 from lockgate.hub.address import REMOTE
 from lockgate.hub.home import ensure_remote
+from lockgate.hub.notebooks.clone import ATTRIBUTES as NOTEBOOK_ATTRIBUTES
+from lockgate.hub.notebooks.clone import prepare
 from lockgate.project.pipeline import LOCK_FILE, MANIFEST_FILE
 from lockgate.project.proposal import propose
 from lockgate.project.snapshot import WorktreeSource
 
 #: Two results merge line by line: each line of the lock stands alone.
-_ATTRIBUTES = f"{LOCK_FILE} merge=union linguist-generated\n"
+_LOCK_ATTRIBUTES = f"{LOCK_FILE} merge=union linguist-generated"
+_ATTRIBUTES = (
+    (LOCK_FILE, _LOCK_ATTRIBUTES, f"git merges {LOCK_FILE} line by line"),
+    ("*.ipynb", NOTEBOOK_ATTRIBUTES, "git merges notebooks cell by cell"),
+)
 
 
 class SetUp(msgspec.Struct, frozen=True):
@@ -44,18 +50,27 @@ def set_up(folder: Path) -> SetUp:
         else:
             (root / MANIFEST_FILE).write_text(text, "utf-8")
             lines.append(f"wrote {MANIFEST_FILE}, proposed from what is here")
-    attributes = root / ".gitattributes"
-    before = attributes.read_text("utf-8", "surrogateescape") if attributes.exists() else ""
-    if LOCK_FILE not in before:
-        gap = "" if not before or before.endswith("\n") else "\n"
-        attributes.write_text(before + gap + _ATTRIBUTES, "utf-8", "surrogateescape")
-        lines.append(f"wrote .gitattributes: git merges {LOCK_FILE} line by line")
+    lines += _attributes(root)
     lines += _hooks(root)
+    prepared = prepare(root)
+    lines += [prepared.note] if prepared.note else []
     exclude_named(root, JUPYTER)
     had_remote = REMOTE in remotes(root)
     url = ensure_remote(root)
     lines.append(f"remote `{REMOTE}` {'is' if had_remote else 'now is'} {url}")
     return SetUp(str(root), url, tuple(lines))
+
+
+def _attributes(root: Path) -> list[str]:
+    """Have every clone of the project know what to do with notebooks and the lock file."""
+    place = root / ".gitattributes"
+    before = place.read_text("utf-8", "surrogateescape") if place.exists() else ""
+    lacking = [(line, words) for pattern, line, words in _ATTRIBUTES if pattern not in before]
+    if lacking:
+        gap = "" if not before or before.endswith("\n") else "\n"
+        text = before + gap + "".join(f"{line}\n" for line, _ in lacking)
+        place.write_text(text, "utf-8", "surrogateescape")
+    return [f"wrote .gitattributes: {words}" for _, words in lacking]
 
 
 def _hooks(root: Path) -> list[str]:

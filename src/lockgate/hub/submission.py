@@ -15,6 +15,7 @@ from lockgate.hub.fetching import Fetched, artifacts_at, fetch_commit, place_lar
 from lockgate.hub.follow import Progress
 from lockgate.hub.home import ensure_remote
 from lockgate.hub.large_files import swaps_for
+from lockgate.hub.notebooks.clone import prepare
 from lockgate.hub.push import Options
 from lockgate.hub.sending import Receipt, foresee, send
 from lockgate.project.pipeline import MANIFEST_FILE
@@ -88,6 +89,7 @@ def _snapshot(root: Path, put: Mapping[str, bytes]) -> tuple[str, str]:
             code="no-manifest",
         )
     ensure_remote(root)
+    prepare(root)
     run = new_run_id()
     message = f"Snapshot of the work tree for run {run[-8:]}"
     return run, snapshot(root, message, lambda changes: swaps_for(root, changes), put)

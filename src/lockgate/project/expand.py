@@ -49,6 +49,7 @@ def build_pipeline(manifest: Manifest, overrides: Mapping[str, str], project: st
         runtime=manifest.runtime,
         data=manifest.data,
         batch=manifest.batch,
+        outputs=manifest.outputs,
         is_observed=manifest.is_observed,
         undeclared=manifest.undeclared,
         checks=manifest.checks,

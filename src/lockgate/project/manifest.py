@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import cast
 
 import msgspec
 
@@ -13,6 +14,7 @@ from lockgate.project.check import TABLE_KEYS as CHECK_KEYS
 from lockgate.project.described import mistake
 from lockgate.project.description import TABLE_KEYS, Description, Wrong, read_table
 from lockgate.project.lines import error_at
+from lockgate.project.outputs import POLICIES, OutputPolicy
 from lockgate.project.paths import PathError, clean_path
 from lockgate.project.pipeline import (
     MANIFEST_FILE,
@@ -38,12 +40,14 @@ TOP_KEYS = (
     "datasets",
     "checks",
     "jupyter",
+    "notebooks",
 )
 PROJECT_KEYS = ("name", "passport", "observe", "undeclared")
 RUNTIME_KEYS = ("python", "requirements")
 DATA_KEYS = ("git_limit", "result_limit", "remote")
 BATCH_KEYS = ("backend",)
 JUPYTER_KEYS = ("capture",)
+NOTEBOOKS_KEYS = ("outputs",)
 VERIFY_KEYS = ("tolerance", "key", "columns", "ssim", "predict", "ignore")
 PREDICT_KEYS = ("run", "needs", "makes")
 _PYTHON = re.compile(r"3(?:\.\d{1,2}){1,2}")
@@ -71,6 +75,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     checks: tuple[Check, ...] = ()
     is_captured: bool = True
     """Whether what is executed in Jupyter is kept in its member's journal."""
+    outputs: OutputPolicy = "keep"
+    """What of notebooks' outputs is in git."""
     has_placeholders: bool = True
     """Whether `{name}` in a stage stands for a parameter; a `dvc.yaml` has its own `${name}`."""
 
@@ -104,6 +110,7 @@ def parse_manifest(text: str, file: str = MANIFEST_FILE) -> Manifest:
         text=text,
         project=reader.name(project, ("project", "name")) if "name" in project else None,
         is_captured=reader.truth(jupyter, ("jupyter", "capture")) if "capture" in jupyter else True,
+        outputs=_read_outputs(reader, document),
         has_passport=reader.truth(project, ("project", "passport")) if "passport" in project else False,
         is_observed=reader.truth(project, ("project", "observe")) if "observe" in project else False,
         undeclared=(reader.words(project, ("project", "undeclared")) if "undeclared" in project else ()),
@@ -153,6 +160,16 @@ def _read_data(reader: Reader, document: Mapping[str, object]) -> Data:
     }
     remote = reader.text_of(table, ("data", "remote")) if "remote" in table else None
     return msgspec.structs.replace(Data(remote=remote), **limits)
+
+
+def _read_outputs(reader: Reader, document: Mapping[str, object]) -> OutputPolicy:
+    table = reader.table(document, ("notebooks",))
+    reader.known(table, ("notebooks",), NOTEBOOKS_KEYS, "[notebooks]: ")
+    said = table.get("outputs", "keep")
+    if said not in POLICIES:
+        path = ("notebooks", "outputs")
+        raise reader.wrong(path, said, "one of " + ", ".join(f'"{policy}"' for policy in POLICIES))
+    return cast("OutputPolicy", said)
 
 
 def _read_batch(reader: Reader, document: Mapping[str, object]) -> Batch:

@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from lockgate.project.outputs import OutputPolicy
+
 Scalar = str | int | float | bool
 Kind = Literal["table", "figure", "metrics", "model", "notebook", "file"]
 
@@ -162,6 +164,8 @@ class Pipeline(msgspec.Struct, frozen=True, omit_defaults=True):
     """None: nothing declared in the file, to be found by convention."""
     data: Data = Data()
     batch: Batch = Batch()
+    outputs: OutputPolicy = "keep"
+    """What of notebooks' outputs is in git. Never part of a fingerprint."""
     is_observed: bool = False
     """Whether what each stage opens, reads and calls is noted while it runs. Never part of a fingerprint."""
     undeclared: tuple[str, ...] = ()

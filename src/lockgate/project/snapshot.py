@@ -11,7 +11,7 @@ from lockgate.errors import OutsideError
 from lockgate.git.batch import Batch
 from lockgate.git.contents import read_many
 from lockgate.git.listing import EXECUTABLE, FILE, LINK, Entry, Listing, blob_id, parse_ls_tree
-from lockgate.git.program import git
+from lockgate.git.program import attempt, git
 from lockgate.git.worktree import changes
 
 
@@ -92,8 +92,18 @@ class WorktreeSource:
         for path in now.deleted:
             files.pop(path, None)
         altered = [*now.changed, *now.untracked]
+        filtered = self._filtered([path for path in altered if path.endswith(".ipynb")])
         for path, content in self.read(altered).items():
             place = self.root / path
             mode = LINK if place.is_symlink() else EXECUTABLE if os.access(place, os.X_OK) else FILE
-            files[path] = Entry(mode, blob_id(content))
+            files[path] = Entry(mode, filtered.get(path) or blob_id(content))
         return files
+
+    def _filtered(self, notebooks: Sequence[str]) -> dict[str, str]:
+        """Return the ids that git would give notebooks, of which it may get less than the files hold."""
+        plain = [path for path in notebooks if "\n" not in path and (self.root / path).is_file()]
+        if not plain or attempt(self.root, "config", "--get-regexp", r"^filter\.")[0] != 0:
+            return {}
+        asked = "".join(f"{path}\n" for path in plain).encode("utf-8", "surrogateescape")
+        output = git(self.root, "hash-object", "--stdin-paths", stdin=asked)
+        return dict(zip(plain, output.decode().split(), strict=True))

@@ -39,10 +39,14 @@ def kind_of(stage: Stage, path: str) -> Kind:
 class Collector:
     """Takes artifacts into one project's repository and the hub's store."""
 
-    def __init__(self, repository: Repository, store: Store, result_limit_bytes: int) -> None:
+    def __init__(
+        self, repository: Repository, store: Store, result_limit_bytes: int, *, has_notebooks: bool = True
+    ) -> None:
+        """`has_notebooks`: whether executed notebooks may lie in git, or in the store alone."""
         self._repository = repository
         self._store = store
         self._limit_bytes = result_limit_bytes
+        self._has_notebooks = has_notebooks
 
     def collect(self, stage: Stage, workspace: Path) -> tuple[Artifact, ...]:
         """Return everything the stage declares to make.
@@ -79,7 +83,7 @@ class Collector:
             return self._take_folder(stage, workspace, path)
         mode = EXECUTABLE if status.st_mode & 0o100 else FILE
         kind, size = kind_of(stage, path), status.st_size
-        if size <= self._limit_bytes:
+        if size <= self._limit_bytes and self._may_be_in_git(path):
             content = place.read_bytes()
             oid = self._repository.write_blob(content)
             return Artifact(
@@ -89,13 +93,16 @@ class Collector:
         self._store.put(place, md5)
         return Artifact(path=path, kind=kind, size_bytes=size, md5=md5, mode=mode)
 
+    def _may_be_in_git(self, path: str) -> bool:
+        return self._has_notebooks or not path.endswith(".ipynb")
+
     def _take_folder(self, stage: Stage, workspace: Path, path: str) -> Artifact:
         files = list(_walk(workspace, path))
         size = sum(status.st_size for _, status in files)
         listed = [Listed(md5_of_file(workspace / name), posixpath.relpath(name, path)) for name, _ in files]
         listing = folder_listing(listed)
         oid = None
-        if size <= self._limit_bytes:
+        if size <= self._limit_bytes and all(self._may_be_in_git(name) for name, _ in files):
             entries = {
                 posixpath.relpath(name, path): Entry(
                     EXECUTABLE if status.st_mode & 0o100 else FILE,

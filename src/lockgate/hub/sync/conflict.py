@@ -8,9 +8,9 @@ from typing import Literal
 import msgspec
 
 from lockgate.errors import UserError
+from lockgate.hub.notebooks.cell import CellChoice, CellConflict, Take
 
 Kind = Literal["text", "notebook", "binary", "deleted-by-me", "deleted-by-them"]
-Take = Literal["mine", "theirs", "edit"]
 
 
 class Side(msgspec.Struct, frozen=True):
@@ -19,16 +19,6 @@ class Side(msgspec.Struct, frozen=True):
     id: str
     size_bytes: int
     text: str | None = None
-
-
-class CellConflict(msgspec.Struct, frozen=True):
-    """One cell that both changed; None: that side has no such cell."""
-
-    key: str
-    """Names it within this conflict; the same as long as both sides are."""
-    label: str
-    mine: str | None
-    theirs: str | None
 
 
 class Conflict(msgspec.Struct, frozen=True):
@@ -43,13 +33,6 @@ class Conflict(msgspec.Struct, frozen=True):
     cells: tuple[CellConflict, ...] = ()
     merged: str | None = None
     """A text with both sides between git's marks, to begin an edit with."""
-
-
-class CellChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What becomes of one cell; `text` with `edit` alone."""
-
-    take: Take
-    text: str = ""
 
 
 class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -16,6 +16,7 @@ from lockgate.git.worktree import Changes, Swaps, remotes, snapshot
 from lockgate.hub.address import REMOTE
 from lockgate.hub.kernels import kernel_notes
 from lockgate.hub.large_files import too_large
+from lockgate.hub.notebooks.clone import policy_notes, prepare
 from lockgate.hub.sync import journal as journals
 from lockgate.hub.sync import reaching
 from lockgate.hub.sync.conflict import Choice, Conflict
@@ -66,6 +67,7 @@ def merge_branch(
     with journals.turn(root) as folder:
         mended = mend(root, folder)
         exclude_named(root, JUPYTER)
+        prepared = prepare(root)
         now = require_rest(root)
         if now.head is None:
             raise UserError(
@@ -78,9 +80,9 @@ def merge_branch(
         commits = count(root, other.commit, now.head)
         done = BranchMerged(into=now.branch or "", branch=other.name, commit=now.head, commits=commits)
         if commits:
-            work = Work(root, folder, now, choices, "merge")
+            work = Work(root, folder, now, choices, "merge", prepared)
             done = _told(work, other, done) if is_dry else _merge(work, other, done)
-        return replace(done, mended=mended, notes=(*notes, *more, *done.notes))
+        return replace(done, mended=mended, notes=(*notes, *more, *done.notes, *policy_notes(root, prepared)))
 
 
 def _merge(work: Work, other: Other, done: BranchMerged) -> BranchMerged:

@@ -13,7 +13,7 @@ from lockgate.git.contents import read_many
 from lockgate.git.listing import FILE, Entry
 from lockgate.git.merging import merge_trees
 from lockgate.git.program import attempt, git
-from lockgate.hub.sync import notebooks
+from lockgate.hub.notebooks import merge as notebooks
 from lockgate.hub.sync.conflict import Choice, Conflict, Side, decided
 from lockgate.hub.sync.content import changed_between
 from lockgate.project.pipeline import LOCK_FILE
@@ -70,7 +70,7 @@ def merge(root: Path, mine: str, theirs: str, choices: Mapping[str, Choice]) -> 
             solved[path] = _chosen(root, sides, outcome.notebook, choice)
     if conflicts:
         return Merged(found.tree, tuple(conflicts), tuple(asked))
-    return Merged(_with(root, found.tree, solved), (), tuple(asked))
+    return Merged(tree_with(root, found.tree, solved), (), tuple(asked))
 
 
 class _Undecided(msgspec.Struct, frozen=True):
@@ -209,7 +209,7 @@ def _blob(root: Path, content: bytes) -> str:
     return git(root, "hash-object", "-w", "--stdin", stdin=content).decode().strip()
 
 
-def _with(root: Path, tree: str, solved: Mapping[str, Entry | None]) -> str:
+def tree_with(root: Path, tree: str, solved: Mapping[str, Entry | None]) -> str:
     """Return a tree with these paths otherwise."""
     import os  # noqa: PLC0415
 

@@ -13,21 +13,31 @@ from lockgate.errors import LockgateError, OutsideError, UserError
 from lockgate.git.program import attempt, git
 from lockgate.git.switch import index_lock
 from lockgate.git.worktree import PLAIN, QUIET, copied_index, git_dir_of, head
+from lockgate.hub.notebooks.bringing import keeping_outputs
+from lockgate.hub.notebooks.clone import prepare
 from lockgate.hub.sync import journal as journals
-from lockgate.hub.sync.content import Touched, at, changed_between, kept, put
+from lockgate.hub.sync.content import Touched, at, changed_between, kept, put, tree_of
 from lockgate.hub.sync.journal import BEFORE, Journal
+from lockgate.project.pipeline import MANIFEST_FILE
 
 _NOTHING = "0" * 40
 _MARK = b"lockgate sync\n"
 
 
-def move(root: Path, folder: Path, begun: Journal, committed: str, commit: str) -> Journal:
+def move(
+    root: Path, folder: Path, begun: Journal, committed: str, commit: str, *, has_own_outputs: bool = False
+) -> Journal:
     """Bring everything from `committed`, which the work tree equals, to `commit`; return the journal.
 
+    `has_own_outputs`: git has no outputs of notebooks, so that those of the files here stay where they fit.
     The journal is written first; nothing is changed where anything would be lost. Raises `UserError`:
     `work-tree-changed`, `ignored-in-the-way`; `OutsideError`: `index-locked`, `git-failed`.
     """
     wanted = changed_between(root, committed, commit)
+    source = commit
+    if has_own_outputs:
+        wanted = keeping_outputs(root, wanted)
+        source = tree_of(root, wanted)
     there = kept(root, wanted)
     differing = [path for path, entry in there.items() if entry and entry != wanted[path]]
     _refuse_ignored(root, committed, differing)
@@ -48,11 +58,14 @@ def move(root: Path, folder: Path, begun: Journal, committed: str, commit: str) 
         try:
             if any(at(root, path) != there[path] for path in wanted):
                 raise _edited_meanwhile()
-            put(root, commit, wanted)
+            put(root, source, wanted)
             if commit != old:
                 git(root, "update-ref", "-m", f"lockgate {begun.what}", begun.branch, commit, old or _NOTHING)
             if wanted:
                 git(root, *PLAIN, "read-tree", "-i", "-m", committed, commit, environment=environment)
+            if MANIFEST_FILE in wanted:
+                # What git is to have of notebooks may be another from now on
+                prepare(root)
             attempt(root, *PLAIN, "update-index", "-q", "--refresh", environment=environment)
             index.replace(git_dir_of(root) / "index")
         except LockgateError:

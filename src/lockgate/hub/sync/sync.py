@@ -16,6 +16,7 @@ from lockgate.hub.home import ensure_remote
 from lockgate.hub.journal import Journal as Notes
 from lockgate.hub.journal import fetch_journals, push_journals
 from lockgate.hub.kernels import kernel_notes
+from lockgate.hub.notebooks.clone import policy_notes, prepare
 from lockgate.hub.sync import journal as journals
 from lockgate.hub.sync import reaching
 from lockgate.hub.sync.conflict import Choice, Conflict
@@ -74,12 +75,14 @@ def sync(root: Path, choices: Mapping[str, Choice] = {}) -> Synced:
     with journals.turn(root) as folder:
         mended = mend(root, folder)
         exclude_named(root, JUPYTER)
+        prepared = prepare(root)
         now = require_rest(root)
         ensure_remote(root)
-        done = _Sync(Work(root, folder, now, choices, "sync")).go()
+        done = _Sync(Work(root, folder, now, choices, "sync", prepared)).go()
         if done.trouble is None:
             done = replace(done, trouble=_exchange_journals(root, done))
         notes = kernel_notes(root, now.head, done.commit) if done.got and now.head and done.commit else ()
+        notes += policy_notes(root, prepared)
         return replace(done, mended=mended, notes=notes, can_undo=journals.read(folder) is not None)
 
 

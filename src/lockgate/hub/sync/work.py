@@ -19,6 +19,7 @@ from lockgate.git.program import attempt
 from lockgate.git.switch import operation_under_way
 from lockgate.git.worktree import Changes, changes, commit_tree, snapshot
 from lockgate.hub.large_files import swaps_for
+from lockgate.hub.notebooks.clone import Prepared
 from lockgate.hub.sync import journal as journals
 from lockgate.hub.sync import moving
 from lockgate.hub.sync.conflict import Choice, Conflict
@@ -26,6 +27,7 @@ from lockgate.hub.sync.content import Touched, kept
 from lockgate.hub.sync.journal import Journal, What
 from lockgate.hub.sync.merging import merge
 from lockgate.hub.sync.message import message_of
+from lockgate.hub.sync.outputs import policy_at, put_right
 from lockgate.runs.runid import new_run_id
 
 #: What makes a folder one of DVC's: written with the first pointer.
@@ -55,12 +57,20 @@ class Work:
     """One folder's work during a sync or a merge; `folder` is the journal's, which is held."""
 
     def __init__(
-        self, root: Path, folder: Path, now: Changes, choices: Mapping[str, Choice], what: What
+        self,
+        root: Path,
+        folder: Path,
+        now: Changes,
+        choices: Mapping[str, Choice],
+        what: What,
+        prepared: Prepared,
     ) -> None:
+        """`prepared`: how this clone treats notebooks."""
         self.root = root
         self.folder = folder
         self.now = now
         self.choices = choices
+        self.prepared = prepared
         at = datetime.now(UTC).isoformat(timespec="seconds")
         self.journal = Journal(
             id=new_run_id(), what=what, state="begun", at=at, branch=f"refs/heads/{now.branch}", head=now.head
@@ -90,10 +100,10 @@ class Work:
         Raises `UserError`: `no-common-history`, `choice-invalid`, `no-conflict`.
         """
         if other is None:
-            return Joined(mine, mine)
+            return self._put_right(mine, mine, None)
         if other.commit == mine or is_ancestor(self.root, other.commit, mine):
             self.require_needed(())
-            return Joined(mine, mine)
+            return self._put_right(mine, mine, other.commit)
         if is_ancestor(self.root, mine, other.commit):
             self.require_needed(())
             return Joined(other.commit, other.commit)
@@ -109,7 +119,12 @@ class Work:
         if found.conflicts:
             return Joined(mine, found.tree, found.conflicts)
         commit = commit_tree(self.root, found.tree, mine, f"Merge {other.name}\n", other.commit)
-        return Joined(commit, commit)
+        return self._put_right(mine, commit, other.commit)
+
+    def _put_right(self, mine: str, commit: str, theirs: str | None) -> Joined:
+        """Have notebooks in git as the project wants them."""
+        right = put_right(self.root, mine, commit, theirs, self.prepared)
+        return Joined(right, right)
 
     def require_needed(self, asked: Sequence[str]) -> None:
         """Refuse a choice for a path nobody has to decide about, as one that was mistyped.
@@ -132,7 +147,10 @@ class Work:
 
     def move(self, committed: str, commit: str) -> None:
         """Bring files, branch and index from `committed`, which the files equal, to `commit`."""
-        self.journal = moving.move(self.root, self.folder, self.journal, committed, commit)
+        has_own_outputs = policy_at(self.root, commit, self.prepared) != "keep"
+        self.journal = moving.move(
+            self.root, self.folder, self.journal, committed, commit, has_own_outputs=has_own_outputs
+        )
 
     def take_back(self) -> None:
         """Files that became data are as before again; without any, nothing was touched yet."""

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from lockgate.hub.sync import notebooks
-from lockgate.hub.sync.conflict import CellChoice
+from lockgate.hub.notebooks import merge as notebooks
+from lockgate.hub.notebooks.cell import CellChoice
 
 
 def notebook(*sources: str, **outputs: str) -> bytes:

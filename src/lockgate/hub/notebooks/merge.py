@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from lockgate.hub.sync.conflict import CellChoice, CellConflict
+from lockgate.hub.notebooks.cell import CellChoice, CellConflict
 
 #: Marks a cell of the base while decisions are carried out, to find what became of it.
 _MARK = "lockgate-cell"
@@ -72,6 +72,11 @@ class Merge:
             if text is not None:
                 found["source"] = text
         return _written(merged)
+
+    def base_source(self, key: str) -> str:
+        """Return the text that a cell in conflict had before."""
+        source: str = self._base["cells"][int(key)]["source"]
+        return source
 
     def _sort_in(self, decision: Any) -> None:
         """Decide what needs no question, and put the rest to its cell."""
