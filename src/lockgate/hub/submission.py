@@ -16,6 +16,7 @@ from lockgate.hub.follow import Progress
 from lockgate.hub.home import ensure_remote
 from lockgate.hub.large_files import swaps_for
 from lockgate.hub.notebooks.clone import prepare
+from lockgate.hub.notebooks.pairing import bring_into_step
 from lockgate.hub.push import Options
 from lockgate.hub.sending import Receipt, foresee, send
 from lockgate.project.pipeline import MANIFEST_FILE
@@ -90,6 +91,7 @@ def _snapshot(root: Path, put: Mapping[str, bytes]) -> tuple[str, str]:
         )
     ensure_remote(root)
     prepare(root)
+    bring_into_step(root)
     run = new_run_id()
     message = f"Snapshot of the work tree for run {run[-8:]}"
     return run, snapshot(root, message, lambda changes: swaps_for(root, changes), put)

@@ -25,7 +25,7 @@ STREAM = {"output_type": "stream", "name": "stdout", "text": ["ö 1\n"]}
 
 def notebook(*sources: str, count: int | None = None) -> str:
     """Cells of these sources, executed if there is a count."""
-    cells = [
+    cells: list[dict[str, Any]] = [
         {"cell_type": "code", "execution_count": count, "id": f"c{number}", "metadata": {},
          "outputs": [STREAM] if count else [], "source": [source]}
         for number, source in enumerate(sources)

@@ -13,7 +13,12 @@ STREAM = {"output_type": "stream", "name": "stdout", "text": ["naïve ☃\n"]}
 
 
 def cell(source: str, *, outputs: list[Any] | None = None, count: int | None = None, **more: Any) -> Any:
-    about = {"cell_type": "code", "execution_count": count, "metadata": {}, "outputs": outputs or []}
+    about: dict[str, Any] = {
+        "cell_type": "code",
+        "execution_count": count,
+        "metadata": {},
+        "outputs": outputs or [],
+    }
     return about | {"source": source} | more
 
 

@@ -12,11 +12,12 @@ from lockgate.errors import LockgateError, UserError
 from lockgate.git.exclude import JUPYTER, exclude_named
 from lockgate.git.history import count, is_ancestor, title
 from lockgate.git.program import attempt
-from lockgate.git.worktree import Changes, Swaps, remotes, snapshot
+from lockgate.git.worktree import Changes, Swaps, changes, remotes, snapshot
 from lockgate.hub.address import REMOTE
 from lockgate.hub.kernels import kernel_notes
 from lockgate.hub.large_files import too_large
 from lockgate.hub.notebooks.clone import policy_notes, prepare
+from lockgate.hub.notebooks.pairing import bring_into_step
 from lockgate.hub.sync import journal as journals
 from lockgate.hub.sync import reaching
 from lockgate.hub.sync.conflict import Choice, Conflict
@@ -69,6 +70,8 @@ def merge_branch(
         exclude_named(root, JUPYTER)
         prepared = prepare(root)
         now = require_rest(root)
+        if not is_dry and bring_into_step(root).has_written:
+            now = changes(root)
         if now.head is None:
             raise UserError(
                 f"{now.branch} has no commit yet, so there is nothing to merge into",
@@ -82,6 +85,8 @@ def merge_branch(
         if commits:
             work = Work(root, folder, now, choices, "merge", prepared)
             done = _told(work, other, done) if is_dry else _merge(work, other, done)
+        if done.is_done:
+            bring_into_step(root)
         return replace(done, mended=mended, notes=(*notes, *more, *done.notes, *policy_notes(root, prepared)))
 
 

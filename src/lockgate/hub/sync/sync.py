@@ -11,12 +11,14 @@ from msgspec.structs import replace
 from lockgate.errors import LockgateError
 from lockgate.git.exclude import JUPYTER, exclude_named
 from lockgate.git.history import count, is_ancestor, title
+from lockgate.git.worktree import changes
 from lockgate.hub.address import REMOTE
 from lockgate.hub.home import ensure_remote
 from lockgate.hub.journal import Journal as Notes
 from lockgate.hub.journal import fetch_journals, push_journals
 from lockgate.hub.kernels import kernel_notes
 from lockgate.hub.notebooks.clone import policy_notes, prepare
+from lockgate.hub.notebooks.pairing import Stepped, bring_into_step
 from lockgate.hub.sync import journal as journals
 from lockgate.hub.sync import reaching
 from lockgate.hub.sync.conflict import Choice, Conflict
@@ -77,12 +79,15 @@ def sync(root: Path, choices: Mapping[str, Choice] = {}) -> Synced:
         exclude_named(root, JUPYTER)
         prepared = prepare(root)
         now = require_rest(root)
+        paired = bring_into_step(root)
+        now = changes(root) if paired.has_written else now
         ensure_remote(root)
         done = _Sync(Work(root, folder, now, choices, "sync", prepared)).go()
         if done.trouble is None:
             done = replace(done, trouble=_exchange_journals(root, done))
         notes = kernel_notes(root, now.head, done.commit) if done.got and now.head and done.commit else ()
-        notes += policy_notes(root, prepared)
+        since = bring_into_step(root) if done.changed else Stepped()
+        notes += (*policy_notes(root, prepared), *dict.fromkeys(paired.notes + since.notes))
         return replace(done, mended=mended, notes=notes, can_undo=journals.read(folder) is not None)
 
 

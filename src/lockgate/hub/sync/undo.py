@@ -11,6 +11,7 @@ from lockgate.git.history import is_ancestor, title
 from lockgate.git.merging import merge_trees
 from lockgate.git.program import git
 from lockgate.git.worktree import commit_tree
+from lockgate.hub.notebooks.pairing import bring_into_step
 from lockgate.hub.sync import journal as journals
 from lockgate.hub.sync import moving, reaching
 from lockgate.hub.sync.journal import Journal, What, shown
@@ -58,6 +59,7 @@ def undo(root: Path, what: What | None = None) -> Undone:
             )
         left = moving.edited_since(root, journal)
         moving.put_back(root, folder, journal, left)
+        bring_into_step(root)
         return Undone(
             branch=journal.branch.removeprefix("refs/heads/"),
             commit=journal.head,

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from lockgate.errors import UserError
-from lockgate.hub.sync.conflict import CellChoice, CellConflict, Choice, Conflict, Side, decided
+from lockgate.hub.notebooks.cell import CellChoice, CellConflict
+from lockgate.hub.sync.conflict import Choice, Conflict, Side, decided
 
 SIDE = Side("1" * 40, 2, "a\n")
 TEXT = Conflict("t", "k", "text", SIDE, SIDE)
