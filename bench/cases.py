@@ -276,6 +276,10 @@ def jupyter_sync(scratch: Path, quick: bool) -> list[Row]:
     return _script("jupyter_sync.py", [])
 
 
+def jupyter_page(scratch: Path, quick: bool) -> list[Row]:
+    return _script("jupyter_page.py", [])
+
+
 def _script(name: str, arguments: list[str]) -> list[Row]:
     """A measurement with a program of its own; it prints one row of JSON a line."""
     import json
@@ -296,6 +300,7 @@ CASES: dict[str, Callable[[Path, bool], list[Row]]] = {
     "planning": planning,
     "activity": activity,
     "jupyter_sync": jupyter_sync,
+    "jupyter_page": jupyter_page,
     "slurm": slurm,
     "service": service,
     "jupyter": jupyter,

@@ -19,6 +19,7 @@ export class Board implements IDisposable {
   isBehind = false;
   isDisposed = false;
   private isSaving = false;
+  private isHeld = false;
   private readonly asking = new Asking(() => this.fetch());
   private readonly signal = new Signal<this, void>(this);
 
@@ -54,6 +55,17 @@ export class Board implements IDisposable {
     return this.asking.ask();
   }
 
+  /** Do something that saves, and what is asked for right after it: the server has that to do first. */
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    this.isHeld = true;
+    try {
+      return await work();
+    } finally {
+      this.isHeld = false;
+      void this.look();
+    }
+  }
+
   private async fetch(): Promise<void> {
     try {
       this.standing = await this.client.get<IStanding>('standing', { path: this.context.path });
@@ -76,7 +88,7 @@ export class Board implements IDisposable {
     this.isSaving = state === 'started';
     if (this.isSaving) {
       this.isBehind = true;
-    } else {
+    } else if (!this.isHeld) {
       void this.look();
     }
   }

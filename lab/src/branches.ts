@@ -121,8 +121,8 @@ export const branchesPlugin: JupyterFrontEndPlugin<void> = {
         }
         const buttons = [
           Dialog.cancelButton(),
-          Dialog.createButton({ label: 'New…', actions: ['new'] }),
-          Dialog.createButton({ label: 'Merge…', actions: ['merge'], caption: `Merge it into ${current.current ?? 'this'}` }),
+          Dialog.createButton({ label: 'New…', actions: ['new'], className: 'lg-other' }),
+          Dialog.createButton({ label: 'Merge…', actions: ['merge'], className: 'lg-other', caption: `Merge it into ${current.current ?? 'this'}` }),
           Dialog.okButton({ label: 'Switch' })
         ];
         const answer = await showDialog({ title: 'Branches', body: new BranchList(current), buttons, focusNodeSelector: 'select' });

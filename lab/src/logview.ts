@@ -9,7 +9,7 @@ import { Client } from './request';
 import { ILogPart, Stretch } from './runshown';
 
 /** More characters than this are not kept in the page; the oldest go first. */
-const KEPT = 400_000;
+const KEPT = 256_000;
 
 export class LogView extends Widget {
   private readonly text = make('pre', { class: 'lg-log-text', tabindex: 0, 'aria-label': 'Output of the stage' });
@@ -63,6 +63,8 @@ export class LogView extends Widget {
     }
     if (part.lines.length > 0) {
       const piece = spans(part.lines);
+      // A block of its own: what is there already is not laid out anew
+      piece.className = 'lg-log-piece';
       this.rest.before(piece);
       this.kept += piece.textContent!.length;
       while (this.kept > KEPT && this.text.firstChild !== this.rest) {

@@ -179,13 +179,13 @@ export const runPlugin: JupyterFrontEndPlugin<void> = {
         return;
       }
       try {
-        await saveAll(app);
-        const receipt = await client.post<IReceipt>('runs', { path: at.context.path, ...asked });
+        const receipt = await at.during(async () => {
+          await saveAll(app);
+          return client.post<IReceipt>('runs', { path: at.context.path, ...asked });
+        });
         Notification.info(`Run ${short(receipt.run)} is queued`, { autoClose: 4000 });
-        await at.look();
       } catch (error) {
         await showFailure('Nothing was run', error);
-        await at.look();
       }
     }
 

@@ -12,11 +12,10 @@ import { saveAll } from './documents';
 import { showFailure, words } from './failure';
 import { runsIcon } from './icons';
 import { INews, News } from './news';
-import { showCellChanges } from './cellchanges';
 import { IReceipt, short } from './project';
 import { Client } from './request';
 import { IListed, IRunLine, IStageShown } from './runshown';
-import { IRunOpener, RunView } from './runview';
+import type { IRunOpener, RunView } from './runview';
 import { ILockgate } from './tokens';
 import { ago, duration, stateWord } from './words';
 
@@ -71,6 +70,8 @@ export class RunsPanel extends Widget {
     if (this.path === null) {
       return;
     }
+    // Loaded when a run is opened first
+    const { RunView } = await import('./runview');
     this.close_();
     const { client, news } = this;
     this.view = new RunView(client, news, this.app.commands, this.path, run, this.openerAt(this.path), () => this.backToList(run));
@@ -253,6 +254,7 @@ export const runsPlugin: JupyterFrontEndPlugin<void> = {
               mode: 'split-right',
               ref: mine?.id
             });
+            const { showCellChanges } = await import('./cellchanges');
             show(showCellChanges(found), `lockgate-changes-${run}-${stage.name}`, `Changes in ${short(run)}`);
             if (copy) {
               app.shell.activateById(copy.id);

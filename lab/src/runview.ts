@@ -22,6 +22,8 @@ export interface IRunOpener extends IOpener {
 }
 
 const STAGES_AT_ONCE = 60;
+/** Pixels of padding and border around the graph, both sides together. */
+const GRAPH_FRAME = 22;
 
 export class RunView extends Widget {
   private readonly body = new Widget();
@@ -130,7 +132,7 @@ export class RunView extends Widget {
       this.stage = telling(shown);
     }
     const focused = this.node.contains(document.activeElement) ? labelOf(document.activeElement) : null;
-    const graph = drawStages(shown.stages, this.stage, name => this.choose(name), this.node.clientWidth);
+    const graph = drawStages(shown.stages, this.stage, name => this.choose(name), this.node.clientWidth - GRAPH_FRAME);
     const parts: HTMLElement[] = [this.head(shown)];
     if (graph) {
       this.graph.replaceChildren(graph);

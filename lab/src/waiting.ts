@@ -23,6 +23,8 @@ interface IWaiting {
 
 /** The hub is asked no more often than this when somebody comes back to the page. */
 const ASKED_MS = 60_000;
+/** After a save the server is asked first for what a run would do, or to run. */
+const LATER_MS = 500;
 const TELLING = new Set(['standing', 'placed', 'synced']);
 
 export class Waiting implements IDisposable {
@@ -31,6 +33,7 @@ export class Waiting implements IDisposable {
   words = 'Looking at the project…';
   isDisposed = false;
   private askedAt = 0;
+  private later = 0;
   private isAsking = false;
   private isStale = false;
   private readonly signal = new Signal<this, void>(this);
@@ -54,6 +57,7 @@ export class Waiting implements IDisposable {
 
   dispose(): void {
     this.isDisposed = true;
+    window.clearTimeout(this.later);
     window.removeEventListener('focus', this.cameBack);
     Signal.clearData(this);
   }
@@ -115,7 +119,8 @@ export class Waiting implements IDisposable {
 
   private saved(_: unknown, state: DocumentRegistry.SaveState): void {
     if (state === 'completed' && this.state !== 'syncing') {
-      void this.look(false);
+      window.clearTimeout(this.later);
+      this.later = window.setTimeout(() => void this.look(false), LATER_MS);
     }
   }
 

@@ -16,7 +16,7 @@ from lockgate.jupyter.following import Tell
 
 #: Of each log the end is kept, and given in parts.
 KEPT_BYTES = 512_000
-PART_BYTES = 128_000
+PART_BYTES = 64_000
 _TAILS_AT_MOST = 32
 
 
