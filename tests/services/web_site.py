@@ -98,10 +98,10 @@ class Site:
         self._process = self._worker(self.port, *options)
 
     @contextlib.contextmanager
-    def second(self) -> Iterator[str]:
+    def second(self, *options: str) -> Iterator[str]:
         """Another worker on the same hub, at the address yielded."""
         port = _free_port()
-        worker = self._worker(port)
+        worker = self._worker(port, *options)
         try:
             yield f"http://127.0.0.1:{port}"
         finally:

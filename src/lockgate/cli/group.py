@@ -83,6 +83,7 @@ class RootGroup(LazyGroup):
         "r-script": ("lockgate.cli.r_script", "Print the path of the file that gives R these commands."),
         "backends": ("lockgate.cli.backends", "List the batch systems a run may go to, or check one."),
         "login": ("lockgate.cli.login", "Log in to a hub's service, for lockgate and git."),
+        "clone": ("lockgate.cli.clone", "Clone a project of a hub's service, or bring it up to date."),
         "logout": ("lockgate.cli.logout", "Leave a hub's service."),
         "git-credential": ("lockgate.cli.git_credential", "Answer git when a hub wants to know who pushes."),
         "hook": ("lockgate.cli.hook", "Do what a hook of this clone is for; git calls it."),

@@ -20,6 +20,8 @@ class Credential(msgspec.Struct, frozen=True):
     token: str
     expires_at: str | None = None
     """UTC, ISO 8601; None: it does not expire."""
+    client: str = ""
+    """Whose it is on the hub, as its `hub.toml` calls programs; "": a token of the member's own."""
 
 
 class _File(msgspec.Struct, frozen=True):

@@ -18,6 +18,11 @@ from lockgate.hub.credentials import credential_for
 API = "/api/v1"
 _TIMEOUT_S = 60.0
 _PIECE_BYTES = 1 << 16
+_HEADERS = {"Accept": "application/json", "User-Agent": f"lockgate/{__version__}"}
+#: A connection is for one question; at the end of a stream that is refused, the answer would be lost by it.
+_ENDS = {"Connection": "close"}
+#: The answer to a form is short.
+_FORM_BYTES = 1 << 20
 _T = TypeVar("_T")
 
 
@@ -62,6 +67,26 @@ class HttpClient:
         """Send bytes; return the answer. Raises as `get`."""
         return _decoded(self._call("POST", words, None, content, len(content)).read(), kind)
 
+    def post_form(self, path: str, kind: type[_T], form: Mapping[str, str]) -> _T:
+        """Send a form to a path of the service beside the API, as nobody who is logged in.
+
+        Raises `UserError` (`login-failed`): the hub says no; `OutsideError`: `hub-unreachable`, `hub-answer`.
+        """
+        headers = _HEADERS | _ENDS | {"Content-Type": "application/x-www-form-urlencoded"}
+        try:
+            connection = self._connection()
+            connection.request("POST", urlsplit(self.base).path + path, urlencode(form), headers)
+            answer = connection.getresponse()
+            content = answer.read(_FORM_BYTES)
+            connection.close()
+        except (OSError, http.client.HTTPException) as error:
+            raise self._unreachable(error) from None
+        if answer.status in (400, 401, 403):
+            raise UserError(
+                f"the hub {self.base} does not take the login", "Begin it again.", code="login-failed"
+            )
+        return _decoded(content, kind)
+
     def send(self, words: list[str], content: Iterable[bytes], size_bytes: int) -> None:
         """Send a stream of so many bytes. Raises as `get`."""
         self._call("POST", words, None, content, size_bytes).read()
@@ -96,7 +121,7 @@ class HttpClient:
         path = urlsplit(self.base).path + API + "".join(f"/{quote(word, safe='')}" for word in words)
         if query:
             path += "?" + urlencode(query)
-        headers = {"Accept": "application/json", "User-Agent": f"lockgate/{__version__}"}
+        headers = _HEADERS | (_ENDS if size_bytes is None else {})
         if size_bytes is not None:
             headers |= {"Content-Type": "application/octet-stream", "Content-Length": str(size_bytes)}
         elif body is not None:

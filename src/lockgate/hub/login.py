@@ -63,7 +63,7 @@ def log_in_by_password(url: str, member: str, password: str, days: int) -> Logge
     client = HttpClient(base, f"Basic {words}")
     name = f"login at {iso(time.time()).replace(':', '.')} on {socket.gethostname()}"[:80]
     issued = client.post(["tokens"], _Issued, {"name": name, "scope": "write", "days": days})
-    return _keep(base, member, issued.secret, issued.token.expires_at)
+    return keep(base, member, issued.secret, issued.token.expires_at)
 
 
 def log_in_by_token(url: str, token: str) -> LoggedIn:
@@ -76,7 +76,7 @@ def log_in_by_token(url: str, token: str) -> LoggedIn:
             code="login-failed",
         )
     me = HttpClient(base, f"Bearer {token}").get(["me"], _Me)
-    return _keep(base, me.name, token, None)
+    return keep(base, me.name, token, None)
 
 
 def log_out(url: str) -> LoggedOut:
@@ -87,7 +87,11 @@ def log_out(url: str) -> LoggedOut:
     if kept is None:
         return LoggedOut(base, False)
     try:
-        HttpClient(base, f"Bearer {kept.token}").delete(["tokens", kept.token.split("_")[1]])
+        if kept.client:
+            form = {"client_id": kept.client, "token": kept.token}
+            HttpClient(base).post_form("/oauth/revoke", dict, form)
+        else:
+            HttpClient(base, f"Bearer {kept.token}").delete(["tokens", kept.token.split("_")[1]])
     except (LockgateError, IndexError) as error:
         return LoggedOut(base, True, (f"the hub was not told, and its token holds on: {error}",))
     return LoggedOut(base, True)
@@ -105,8 +109,9 @@ def answer_git(asked: Mapping[str, str]) -> str:
     return f"username={found.member}\npassword={found.token}\n" if found is not None else ""
 
 
-def _keep(base: str, member: str, token: str, expires_at: str | None) -> LoggedIn:
-    credentials.keep(base, Credential(member, token, expires_at))
+def keep(base: str, member: str, token: str, expires_at: str | None, client: str = "") -> LoggedIn:
+    """Keep a token of a hub, for lockgate and for git. Raises `OutsideError` (`credentials-unwritable`)."""
+    credentials.keep(base, Credential(member, token, expires_at, client))
     helper = f"!{shlex.quote(sys.executable)} -I -m lockgate git-credential"
     warnings = []
     for name, value in (("helper", helper), ("useHttpPath", "true")):

@@ -51,7 +51,7 @@ def set_up(folder: Path) -> SetUp:
             (root / MANIFEST_FILE).write_text(text, "utf-8")
             lines.append(f"wrote {MANIFEST_FILE}, proposed from what is here")
     lines += _attributes(root)
-    lines += _hooks(root)
+    lines += install_hooks(root)
     prepared = prepare(root)
     lines += [prepared.note] if prepared.note else []
     exclude_named(root, JUPYTER)
@@ -73,7 +73,7 @@ def _attributes(root: Path) -> list[str]:
     return [f"wrote .gitattributes: {words}" for _, words in lacking]
 
 
-def _hooks(root: Path) -> list[str]:
+def install_hooks(root: Path) -> list[str]:
     """Have git stop commits of too large files, and send data with a push; hooks that are there stay."""
     lines = []
     for name in ("pre-commit", "pre-push"):

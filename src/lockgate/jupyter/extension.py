@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
+from traitlets import List, Unicode
 
 from lockgate.jupyter import news
+from lockgate.jupyter.api.opening import Trust, Waiting
 from lockgate.jupyter.capture.cell_ids import CellIds
 from lockgate.jupyter.capture.keeping import Keeper
 from lockgate.jupyter.capture.listening import Listener
@@ -22,11 +24,21 @@ class Lockgate(ExtensionApp):
     name = "lockgate"
     load_other_extensions = True
 
+    hubs = List(
+        Unicode(), help="Addresses of hubs whose links may open projects here, as https://hub.example.org."
+    ).tag(config=True)
+    oauth_client = Unicode(
+        help="What the hubs' operator calls servers like this one in hub.toml, [oauth.NAME]; without it a "
+        "member logs in by `lockgate login`."
+    ).tag(config=True)
+
     def initialize_settings(self) -> None:
         server: Any = self.serverapp
         news.register(server.event_logger)
         service = Service(Path(server.root_dir), news.Teller(server.event_logger, server.io_loop))
         self.settings["lockgate_service"] = service
+        self.settings["lockgate_trust"] = Trust(tuple(self.hubs), self.oauth_client)
+        self.settings["lockgate_waiting"] = Waiting()
         service.kernels.gather()
         kernels = server.kernel_spec_manager
         kernels.kernel_dirs = [str(service.kernels.folder), *kernels.kernel_dirs]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from jupyter_server.base.handlers import JupyterHandler
+
 from lockgate.jupyter.api.activity import (
     Activities,
     ActivityPicture,
@@ -17,6 +19,7 @@ from lockgate.jupyter.api.contents import States
 from lockgate.jupyter.api.files import HistoryOf, WhyOf
 from lockgate.jupyter.api.kernels import Kernels
 from lockgate.jupyter.api.merge import Merging
+from lockgate.jupyter.api.opening import Answer, Open
 from lockgate.jupyter.api.projects import Projects
 from lockgate.jupyter.api.run import (
     Cancelling,
@@ -31,13 +34,12 @@ from lockgate.jupyter.api.run import (
 from lockgate.jupyter.api.runs import Runs
 from lockgate.jupyter.api.standing import StandingOf
 from lockgate.jupyter.api.sync import Syncs, Undoing
-from lockgate.jupyter.handler import Handler
 
 _ENTRY = r"(?P<entry>[0-9a-f]{40})"
 _RUN = r"(?P<run>[0-9A-Za-z]+)"
 
 
-def routes() -> list[tuple[str, type[Handler]]]:
+def routes() -> list[tuple[str, type[JupyterHandler]]]:
     """Return each path, as a regular expression, with what answers there."""
     return [
         (r"/lockgate/activity", Activities),
@@ -65,6 +67,8 @@ def routes() -> list[tuple[str, type[Handler]]]:
         (rf"/lockgate/runs/{_RUN}/verify", Verifying),
         (r"/lockgate/branches", BranchesOf),
         (r"/lockgate/merge", Merging),
+        (r"/lockgate/open", Open),
+        (r"/lockgate/answer", Answer),
         (r"/lockgate/why", WhyOf),
         (r"/lockgate/history", HistoryOf),
     ]

@@ -83,7 +83,7 @@ async def revoke(request: Request[None, None, State], service: Service) -> _Answ
         return _denied(client)
     if form is None or "token" not in form:
         return _denied(Denied("invalid_request", "there is no token"))
-    await asyncio.to_thread(end_grant, service.database, form["token"], client)
+    await asyncio.to_thread(_end, service, client, form["token"])
     return Response({})
 
 
@@ -153,6 +153,16 @@ def _trade(service: Service, client: Client, form: dict[str, str]) -> dict[str, 
     if scope is not None:
         tell_grant(service.book, member.name, client.label, scope)
     return _tokens(service, client, member, traded)
+
+
+def _end(service: Service, client: Client, secret: str) -> None:
+    grant = find_grant(service.database, secret)
+    if grant is None or grant.client != client.id:
+        return
+    end_grant(service.database, secret)
+    scope, member = acting_scope(grant.scopes), member_behind(service.book, grant)
+    if scope is not None and member is not None:
+        tell_grant(service.book, member.name, client.label, scope, is_over=True)
 
 
 def _tokens(service: Service, client: Client, member: Member, traded: Traded) -> dict[str, object]:

@@ -39,7 +39,8 @@ def render(
     headers: dict[str, str] | None = None,
     **values: object,
 ) -> Response[bytes]:
-    """Return a page. Templates know `url(path)`, `csrf`, `visitor`, `settings`, and what they are given."""
+    """Return a page. Templates know `url(path)`, `jupyter(project, path)`, `csrf`, `visitor`, `settings`, and
+    what they are given."""
     service: Service = request.app.state.service
     visitor = getattr(request.state, "visitor", None)
     text = (
@@ -47,6 +48,7 @@ def render(
         .get_template(template)
         .render(
             url=service.url,
+            jupyter=service.jupyter_link,
             csrf=visitor.csrf if visitor is not None else "",
             visitor=visitor,
             settings=service.settings,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from lockgate.errors import UserError
 from lockgate.hub.directory import Hub
@@ -83,6 +84,13 @@ class Service:
     def url(self, path: str) -> str:
         """Return the address of one of our paths as a browser is to be given it."""
         return self.settings.prefix + path
+
+    def jupyter_link(self, project: str, path: str = "") -> str:
+        """Return what opens a project, or a file of it, in the member's own Jupyter; "": there is none."""
+        if not (self.settings.jupyter_url and self.settings.public_url):
+            return ""
+        asked = {"hub": self.settings.public_url, "project": project} | ({"path": path} if path else {})
+        return f"{self.settings.jupyter_url.rstrip('/')}/lockgate/open?{urlencode(asked)}"
 
     def readable(self, actor: Actor | None) -> tuple[str, ...]:
         """Return the projects that somebody may read."""

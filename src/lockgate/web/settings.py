@@ -35,6 +35,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """The largest picture to be traced."""
     watchers_limit: int = 2000
     """So many open streams of events at most."""
+    jupyter_url: str = ""
+    """Where members open projects: a Jupyter server, or a JupyterHub's `/hub/user-redirect`; "": nowhere."""
     metrics_token_sha256: str = ""
     """SHA-256 (hex) of the token that may read `/metrics` from elsewhere; "": none may."""
 
@@ -73,6 +75,14 @@ def settle(settings: Settings) -> Settings:
     prefix = (url.path if settings.public_url else settings.prefix).rstrip("/")
     if not _PREFIX.fullmatch(prefix):
         raise _wrong(f"a path cannot begin with {prefix!r}")
+    jupyter = urlsplit(settings.jupyter_url)
+    if settings.jupyter_url and (
+        jupyter.scheme not in ("http", "https") or not jupyter.netloc or jupyter.query or jupyter.fragment
+    ):
+        raise _wrong(
+            f"jupyter_url is no address: {settings.jupyter_url}",
+            'Write it as jupyter_url = "https://jupyter.example.org/hub/user-redirect"',
+        )
     if settings.metrics_token_sha256 and not _SHA256.fullmatch(settings.metrics_token_sha256):
         raise _wrong(
             "metrics_token_sha256 is no SHA-256", "Its 64 characters are told by: printf %s TOKEN | sha256sum"

@@ -106,9 +106,7 @@ def test_a_token_ends_by_a_word(database: Database) -> None:
         return traded.token
 
     first, second = token(), token()
-    end_grant(database, first, PUBLIC)
-    assert find_grant(database, first, NOW) is not None
-    end_grant(database, first, KNOWN)
+    end_grant(database, first)
     assert find_grant(database, first, NOW) is None
     assert find_grant(database, second, NOW) is not None
     other = token(client=PUBLIC)

@@ -21,7 +21,10 @@ from lockgate.activity import chain
 from lockgate.git.objects import Repository
 from lockgate.hub.members.book import open_book
 from lockgate.hub.members.changes import remove
+from lockgate.hub.members.logins import OpenIdSettings
+from lockgate.hub.members.openid import OpenId
 from lockgate.hub.members.values import OWNER
+from lockgate.hub.oauth.person import subject_of
 
 PAGE = {"accept": "text/html"}
 SECRET = "of the client: 100 % + & =, and long enough"
@@ -133,6 +136,20 @@ def test_a_member_is_let_in_elsewhere(site: Site, browser: httpx.Client) -> None
     # It asks who somebody is, and does nothing else here
     headers = {"authorization": f"Bearer {got['access_token']}"}
     assert httpx.get(f"{program.url}/api/v1/me", headers=headers).status_code == 401
+
+
+def test_another_hub_takes_this_one_for_its_provider(site: Site, browser: httpx.Client) -> None:
+    settings = OpenIdSettings(
+        issuer=site.url + PREFIX, client_id="trusted", scopes=("openid", "profile", "groups")
+    )
+    other = OpenId(settings, SECRET)
+    begun = other.begin(BACK)
+    told = dict(parse_qsl(urlsplit(browser.get(begun.url).headers["location"]).query))
+    login = other.finish(begun, told, BACK)
+    other.close()
+    ada = open_book(site.hub).require("ada")
+    assert login.subject == f"{site.url}{PREFIX} {subject_of(ada)}"
+    assert (login.wished_name, login.is_email_verified) == ("ada", False)
 
 
 def test_who_is_not_logged_in_does_so_on_the_way(site: Site, stranger: httpx.Client) -> None:
@@ -251,6 +268,9 @@ def test_a_client_shows_its_secret_in_the_request_not_in_its_address(
     assert program.trade("", grant_type="password").json()["error"] == "unsupported_grant_type"
     token = program.trade(program.code(browser)).json()["access_token"]
     assert httpx.get(f"{program.url}/oauth/userinfo?access_token={token}").status_code == 401
+    others = {"client_id": "asking", "client_secret": SECRET, "token": token}
+    assert httpx.post(f"{program.url}/oauth/revoke", data=others).status_code == 200
+    assert program.person(token).status_code == 200
     form |= {"token": token}
     assert httpx.post(f"{program.url}/oauth/revoke", data=form).status_code == 200
     assert program.person(token).status_code == 401
@@ -295,7 +315,7 @@ def test_a_members_own_server_acts_for_them_and_the_chain_tells_it(
     ended = browser.post(f"{program.url}/account/programs/lab/end", data={"csrf": field(account, "csrf")})
     assert ended.status_code == 303
     assert httpx.get(f"{program.url}/api/v1/me", headers=headers).status_code == 401
-    assert "ada no longer lets lab act for them" in [entry.title for entry in told_of(site)]
+    assert "ada no longer lets lab act for them (write)" in [entry.title for entry in told_of(site)]
 
 
 def told_of(site: Site) -> list[Any]:

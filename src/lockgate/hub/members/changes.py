@@ -103,7 +103,7 @@ def take_token(book: MemberBook, actor: Actor, member: str, token: str) -> Token
 
 def tell_grant(book: MemberBook, member: str, program: str, scope: str, *, is_over: bool = False) -> None:
     """Append to the chains of a member's projects that a program may act for them, or no more."""
-    words = f"no longer lets {program} act for them" if is_over else f"lets {program} act for them ({scope})"
+    words = f"{'no longer lets' if is_over else 'lets'} {program} act for them ({scope})"
     about = {"program": program, "scope": scope} | ({"is_revoked": True} if is_over else {})
     _record_about(book, Actor(name=member), member, f"{member} {words}", about)
 

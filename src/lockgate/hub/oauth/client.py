@@ -16,6 +16,8 @@ MEMBER = "{member}"
 
 
 class Client(msgspec.Struct, frozen=True, kw_only=True):
+    """One table `[oauth.NAME]` of `hub.toml`."""
+
     id: str
     label: str
     """As people are asked about it."""

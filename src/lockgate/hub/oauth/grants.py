@@ -110,13 +110,10 @@ def find_grant(database: Database, token: str, now: float | None = None) -> Gran
     return _grant(row) if row is not None else None
 
 
-def end_grant(database: Database, token: str, client: Client | None = None) -> None:
-    """End a token, where given only one of this client; one that is over already is no error."""
-    which = oauth_grants.c.token == _digest(token)
-    if client is not None:
-        which &= oauth_grants.c.client == client.id
+def end_grant(database: Database, token: str) -> None:
+    """End a token; one that is over already is no error."""
     with database.write() as connection:
-        connection.execute(delete(oauth_grants).where(which))
+        connection.execute(delete(oauth_grants).where(oauth_grants.c.token == _digest(token)))
 
 
 def grants_of(database: Database, member: Member, now: float | None = None) -> list[Grant]:

@@ -14,6 +14,7 @@ _WORDS = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
+    """Make the table."""
     op.create_table(
         "oauth_grants",
         sa.Column("code", _WORDS, primary_key=True),
