@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 from e2e_place import Place, WorkTree
+from locked_environment import locked_environment
 
 pytestmark = [
     pytest.mark.slow,
@@ -126,10 +130,69 @@ def test_a_notebook_stage_runs_in_the_kernel_it_names_and_again_when_that_change
     tree.git("checkout", "--quiet", "kernels", "lockgate.toml")
 
 
+#: What `jupyter execute` is.
+_EXECUTE = "from nbclient.cli import NbClientApp; NbClientApp.launch_instance()"
+
+
+@pytest.mark.parametrize("program", ["papermill", "jupyter execute"])
+def test_programs_that_know_nothing_of_lockgate_execute_with_such_a_kernel(
+    tree: WorkTree, program: str, tmp_path: Path
+) -> None:
+    library = next((locked_environment("lab").parent / "lib").glob("python*/site-packages"))
+    form: Any = nbformat.v4
+    document = form.new_notebook(
+        cells=[
+            form.new_code_cell("n = 1", metadata={"tags": ["parameters"]}),
+            form.new_code_cell("import tabulate; print(tabulate.__version__, n)"),
+        ],
+        metadata={"kernelspec": {"name": "p-py", "display_name": "P", "language": "python"}},
+    )
+    written, read = tmp_path / "in.ipynb", tmp_path / "out.ipynb"
+    nbformat.write(document, written)  # type: ignore[no-untyped-call]
+    words = {
+        "papermill": ["-m", "papermill", str(written), str(read), "-p", "n", "2", "--no-progress-bar"],
+        "jupyter execute": ["-c", _EXECUTE, "--inplace", str(written)],
+    }[program]
+    done = subprocess.run(
+        [sys.executable, *words],
+        cwd=tree.path,
+        env=os.environ | {"PYTHONPATH": str(library), "JUPYTER_PATH": str(tree.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    cells = json.loads((read if program == "papermill" else written).read_text())["cells"]
+    seen = "".join(cells[-1]["outputs"][0]["text"]).strip()
+    assert seen == {"papermill": "0.9.0 2", "jupyter execute": "0.9.0 1"}[program]
+
+
 @needs_r
 def test_a_kernel_in_r_is_started_the_same_way(cells: Any, tree: WorkTree) -> None:
     tree.lockgate("kernel", "add", "p-r", "--language", "R")
     assert cells.printed("cat(R.version$major, Sys.which('python'))", kernel="p-r")[0].startswith("4 ")
+
+
+@needs_r
+def test_a_notebook_stage_runs_in_a_kernel_in_r(tree: WorkTree) -> None:
+    tree.lockgate("kernel", "add", "stage-r", "--language", "R")
+    code: dict[str, Any] = {
+        "cell_type": "code",
+        "id": "a",
+        "execution_count": None,
+        "metadata": {},
+        "outputs": [],
+    }
+    code["source"] = "writeLines(as.character(sum(as.integer(readLines('i')))), 'sum'); print('made by R')"
+    kernel = {"name": "stage-r", "display_name": "R", "language": "R"}
+    document = {"cells": [code], "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    stage = '[stages.sum]\nnotebook = "sum.ipynb"\nneeds = ["i"]\nmakes = ["sum"]\n'
+    tree.write({"i": "40\n2\n", "sum.ipynb": json.dumps(document), "lockgate.toml": stage})
+    tree.lockgate("run")
+    assert tree.read("sum") == "42\n"
+    (cell,) = json.loads(tree.read("sum.executed.ipynb"))["cells"]
+    assert "made by R" in "".join(cell["outputs"][0]["text"])
+    tree.git("checkout", "--quiet", "lockgate.toml")
 
 
 @needs_r
