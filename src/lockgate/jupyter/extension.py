@@ -51,4 +51,4 @@ class Lockgate(ExtensionApp):
 
     async def stop_extension(self) -> None:
         await asyncio.to_thread(self._keeper.close)
-        self.settings["lockgate_service"].close()
+        await asyncio.to_thread(self.settings["lockgate_service"].close)

@@ -72,6 +72,8 @@ def look(service: Service, path: str) -> ProjectStanding:
             )
         return ProjectStanding("broken", root, project.name, branch, inside, error.message, error.hint)
     to_run = [stage for stage in found.stages if stage.reused is None]
+    if to_run:
+        service.hooks.stand_by(project)  # what a press needs has started before it comes
     return ProjectStanding(
         "running" if running else "would-run" if to_run else "known",
         root,

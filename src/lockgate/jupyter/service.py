@@ -14,6 +14,7 @@ from typing import ParamSpec, TypeVar
 from lockgate.errors import UserError
 from lockgate.git.worktree import find_root
 from lockgate.jupyter.following import Followers
+from lockgate.jupyter.hook_servers import HookServers
 from lockgate.jupyter.kernels import ProjectKernels
 from lockgate.jupyter.news import Teller
 from lockgate.jupyter.tails import Tails
@@ -35,6 +36,7 @@ class Service:
         self._teller = teller
         self.followers = Followers(self.tell)
         self.tails = Tails(self.tell)
+        self.hooks = HookServers()
         self._pool = ThreadPoolExecutor(_THREADS, "lockgate")
         self._guard = threading.Lock()
         self._running: dict[Path, list[str]] = {}
@@ -106,5 +108,6 @@ class Service:
 
     def close(self) -> None:
         self.followers.close()
+        self.hooks.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
         self.kernels.close()
