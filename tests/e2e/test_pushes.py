@@ -273,3 +273,15 @@ def test_the_hub_may_be_reached_through_a_relative_path(place: Place, tmp_path: 
     assert "SUCCEEDED" in tree.push().err
     assert "succeeded" in tree.lockgate("runs").out
     assert tree.lockgate("run").code == 0
+
+
+def test_a_snapshot_brings_only_what_changed_since_the_last(place: Place) -> None:
+    many = {f"notes/{number}.txt": f"{number}\n" for number in range(120)}  # git keeps a pack of so many
+    tree = place.project({"lockgate.toml": ONE_STAGE, "i": "1\n", **many})
+    packs = place.hub / "repositories/p.git/objects/pack"
+    tree.lockgate("run")
+    assert len(list(packs.glob("*.pack"))) == 1
+    place.settle("p")
+    tree.write({"i": "2\n"})
+    assert "in the work tree: o" in tree.lockgate("run").said
+    assert len(list(packs.glob("*.pack"))) == 1, "all of it came again"

@@ -14,6 +14,8 @@ from lockgate.runs.runid import is_run_id, short
 
 ABSENT = "0" * 40
 SNAPSHOTS = "refs/lockgate/snapshots/"
+#: With the member behind it: their newest snapshot of which the run is recorded.
+BASES = "refs/lockgate/bases/"
 #: With the other's id, what stands for a branch in a run that verifies another. There is no such ref.
 VERIFICATIONS = "refs/lockgate/verifications/"
 #: With the member and the proposal behind it.

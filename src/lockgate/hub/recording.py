@@ -15,7 +15,7 @@ from lockgate.git.listing import FILE, Entry
 from lockgate.git.objects import EMPTY_TREE, Repository
 from lockgate.hub.instant import iso
 from lockgate.hub.jobname import safe_name
-from lockgate.hub.push import SNAPSHOTS, describe
+from lockgate.hub.push import BASES, SNAPSHOTS, describe
 from lockgate.hub.queue import QUEUE
 from lockgate.hub.rows import Request
 from lockgate.project.pipeline import LOCK_FILE
@@ -135,7 +135,15 @@ def let_go(repository: Repository, request: Request) -> None:
     if target is not None:
         refs.delete(repository, queue, target)
     if request.ref.startswith(SNAPSHOTS):
+        _keep_as_base(repository, request)
         refs.delete(repository, request.ref, request.commit)
+
+
+def _keep_as_base(repository: Repository, request: Request) -> None:
+    """Have the next snapshot of the member bring only what is new: git sends what no ref here holds. Of two
+    that end at one moment either will do."""
+    base = BASES + request.ref.removeprefix(SNAPSHOTS).partition("/")[0]
+    refs.compare_and_swap(repository, base, refs.read(repository, base), request.commit)
 
 
 def append_verification(
