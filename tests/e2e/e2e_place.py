@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from lockgate.activity import chain
 from lockgate.activity.entry import Activity
 from lockgate.hub.index import Index
+from lockgate.hub.notebooks.clone import ATTRIBUTES
 from lockgate.hub.rows import JobRow, RunRow
 
 #: Longer than anything here takes, on a busy machine too.
@@ -141,7 +142,7 @@ class Place:
         tree.path.mkdir()
         tree.git("init", "--quiet")
         tree.git("config", "user.email", member)
-        tree.write({".gitattributes": "lockgate.lock merge=union\n"})
+        tree.write({".gitattributes": f"lockgate.lock merge=union\n{ATTRIBUTES}\n"})  # as `init` would
         tree.commit(files, "first")
         tree.lockgate("init")
         return tree
