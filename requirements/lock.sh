@@ -13,7 +13,7 @@ compile() {
         --generate-hashes --no-emit-index-url --no-emit-find-links --output-file "requirements/$name.txt" "$@"
 }
 compile dev pyproject.toml requirements/dev.in --extra demo --extra dask --extra kubernetes \
-    --extra hub --extra jupyter --extra s3 --extra ssh --extra ldap --extra oidc --extra parquet --extra postgresql --extra telemetry "$@"
+    --extra hub --extra jupyter --extra tools --extra s3 --extra ssh --extra ldap --extra oidc --extra parquet --extra postgresql --extra telemetry "$@"
 compile batch requirements/batch.in --constraints requirements/dev.txt "$@"
 compile checks requirements/checks.in --constraints requirements/dev.txt "$@"
 # It is of the package, not of its development

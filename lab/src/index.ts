@@ -11,6 +11,7 @@ import { mergePlugin } from './mergebranch';
 import { runPlugin } from './run';
 import { runsPlugin } from './runs';
 import { syncPlugin } from './sync';
+import { toolsPlugin } from './tools';
 import { tourPlugin } from './tour';
 
 const plugins: JupyterFrontEndPlugin<any>[] = [
@@ -24,6 +25,7 @@ const plugins: JupyterFrontEndPlugin<any>[] = [
   runPlugin,
   runsPlugin,
   syncPlugin,
+  toolsPlugin,
   tourPlugin
 ];
 

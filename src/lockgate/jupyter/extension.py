@@ -14,8 +14,9 @@ from lockgate.jupyter.api.opening import Trust, Waiting
 from lockgate.jupyter.capture.cell_ids import CellIds
 from lockgate.jupyter.capture.keeping import Keeper
 from lockgate.jupyter.capture.listening import Listener
-from lockgate.jupyter.routes import routes
+from lockgate.jupyter.routes import routes, tool_pages
 from lockgate.jupyter.service import Service
+from lockgate.jupyter.tools.gate import ToolGate, why_none
 
 
 class Lockgate(ExtensionApp):
@@ -39,6 +40,7 @@ class Lockgate(ExtensionApp):
         self.settings["lockgate_service"] = service
         self.settings["lockgate_trust"] = Trust(tuple(self.hubs), self.oauth_client)
         self.settings["lockgate_waiting"] = Waiting()
+        self.settings["lockgate_tools"] = ToolGate(service, Path(server.data_dir))
         service.kernels.gather()
         kernels = server.kernel_spec_manager
         kernels.kernel_dirs = [str(service.kernels.folder), *kernels.kernel_dirs]
@@ -48,7 +50,12 @@ class Lockgate(ExtensionApp):
 
     def initialize_handlers(self) -> None:
         self.handlers.extend(routes())
+        if missing := why_none():
+            self.log.info("Lockgate shows no tools of projects: %s", missing)
+        else:
+            self.handlers.extend(tool_pages())
 
     async def stop_extension(self) -> None:
+        await self.settings["lockgate_tools"].close()
         await asyncio.to_thread(self._keeper.close)
         await asyncio.to_thread(self.settings["lockgate_service"].close)

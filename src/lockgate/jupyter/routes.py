@@ -34,6 +34,7 @@ from lockgate.jupyter.api.run import (
 from lockgate.jupyter.api.runs import Runs
 from lockgate.jupyter.api.standing import StandingOf
 from lockgate.jupyter.api.sync import Syncs, Undoing
+from lockgate.jupyter.api.tools import Tools
 
 _ENTRY = r"(?P<entry>[0-9a-f]{40})"
 _RUN = r"(?P<run>[0-9A-Za-z]+)"
@@ -69,6 +70,14 @@ def routes() -> list[tuple[str, type[JupyterHandler]]]:
         (r"/lockgate/merge", Merging),
         (r"/lockgate/open", Open),
         (r"/lockgate/answer", Answer),
+        (r"/lockgate/api/tools", Tools),
         (r"/lockgate/why", WhyOf),
         (r"/lockgate/history", HistoryOf),
     ]
+
+
+def tool_pages() -> list[tuple[str, type[JupyterHandler]]]:
+    """Return where the pages of projects' tools lie. Needs jupyter-server-proxy, which not everybody has."""
+    from lockgate.jupyter.tools.page import ToolPage  # noqa: PLC0415
+
+    return [(r"/lockgate/tools/(?P<project>[^/]+)/(?P<name>[^/]+)(?P<rest>/.*)?", ToolPage)]

@@ -28,6 +28,7 @@ from lockgate.project.pipeline import (
 )
 from lockgate.project.stage_table import StageDeclaration, read_resources, read_stage
 from lockgate.project.toml_reader import Path, Reader, load_toml
+from lockgate.project.tool import Tool, read_tools
 
 TOP_KEYS = (
     "project",
@@ -41,6 +42,7 @@ TOP_KEYS = (
     "checks",
     "jupyter",
     "notebooks",
+    "tools",
 )
 PROJECT_KEYS = ("name", "passport", "observe", "undeclared")
 RUNTIME_KEYS = ("python", "requirements")
@@ -77,6 +79,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Whether what is executed in Jupyter is kept in its member's journal."""
     outputs: OutputPolicy = "keep"
     """What of notebooks' outputs is in git."""
+    tools: tuple[Tool, ...] = ()
+    """Programs with pages of their own, for Jupyter's launcher."""
     has_placeholders: bool = True
     """Whether `{name}` in a stage stands for a parameter; a `dvc.yaml` has its own `${name}`."""
 
@@ -111,6 +115,7 @@ def parse_manifest(text: str, file: str = MANIFEST_FILE) -> Manifest:
         project=reader.name(project, ("project", "name")) if "name" in project else None,
         is_captured=reader.truth(jupyter, ("jupyter", "capture")) if "capture" in jupyter else True,
         outputs=_read_outputs(reader, document),
+        tools=read_tools(reader, document),
         has_passport=reader.truth(project, ("project", "passport")) if "passport" in project else False,
         is_observed=reader.truth(project, ("project", "observe")) if "observe" in project else False,
         undeclared=(reader.words(project, ("project", "undeclared")) if "undeclared" in project else ()),

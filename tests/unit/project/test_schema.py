@@ -16,6 +16,7 @@ from lockgate.project.expand import build_pipeline
 from lockgate.project.manifest import parse_manifest
 from lockgate.project.schema import schema
 from lockgate.project.stage_table import STAGE_KEYS
+from lockgate.project.tool import KEYS as TOOL_KEYS
 
 A = '[stages.a]\nrun = "x"\n'
 
@@ -36,6 +37,8 @@ GOOD = [
     A + "[data]\ngit_limit = 0\nresult_limit = '7 B'\nremote = 's3://x'",
     A + "[batch]\nbackend = 'slurm'\n[batch.slurm]\nanything = [1, { x = 2 }]\n[batch.local]",
     A + "[params]\na = 1\n'größe' = 'x'",
+    A + "[tools.x]\ncommand = 'a --port={port}'",
+    A + "[tools.y]\ncommand = ['a', '{port}']\ntitle = 'Y'\npath = '?a=b'\nicon = 'y.svg'",
 ]
 GOOD += [
     A + "[checks.'data/*.csv']\nrows = { min = 0, max = 9 }\nunique = ['a', 'b']\nother_columns = false",
@@ -64,6 +67,12 @@ GOOD += [
 ]
 BAD = [
     "",
+    A + "[tools]\nx = 1",
+    A + "[tools.x]\ntitle = 'x'",
+    A + "[tools.x]\ncommand = 'a'",
+    A + "[tools.x]\ncommand = ['a', 1, '{port}']",
+    A + "[tools.x]\ncommand = 'a {port}'\nshell = true",
+    A + "[tools.'a b']\ncommand = 'a {port}'",
     A + "[checks]\nx = 1",
     A + "[checks.x]\ncolumn = 1",
     A + "[checks.x]\nrows = 5",
@@ -205,6 +214,7 @@ def test_both_know_the_same_keys() -> None:
     assert set(tables["verify"]["additionalProperties"]["properties"]) == set(keys.VERIFY_KEYS)
     assert set(tables["jupyter"]["properties"]) == set(keys.JUPYTER_KEYS)
     assert set(tables["batch"]["properties"]) == set(keys.BATCH_KEYS)
+    assert set(tables["tools"]["additionalProperties"]["properties"]) == set(TOOL_KEYS)
     assert set(described["$defs"]["stage"]["properties"]) == set(STAGE_KEYS)
     assert set(described["$defs"]["describedSystem"]["properties"]) == set(described_keys.KEYS)
     array = described["$defs"]["describedSystem"]["properties"]["array"]
