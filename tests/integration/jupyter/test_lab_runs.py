@@ -184,7 +184,7 @@ def test_a_notebook_stage_is_opened_compared_run_again_and_cancelled(
         runs = panel(bench)
         runs.get_by_role("button", name="Executed copy beside mine").click()
         changes = page.get_by_role("region", name="Changes by cells")
-        changes.wait_for(state="attached")
+        page.locator(".lm-TabBar-tab", has_text="Changes in").wait_for()
         expect(page.locator(".jp-NotebookPanel:visible .jp-OutputArea", has_text="seen one")).to_be_visible()
         page.locator(".lm-TabBar-tab", has_text="Changes in").click()
         expect(changes.locator(".lg-line-add", has_text="seen one").first).to_be_visible()
