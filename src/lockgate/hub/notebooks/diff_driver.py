@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from lockgate.hub.notebooks.quick_import import quick_import
 from lockgate.project.notebook_text import text_of_notebook
 
 
@@ -16,7 +17,8 @@ def show(arguments: Sequence[str]) -> str:
     `arguments`: as git gives them (git(1), GIT_EXTERNAL_DIFF): path, old file, its id and mode, new file, ….
     """
     try:
-        from nbdime.vcs.git.diffdriver import main  # noqa: PLC0415  (0.5 s; extra `jupyter`)
+        with quick_import():
+            from nbdime.vcs.git.diffdriver import main  # noqa: PLC0415  (0.5 s; extra `jupyter`)
     except ImportError:
         return plain(arguments[0], Path(arguments[1]), Path(arguments[4]))
     main(["diff", *arguments[:7]])

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from lockgate.hub.notebooks.cell import CellChoice, CellConflict
+from lockgate.hub.notebooks.quick_import import quick_import
 
 #: Marks a cell of the base while decisions are carried out, to find what became of it.
 _MARK = "lockgate-cell"
@@ -137,15 +138,15 @@ def merge(base: bytes | None, mine: bytes | None, theirs: bytes | None) -> Merge
     """Return the merge of three notebooks; None where one is missing or none, or nbdime is not installed."""
     if base is None or mine is None or theirs is None:
         return None
+    if not all(is_notebook(content) for content in (base, mine, theirs)):
+        return None
     try:
-        from nbdime import diff_notebooks  # noqa: PLC0415
-        from nbdime.merging.notebooks import decide_notebook_merge  # noqa: PLC0415  (0.5 s; extra `jupyter`)
+        with quick_import():
+            from nbdime import diff_notebooks  # noqa: PLC0415  (0.5 s; extra `jupyter`)
+            from nbdime.merging.notebooks import decide_notebook_merge  # noqa: PLC0415
     except ImportError:
         return None
-    three = [_read(content) for content in (base, mine, theirs)]
-    if any(each is None for each in three):
-        return None
-    base_, mine_, theirs_ = three
+    base_, mine_, theirs_ = (_read(content) for content in (base, mine, theirs))
     decisions = decide_notebook_merge(base_, mine_, theirs_, args=_STRATEGIES)
     return Merge(base_, decisions, diff_notebooks(base_, mine_), diff_notebooks(base_, theirs_))
 
@@ -154,8 +155,6 @@ def _read(content: bytes) -> Any:
     from nbformat.v4 import nbjson  # noqa: PLC0415
 
     reader: Any = nbjson.JSONReader()
-    if not is_notebook(content):
-        return None
     return reader.reads(content.decode("utf-8"))
 
 
