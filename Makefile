@@ -10,7 +10,7 @@ JOBS ?= 2
 BATCH_TESTS ?= tests
 ARGS ?=
 
-.PHONY: lab wheel help setup demo test test-batch test-kubernetes test-container check test-unit bench docs golden format lock clean
+.PHONY: lab wheel help setup demo test test-lab test-batch test-kubernetes test-container check test-unit bench docs golden format lock clean
 .DEFAULT_GOAL := help
 
 help:         ## print this list
@@ -24,8 +24,11 @@ setup: .venv/.setup ## make .venv with everything, as locked (needs git and Pyth
 demo: setup   ## the flights project on real data, in ./demo: push, pull, change, push again
 	@sh examples/demo.sh
 
-test: setup   ## every test but those of the three targets below
+test: setup   ## every test but those of the four targets below
 	$(PYTEST) tests -n $(JOBS) $(ARGS)
+
+test-lab: setup ## JupyterLab and JupyterHub in a real browser (needs Node.js with npm, and Chromium)
+	$(PYTEST) tests -m lab -n $(JOBS) --dist loadfile $(ARGS)
 
 test-batch: setup ## the tests on real Spark and HTCondor; installs both (Debian, as root)
 	VIRTUAL_ENV="$$PWD/.venv" $(BIN)/uv pip install --quiet --require-hashes -r requirements/batch.txt
@@ -42,7 +45,7 @@ check: setup  ## what a change must pass before review: format, lint, types, con
 	$(BIN)/ruff check .
 	$(BIN)/mypy --num-workers 2 || $(BIN)/mypy --num-workers 0 # its workers may start too late on a busy machine
 	$(BIN)/lint-imports
-	$(PYTEST) $(QUICK) -n $$((2 * $(JOBS))) $(UNUSED) -m "not slow and not batch and not kubernetes and not container" --hypothesis-profile=quick
+	$(PYTEST) $(QUICK) -n $$((2 * $(JOBS))) $(UNUSED) -m "not slow and not batch and not kubernetes and not container and not lab" --hypothesis-profile=quick
 
 test-unit: setup ## the unit tests only
 	$(PYTEST) tests/unit

@@ -17,6 +17,8 @@ from lockgate.hub.members.book import open_book
 from lockgate.hub.members.changes import remove
 from lockgate.hub.members.values import OWNER
 
+pytestmark = pytest.mark.lab
+
 SECRET = "5f" * 32
 #: As another program of JupyterHub's would ask it for its users.
 _TOKEN = "ab" * 32

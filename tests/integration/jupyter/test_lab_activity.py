@@ -16,6 +16,8 @@ from lockgate.activity.execution import Execution
 from lockgate.hub.journal import Journal
 from lockgate.hub.remembering import Wanted, page_of
 
+pytestmark = pytest.mark.lab
+
 _PICTURE = (
     "from IPython.display import Image\nimport base64\n"
     "Image(base64.b64decode('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5"

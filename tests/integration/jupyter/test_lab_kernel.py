@@ -8,7 +8,7 @@ from lab_notebook import notebook
 from lab_server import Lab
 from playwright.sync_api import Browser, expect
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ from lab_server import Bench, Lab, served_lab
 from playwright.sync_api import Browser, expect
 from web_site import PASSWORD, Site, served
 
+pytestmark = pytest.mark.lab
+
 _HIDDEN = ("LOCKGATE_HUB", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "GIT_CONFIG_GLOBAL")
 
 

@@ -11,6 +11,8 @@ from lab_notebook import notebook
 from lab_server import Lab
 from playwright.sync_api import Browser, expect
 
+pytestmark = pytest.mark.lab
+
 PIPELINE = """\
 [stages.prepare]
 run = "sort numbers.txt > sorted.txt"

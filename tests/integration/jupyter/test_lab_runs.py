@@ -10,6 +10,8 @@ from lab_notebook import notebook
 from lab_server import Bench, Lab
 from playwright.sync_api import Browser, Locator, expect
 
+pytestmark = pytest.mark.lab
+
 PIPELINE = """\
 [stages.prepare]
 run = "echo preparing; while [ ! -e {gate} ]; do sleep 0.05; done; printf 'n,m\\\\n1,a\\\\n2,b\\\\n' > t.csv"

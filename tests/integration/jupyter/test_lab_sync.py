@@ -12,6 +12,8 @@ from lab_notebook import notebook
 from lab_server import Bench, Lab
 from playwright.sync_api import Browser, Locator, expect
 
+pytestmark = pytest.mark.lab
+
 #: Nothing in it depends on the notebook: what is pushed runs nothing anew.
 STAGE = '[stages.s]\nrun = "echo 1 > d"\nneeds = []\nmakes = ["d"]\n'
 

@@ -12,7 +12,7 @@ from e2e_place import ONE_STAGE, Place, until
 from lab_server import served_lab
 from playwright.sync_api import Browser, Page, expect
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
 TOOL = """
 [tools.marimo]

@@ -10,6 +10,8 @@ from lab_notebook import notebook
 from lab_server import Lab, served_lab
 from playwright.sync_api import Browser, expect
 
+pytestmark = pytest.mark.lab
+
 
 @pytest.fixture(scope="module")
 def lab(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:

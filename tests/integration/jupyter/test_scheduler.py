@@ -14,7 +14,7 @@ from lab_notebook import notebook
 from lab_server import TOKEN, Lab, served_lab
 from playwright.sync_api import Browser
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
 STAGE = '[stages.look]\nnotebook = "look.ipynb"\nmakes = ["late.txt"]\n'
 CLASS = "lockgate.jupyter.scheduler.ProjectScheduler"
