@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 
 
-def notebook(*sources: str, kernel: str = "python3", display_name: str = "Python 3") -> str:
+def notebook(
+    *sources: str, kernel: str = "python3", display_name: str = "Python 3", language: str = "python"
+) -> str:
     cells: list[dict[str, object]] = [
         {
             "cell_type": "code",
@@ -17,6 +19,6 @@ def notebook(*sources: str, kernel: str = "python3", display_name: str = "Python
         }
         for n, text in enumerate(sources)
     ]
-    specification = {"name": kernel, "display_name": display_name, "language": "python"}
+    specification = {"name": kernel, "display_name": display_name, "language": language}
     metadata = {"kernelspec": specification}
     return json.dumps({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})

@@ -5,9 +5,6 @@ Authorization code flow with PKCE for a client without a secret: RFC 6749 (4.1),
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import secrets
 import time
 from collections.abc import Mapping
@@ -19,6 +16,7 @@ from lockgate.errors import UserError
 from lockgate.hub.http_client import HttpClient
 from lockgate.hub.instant import iso
 from lockgate.hub.login import LoggedIn, keep
+from lockgate.hub.members.code_flow import challenge_of, require_code
 
 SCOPE = "lockgate:write"
 
@@ -47,35 +45,22 @@ class _Me(msgspec.Struct, frozen=True):
 def begin(base: str, client: str, redirect_uri: str) -> Begun:
     """Begin a login at the hub of this address, as the client that its operator registered."""
     state, verifier = secrets.token_urlsafe(24), secrets.token_urlsafe(48)
-    digest = hashlib.sha256(verifier.encode()).digest()
     query = {
         "response_type": "code",
         "client_id": client,
         "redirect_uri": redirect_uri,
         "scope": SCOPE,
         "state": state,
-        "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
+        "code_challenge": challenge_of(verifier),
         "code_challenge_method": "S256",
     }
     url = f"{base}/oauth/authorize?{urlencode(query)}"
     return Begun(base=base, client=client, redirect_uri=redirect_uri, state=state, verifier=verifier, url=url)
 
 
-def require_code(begun: Begun, answer: Mapping[str, str]) -> str:
-    """Return the code out of the query that the browser came back with.
-
-    Raises `UserError` (`login-failed`): it is not the answer to this login, or says no.
-    """
-    if not hmac.compare_digest(answer.get("state", "").encode(), begun.state.encode()):
-        raise failed("this is not the answer to a login that was begun here")
-    if answer.get("iss") != begun.base:
-        raise failed("the answer is of another hub")
-    if "error" in answer:
-        words = "".join(c for c in answer.get("error_description") or answer["error"] if c.isprintable())
-        raise failed(f"the hub says: {words[:200]}")
-    if not answer.get("code"):
-        raise failed("the hub sent no code")
-    return answer["code"]
+def code_in(begun: Begun, answer: Mapping[str, str]) -> str:
+    """Return the code out of the query that the browser came back with. Raises as `require_code`."""
+    return require_code(answer, state=begun.state, issuer=begun.base, names_itself=True, who="hub")
 
 
 def finish(begun: Begun, code: str) -> LoggedIn:
@@ -106,7 +91,3 @@ def is_let_in(base: str) -> bool:
             raise
         return False
     return True
-
-
-def failed(words: str) -> UserError:
-    return UserError(f"the login did not succeed: {words}", "Begin it again.", code="login-failed")

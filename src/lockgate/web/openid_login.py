@@ -50,7 +50,8 @@ async def go(request: Request[None, None, State], service: Service) -> Redirect:
 @get(f"{PATH}/answer", include_in_schema=False)
 async def come_back(request: Request[None, None, State], service: Service) -> Redirect:
     """Let in whom the provider vouches for."""
-    from lockgate.hub.members.openid_claims import Begun, failed  # noqa: PLC0415
+    from lockgate.hub.members.code_flow import failed  # noqa: PLC0415
+    from lockgate.hub.members.openid_claims import Begun  # noqa: PLC0415
 
     await service.doorman.knock(address_of(request.scope))
     try:

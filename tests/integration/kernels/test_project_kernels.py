@@ -13,6 +13,7 @@ from typing import Any
 import nbformat
 import pytest
 from e2e_place import Place, WorkTree
+from lab_notebook import notebook
 from locked_environment import locked_environment
 
 pytestmark = [
@@ -108,21 +109,13 @@ def test_a_runtime_that_cannot_be_built_is_told_with_the_cause(
 
 
 def test_a_notebook_stage_runs_in_the_kernel_it_names_and_again_when_that_changes(tree: WorkTree) -> None:
-    code: dict[str, Any] = {
-        "cell_type": "code",
-        "id": "a",
-        "execution_count": None,
-        "metadata": {},
-        "outputs": [],
-    }
-    code["source"] = "import os\nopen('seen', 'w').write(os.environ.get('OF_KERNEL', ''))"
-    kernel = {"name": "p-py", "display_name": "P", "language": "python"}
-    document = {"cells": [code], "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    source = "import os\nopen('seen', 'w').write(os.environ.get('OF_KERNEL', ''))"
+    document = notebook(source, kernel="p-py", display_name="P")
     stage = '[stages.look]\nnotebook = "look.ipynb"\nneeds = ["i"]\nmakes = ["seen"]\n'
     specification = json.loads(tree.read("kernels/p-py/kernel.json"))
     for value in ("one", "two"):
         changed = json.dumps(specification | {"env": {"OF_KERNEL": value}})
-        tree.write({"look.ipynb": json.dumps(document), "kernels/p-py/kernel.json": changed})
+        tree.write({"look.ipynb": document, "kernels/p-py/kernel.json": changed})
         tree.write({"lockgate.toml": stage})
         tree.lockgate("run")
         assert tree.read("seen") == value
@@ -176,18 +169,10 @@ def test_a_kernel_in_r_is_started_the_same_way(cells: Any, tree: WorkTree) -> No
 @needs_r
 def test_a_notebook_stage_runs_in_a_kernel_in_r(tree: WorkTree) -> None:
     tree.lockgate("kernel", "add", "stage-r", "--language", "R")
-    code: dict[str, Any] = {
-        "cell_type": "code",
-        "id": "a",
-        "execution_count": None,
-        "metadata": {},
-        "outputs": [],
-    }
-    code["source"] = "writeLines(as.character(sum(as.integer(readLines('i')))), 'sum'); print('made by R')"
-    kernel = {"name": "stage-r", "display_name": "R", "language": "R"}
-    document = {"cells": [code], "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    source = "writeLines(as.character(sum(as.integer(readLines('i')))), 'sum'); print('made by R')"
+    document = notebook(source, kernel="stage-r", display_name="R", language="R")
     stage = '[stages.sum]\nnotebook = "sum.ipynb"\nneeds = ["i"]\nmakes = ["sum"]\n'
-    tree.write({"i": "40\n2\n", "sum.ipynb": json.dumps(document), "lockgate.toml": stage})
+    tree.write({"i": "40\n2\n", "sum.ipynb": document, "lockgate.toml": stage})
     tree.lockgate("run")
     assert tree.read("sum") == "42\n"
     (cell,) = json.loads(tree.read("sum.executed.ipynb"))["cells"]

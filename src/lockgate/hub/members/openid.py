@@ -16,6 +16,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from lockgate.hub.members.binding import Login
+from lockgate.hub.members.code_flow import failed
 from lockgate.hub.members.logins import OpenIdSettings
 from lockgate.hub.members.openid_claims import (
     ALGORITHMS,
@@ -23,7 +24,6 @@ from lockgate.hub.members.openid_claims import (
     Provider,
     begin,
     broken,
-    failed,
     is_safe,
     login_of,
     require_answer,

@@ -5,16 +5,15 @@ OpenID Connect Core 1.0 and Discovery 1.0, RFC 7636 (PKCE), RFC 9207 (`iss`).
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import hmac
 from collections.abc import Mapping
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
-from lockgate.errors import OutsideError, UserError
+from lockgate.errors import OutsideError
 from lockgate.hub.members.binding import Login
+from lockgate.hub.members.code_flow import challenge_of, failed, require_code
 
 #: Signatures by a key of the provider alone: neither `none` nor the client's secret.
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
@@ -74,7 +73,6 @@ def begin(
     verifier: str,
 ) -> Begun:
     """Return where to send the browser: authorization code flow with PKCE (RFC 7636, S256)."""
-    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
     query = urlencode(
         {
             "response_type": "code",
@@ -83,7 +81,7 @@ def begin(
             "scope": " ".join(scopes),
             "state": state,
             "nonce": nonce,
-            "code_challenge": challenge,
+            "code_challenge": challenge_of(verifier),
             "code_challenge_method": "S256",
         }
     )
@@ -94,23 +92,14 @@ def begin(
 
 
 def require_answer(provider: Provider, begun: Begun, answer: Mapping[str, str]) -> str:
-    """Return the code out of the query that the browser came back with.
-
-    Raises `UserError` (`login-failed`): it is not the answer to this login, or says no.
-    """
-    if not hmac.compare_digest(answer.get("state", "").encode(), begun.state.encode()):
-        raise failed("this is not the answer to a login that was begun here")
-    named = answer.get("iss")
-    if named is None and provider.authorization_response_iss_parameter_supported:
-        raise failed("the provider did not say who it is")
-    if named is not None and named != provider.issuer:
-        raise failed("the answer is of another provider")
-    if "error" in answer:
-        words = "".join(c for c in answer.get("error_description") or answer["error"] if c.isprintable())
-        raise failed(f"the provider says: {words[:200]}")
-    if not answer.get("code"):
-        raise failed("the provider sent no code")
-    return answer["code"]
+    """Return the code out of the query that the browser came back with. Raises as `require_code`."""
+    return require_code(
+        answer,
+        state=begun.state,
+        issuer=provider.issuer,
+        names_itself=provider.authorization_response_iss_parameter_supported,
+        who="provider",
+    )
 
 
 def require_claims(
@@ -154,10 +143,6 @@ def login_of(claims: Mapping[str, object]) -> Login:
         full_name=text("name"),
         wished_name=text("preferred_username") or text("email"),
     )
-
-
-def failed(words: str) -> UserError:
-    return UserError(f"the login did not succeed: {words}", "Begin it again.", code="login-failed")
 
 
 def broken(words: str) -> OutsideError:

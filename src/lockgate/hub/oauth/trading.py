@@ -5,14 +5,13 @@ RFC 6749 (sections 2.3, 4.1.3, 5.2), RFC 7636 (section 4.6), RFC 9700 (section 2
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import hmac
 import re
 from collections.abc import Mapping
 
 import msgspec
 
+from lockgate.hub.members.code_flow import challenge_of
 from lockgate.hub.oauth.client import Client
 
 #: A code is good for so long: RFC 6749 allows ten minutes, a browser's way back takes a second.
@@ -83,6 +82,5 @@ def is_proven(challenge: str, verifier: str) -> bool:
     """Return whether a verifier fits; one where nothing was asked is a downgrade, and does not."""
     if not challenge or not verifier:
         return not challenge and not verifier
-    digest = hashlib.sha256(verifier.encode("utf-8", "replace")).digest()
-    made = base64.urlsafe_b64encode(digest).rstrip(b"=")
-    return bool(_VERIFIER.fullmatch(verifier)) and hmac.compare_digest(made, challenge.encode())
+    is_one = _VERIFIER.fullmatch(verifier) is not None
+    return is_one and hmac.compare_digest(challenge_of(verifier).encode(), challenge.encode())

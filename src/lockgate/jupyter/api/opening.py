@@ -15,7 +15,8 @@ from tornado.web import authenticated
 
 from lockgate.errors import LockgateError, UserError
 from lockgate.hub.cloning import clone
-from lockgate.hub.code_login import Begun, begin, failed, finish, is_let_in, require_code
+from lockgate.hub.code_login import Begun, begin, code_in, finish, is_let_in
+from lockgate.hub.members.code_flow import failed
 from lockgate.jupyter.opening_page import asking, telling
 from lockgate.jupyter.service import Service
 from lockgate.jupyter.wanted import Wanted, read_wanted
@@ -149,7 +150,7 @@ class Answer(_Page):
         try:
             told = {name: str(self.get_query_argument(name)) for name in self.request.query_arguments}
             begun, wanted = self.waiting.take(told.get("state", ""))
-            await self.service.do(finish, begun, require_code(begun, told))
+            await self.service.do(finish, begun, code_in(begun, told))
             await self.open(wanted)
         except LockgateError as error:
             self.tell(error)

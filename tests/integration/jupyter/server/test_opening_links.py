@@ -14,7 +14,7 @@ from web_site import PASSWORD, Site, served
 from lockgate.activity import chain
 from lockgate.errors import OutsideError, UserError
 from lockgate.hub.cloning import clone
-from lockgate.hub.code_login import begin, finish, is_let_in, require_code
+from lockgate.hub.code_login import begin, code_in, finish, is_let_in
 from lockgate.hub.credentials import credential_for
 from lockgate.hub.login import log_in_by_password, log_out
 
@@ -111,7 +111,7 @@ async def test_a_login_at_the_hub_brings_the_project_and_ends_by_logout(
         browser.post("/login", data={"name": "ada", "password": PASSWORD, "csrf": csrf})
         begun = begin(site.url, "lab", "http://127.0.0.1/a%40b/lockgate/answer")
         told = dict(parse_qsl(urlsplit(browser.get(begun.url).headers["location"]).query))
-    done = finish(begun, require_code(begun, told))
+    done = finish(begun, code_in(begun, told))
     assert done.member == "ada" and is_let_in(site.url)
     assert clone(site.url, "flights", jp_root_dir).is_new
     assert log_out(site.url).warnings == ()
