@@ -14,6 +14,7 @@ from lockgate.git.program import attempt, git
 from lockgate.git.worktree import find_root, remotes
 from lockgate.hub.address import REMOTE, service_base
 from lockgate.hub.directory import is_project_name
+from lockgate.hub.notebooks.clone import prepare
 from lockgate.hub.setup import install_hooks
 
 #: Nobody sits before it who could be asked for a password.
@@ -63,6 +64,7 @@ def clone(url: str, project: str, parent: Path) -> Cloned:
             environment=_UNASKED,
         )  # fmt: skip
         install_hooks(draft)
+        prepare(draft)
         exclude_named(draft, JUPYTER)
         draft.rename(folder)
     except OSError:

@@ -130,6 +130,7 @@ async def test_a_project_comes_into_the_folder_and_then_what_is_new(
     assert led.response.headers["Location"] == f"{jp_base_url}lab/tree/flights/count.py"
     clone_here = jp_root_dir / "flights"
     assert (clone_here / ".git/hooks/pre-push").exists()
+    assert '[merge "lockgate-notebook"]' in (clone_here / ".git/config").read_text()
     tree = site.root / "flights"
     (tree / "new.txt").write_text("new\n")
     site.git(tree, "add", ".")
