@@ -14,6 +14,7 @@ from lockgate.git.program import attempt, git
 from lockgate.git.worktree import find_root, remotes
 from lockgate.hub.address import REMOTE, service_base
 from lockgate.hub.directory import is_project_name
+from lockgate.hub.http_client import HttpClient
 from lockgate.hub.notebooks.clone import prepare
 from lockgate.hub.setup import install_hooks
 
@@ -31,6 +32,12 @@ class Cloned(msgspec.Struct, frozen=True):
     """It has what the hub has; not where work of here and of there has to be merged: `lockgate sync` does."""
 
 
+class _Known(msgspec.Struct, frozen=True):
+    """A project that may be read."""
+
+    default_branch: str
+
+
 def require_project_name(name: str) -> str:
     """Return what can be a project's name, and a folder's. Raises `UserError` (`project-name`)."""
     if not is_project_name(name):
@@ -46,16 +53,19 @@ def clone(url: str, project: str, parent: Path) -> Cloned:
     """Clone a project into a folder of its name, with the remote `hub`, or bring the clone there up to date.
 
     Nothing of one's own is changed: what cannot be taken as it is stays for `lockgate sync`. Who
-    asks is known by `lockgate login`. Raises `UserError`: `project-name`, `hub-url`, `folder-taken`;
-    `OutsideError`: `git-failed`.
+    asks is known by `lockgate login`. Raises `UserError`: `project-name`, `hub-url`, `folder-taken`; what the
+    hub refuses with (`login-needed`, `project-unknown`); `OutsideError`: `hub-unreachable`, `git-failed`.
     """
-    address = f"{service_base(url)}/git/{require_project_name(project)}.git"
+    base = service_base(url)
+    address = f"{base}/git/{require_project_name(project)}.git"
     folder = parent.resolve() / project
     if folder.exists() or folder.is_symlink():
         _require_clone(folder, address)
         git(folder, "fetch", "--quiet", REMOTE, environment=_UNASKED)
         code, _, _ = attempt(folder, "merge", "--quiet", "--ff-only", "@{upstream}")
         return Cloned(str(folder), is_new=False, is_current=code == 0)
+    # The hub says why it gives nothing; of that git would tell a part
+    HttpClient(base).get(["projects", project], _Known)
     # Not hidden from a second call: whoever comes first puts it in place, and a kill leaves no half of it
     draft = folder.with_name(f".{project}.{os.urandom(6).hex()}")
     try:

@@ -12,7 +12,7 @@ from tornado.httpclient import HTTPClientError, HTTPResponse
 from web_site import PASSWORD, Site, served
 
 from lockgate.activity import chain
-from lockgate.errors import OutsideError, UserError
+from lockgate.errors import LockgateError, UserError
 from lockgate.hub.cloning import clone
 from lockgate.hub.code_login import begin, code_in, finish, is_let_in
 from lockgate.hub.credentials import credential_for
@@ -163,8 +163,17 @@ def test_what_else_has_the_name_stays(tmp_path: Path, site: Site) -> None:
     assert sorted(each.name for each in tmp_path.iterdir()) == ["flights"]
 
 
-def test_what_the_hub_does_not_have_leaves_nothing(tmp_path: Path, site: Site) -> None:
+def test_what_the_hub_does_not_give_is_told_in_its_words_and_leaves_nothing(
+    tmp_path: Path, site: Site
+) -> None:
+    def refusal(url: str, project: str) -> str:
+        with pytest.raises(LockgateError) as caught:
+            clone(url, project, tmp_path)
+        assert list(tmp_path.iterdir()) == []
+        return caught.value.code
+
+    assert refusal("http://127.0.0.1:9", "flights") == "hub-unreachable"
     log_in_by_password(site.url, "ada", PASSWORD, 1)
-    with pytest.raises(OutsideError):
-        clone(site.url, "nothing", tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    assert refusal(site.url, "nothing") == "project-unknown"
+    log_out(site.url)
+    assert refusal(site.url, "flights") == "login-needed"
