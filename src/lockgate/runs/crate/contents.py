@@ -141,6 +141,14 @@ def sources_of(stages: Sequence[StageRecord]) -> list[tuple[str, str]]:
     )
 
 
+def params_of(stages: Sequence[StageRecord]) -> dict[str, object]:
+    """Return the parameters of stages, as `STAGE:name`, sorted."""
+    found: dict[str, object] = {}
+    for stage in stages:
+        found |= {f"{stage.stage}:{name}": value for name, value in stage.params.items()}
+    return dict(sorted(found.items()))
+
+
 def md5_in(identity: str) -> str | None:
     """Return the md5 in a need's identity, of a folder with `.dir`; None: git's objects identify it."""
     kind, _, rest = identity.partition(":")
