@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from typing import Literal
 
@@ -46,6 +47,11 @@ def clean_path(written: str) -> str:
     if clean != written:
         _refuse_spelling(clean)
     return clean
+
+
+def seen_from_project(folder: str, path: str) -> str:
+    """Return a path as seen from the project; an absolute or empty one is left to be refused by name."""
+    return path if not path and folder else posixpath.normpath(posixpath.join(folder, path or "."))
 
 
 def _refuse_spelling(written: str) -> None:
