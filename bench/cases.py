@@ -229,8 +229,8 @@ def runtime(scratch: Path, quick: bool) -> list[Row]:
     os.environ["UV_CACHE_DIR"] = env["UV_CACHE_DIR"]
     packages = b"numpy\n" if quick else b"numpy\npandas\nscikit-learn\n"
     runtimes = Runtimes(scratch / "runtimes")
-    text = runtimes.lock({"requirements.txt": packages}, "requirements.txt", None)
-    interpreter, _ = runtimes.find_python(None)
+    text = runtimes.locks.lock({"requirements.txt": packages}, "requirements.txt", None)
+    interpreter, _ = runtimes.pythons.find(None)
     lock = scratch / "lock.txt"
     lock.write_text(text)
     uv = shutil.which("uv", path=env["PATH"]) or "uv"

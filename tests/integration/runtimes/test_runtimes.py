@@ -136,18 +136,18 @@ def test_a_python_that_is_not_there(runtimes: Runtimes) -> None:
 
 
 def test_a_python_that_was_found_is_kept_until_its_file_changes(runtimes: Runtimes, tmp_path: Path) -> None:
-    own, full = runtimes.find_python(None)
+    own, full = runtimes.pythons.find(None)
     asked = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    assert runtimes.find_python(asked) == (own, full)
+    assert runtimes.pythons.find(asked) == (own, full)
     other = tmp_path / "python3.77"
     other.write_text("#!/bin/sh\n")
     kept = {"3.77": (os.fspath(other), "3.77.1", other.stat().st_mtime_ns)}
     runtimes.folder.mkdir()
     (runtimes.folder / "pythons.json").write_text(json.dumps(kept))
-    assert runtimes.find_python("3.77") == (other, "3.77.1")
+    assert runtimes.pythons.find("3.77") == (other, "3.77.1")
     os.utime(other, (1, 1))
     with pytest.raises(UserError, match=r"Python 3\.77 is not on the hub"):
-        runtimes.find_python("3.77")
+        runtimes.pythons.find("3.77")
 
 
 def test_threads_and_processes_build_once(runtimes: Runtimes, tmp_path: Path) -> None:
