@@ -7,28 +7,23 @@ step are one transaction, durable before the step's effects are performed.
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import msgspec
 
 from lockgate.data.acceptance import Acceptance
 from lockgate.data.certification import Certification
-from lockgate.errors import OutsideError
+from lockgate.hub.index_file import in_words, open_index
 from lockgate.hub.rows import JobRow, Request, RowState, RunRow
-from lockgate.hub.tables import FORMAT, SCHEMA, UPGRADES
 from lockgate.runs.cost import Cost, cost_of, names_of, remember
 from lockgate.runs.observation import Observation
 from lockgate.runs.reason import Failure, JobEnd, latest_failures
 from lockgate.runs.record import StageRecord
 from lockgate.runs.run import Event, JobStatus
 from lockgate.verify.report import Verification
-
-BUSY_TIMEOUT_S = 60.0
-
 
 _events = msgspec.msgpack.Decoder(Event)
 _requests = msgspec.msgpack.Decoder(Request)
@@ -56,18 +51,7 @@ class Index:
 
     def __init__(self, path: Path, *, is_read_only: bool = False) -> None:
         self.path = path
-        with self._in_words():
-            if is_read_only and path.exists():
-                self._sql = sqlite3.connect(
-                    f"file:{_quoted(path)}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None
-                )
-                if self._sql.execute("pragma user_version").fetchone()[0] == FORMAT:
-                    return
-                self._sql.close()
-            self._sql = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
-            self._use_wal()
-            self._sql.execute("pragma synchronous = normal")
-            self._create()
+        self._sql = open_index(path, is_read_only=is_read_only)
 
     def close(self) -> None:
         self._sql.close()
@@ -501,42 +485,6 @@ class Index:
         with self._in_words():
             return _records.decode(row[0]) if row else None
 
-    def _use_wal(self) -> None:
-        """Several that open a new index at once: SQLite does not wait for whoever is changing the mode."""
-        deadline = time.monotonic() + BUSY_TIMEOUT_S
-        while True:
-            try:
-                self._sql.execute("pragma journal_mode = wal")
-                return
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.005)
-
-    def _create(self) -> None:
-        found: tuple[int] = self._sql.execute("pragma user_version").fetchone()
-        if found[0] == FORMAT:
-            return
-        self._sql.execute("begin immediate")
-        found = self._sql.execute("pragma user_version").fetchone()
-        form = found[0]
-        if form == 0:
-            for statement in SCHEMA.split(";"):
-                self._sql.execute(statement)
-            self._sql.execute(f"pragma user_version = {FORMAT}")
-        while form in UPGRADES:
-            for statement in UPGRADES[form].split(";"):
-                self._sql.execute(statement)
-            form += 1
-            self._sql.execute(f"pragma user_version = {form}")
-        self._sql.execute("commit")
-        if form not in (0, FORMAT):
-            raise OutsideError(
-                f"{self.path} has format {form}; this Lockgate knows format {FORMAT}",
-                "Use the Lockgate it was written by, or move the file away and: lockgate hub reindex",
-                code="index-damaged",
-            )
-
     def _do(self, statement: str, arguments: tuple[object, ...]) -> int:
         with self._in_words():
             return self._sql.execute(statement, arguments).rowcount
@@ -546,26 +494,5 @@ class Index:
             found: tuple[bytes, ...] | None = self._sql.execute(statement, arguments).fetchone()
             return found
 
-    @contextmanager
-    def _in_words(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            raise OutsideError(
-                f"the hub's index {self.path} cannot be used: {error}",
-                "Look at the disk (df -h) and the rights of the hub's directory, then try again.",
-                code="index-unavailable",
-                is_transient=True,
-            ) from error
-        except (sqlite3.DatabaseError, msgspec.DecodeError) as error:
-            raise OutsideError(
-                f"the hub's index {self.path} is damaged: {error}",
-                f"Build it anew, nothing is lost: lockgate hub reindex --hub {self.path.parent}",
-                code="index-damaged",
-            ) from error
-
-
-def _quoted(path: Path) -> str:
-    from urllib.parse import quote  # noqa: PLC0415  (3 ms, only for readers)
-
-    return quote(str(path))
+    def _in_words(self) -> AbstractContextManager[None]:
+        return in_words(self.path)
