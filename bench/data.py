@@ -64,7 +64,7 @@ def _many_small(
     ours, git = (scratch / f"{name}-{count}" for name in ("ours", "git"))
     for place in (ours, git):
         place.mkdir()
-        sh("git init -q && git commit -q --allow-empty -m init", place, env)
+        sh("git init -q && git config gc.auto 0 && git commit -q --allow-empty -m init", place, env)
         shutil.copytree(source, place / "data")
     rows = _beside_dvc(scratch, env, source, what, bar)
     sh(f"{LOCKGATE} data add data && git add -A && git commit -qm one", ours, env)
