@@ -11,7 +11,7 @@ from e2e_place import Place, WorkTree
 from lockgate.data.digest import md5_of
 from lockgate.data.linking import digest_of
 from lockgate.git.worktree import Changes
-from lockgate.hub import history_repair, large_files
+from lockgate.hub import git_rule, history_repair, large_files
 from lockgate.hub.carrying import Carried
 from lockgate.hub.push import Options
 from lockgate.hub.submission import submit
@@ -54,7 +54,7 @@ def test_a_folder_of_very_many_files_does_too(place: Place, monkeypatch: pytest.
     manifest = '[stages.s]\nrun = "ls pics/raw | wc -l > o"\nneeds = ["pics"]\nmakes = ["o"]\n'
     tree = place.project({"lockgate.toml": manifest, "pics/readme": "here\n"})
     tree.write({f"pics/raw/{number}": f"{number}\n" for number in range(21)})
-    monkeypatch.setattr(large_files, "FILES_AT_MOST", 20)
+    monkeypatch.setattr(git_rule, "FILES_AT_MOST", 20)
     told: list[object] = []
     done = submit(tree.path, Options(is_wait=True), told.append)
     assert done.ended is not None and done.ended.state == "succeeded", done
@@ -185,7 +185,7 @@ def test_hooks_that_lie_elsewhere_are_not_touched(place: Place) -> None:
 
 def test_what_looks_as_it_did_is_not_read_again(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was read is known by its inode, size and time: one file of many that changed is read alone."""
-    monkeypatch.setattr(large_files, "FILES_AT_MOST", 20)
+    monkeypatch.setattr(git_rule, "FILES_AT_MOST", 20)
     tree = place.project({"lockgate.toml": MANIFEST.replace("1 MB", "1 kB")})
     tree.write({"large.bin": b"x" * 5_000, **{f"many/{n}": f"{n}\n" for n in range(30)}})
     for path in (tree.path / "large.bin", *(tree.path / "many").iterdir()):

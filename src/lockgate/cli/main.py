@@ -40,6 +40,12 @@ def _run(arguments: list[str]) -> int:
         if code is not None:
             sys.stdout.flush()
             return code
+    if arguments[:1] == ["hook"]:
+        from lockgate.cli.hook_quick import quick as quick_hook  # noqa: PLC0415
+
+        code = quick_hook(arguments[1:])
+        if code is not None:
+            return code
     from click.exceptions import Abort, ClickException, Exit  # noqa: PLC0415  (not for --version)
 
     from lockgate.cli.group import cli  # noqa: PLC0415

@@ -12,11 +12,8 @@ import msgspec
 
 from lockgate.errors import OutsideError
 from lockgate.hub.address import Address, HttpHub, LocalHub, RemoteHub
-from lockgate.hub.backend_list import Offered
 from lockgate.hub.cancel import Cancelled, cancel_run
-from lockgate.hub.examination import Finding
 from lockgate.hub.follow import Kind, Progress, follow
-from lockgate.hub.http_client import HttpClient
 from lockgate.hub.index import Index
 from lockgate.hub.logs import Piece, read_logs
 from lockgate.hub.queries import RunLine, RunView, list_runs, show_run
@@ -28,8 +25,11 @@ if TYPE_CHECKING:
     from lockgate.data.acceptance import Acceptance
     from lockgate.data.certification import Certification
     from lockgate.hub.accepting import Asked as Accepting
+    from lockgate.hub.backend_list import Offered
     from lockgate.hub.certifying import Asked as Certifying
     from lockgate.hub.dataset_uses import Read
+    from lockgate.hub.examination import Finding
+    from lockgate.hub.http_client import HttpClient
     from lockgate.hub.sending import Receipt
     from lockgate.hub.verification import Asked
     from lockgate.verify.report import Verification
@@ -218,11 +218,11 @@ def ask_comparison(place: Place, left: str, right: str) -> Comparison:
 
 def ask_backends(place: Address) -> Sequence[Offered]:
     """Return where runs may go."""
+    from lockgate.hub.backend_list import Offered, list_backends  # noqa: PLC0415
+
     if isinstance(place, RemoteHub):
         return ask_over_ssh(place, ["backends"], list[Offered])
     if isinstance(place, LocalHub):
-        from lockgate.hub.backend_list import list_backends  # noqa: PLC0415
-
         return list_backends(place.hub, place.project)
     return _client(place).get([*_project(place), "backends"], list[Offered])
 
@@ -234,11 +234,15 @@ def ask_check(place: Place, name: str, timeout_s: float) -> Iterator[Finding]:
 
         yield from check_backend(place.hub, place.project, name, timeout_s)
         return
+    from lockgate.hub.examination import Finding  # noqa: PLC0415
+
     words = [*_project(place), "backends", name, "check"]
     yield from _client(place).post(words, list[Finding], {"timeout_s": timeout_s})
 
 
 def _client(place: HttpHub) -> HttpClient:
+    from lockgate.hub.http_client import HttpClient  # noqa: PLC0415  (http.client, ssl)
+
     return HttpClient(place.base)
 
 

@@ -23,7 +23,7 @@ from lockgate.hub.data_supply import supply
 from lockgate.hub.directory import Hub, make_wake
 from lockgate.hub.execution import START_KEPT_S, Execution
 from lockgate.hub.proving import Proving, fresh_runtimes, prove_apart
-from lockgate.hub.queue import enqueue
+from lockgate.hub.queue import RECEIVED_LIMIT_S, enqueue
 from lockgate.hub.rows import RunRow
 from lockgate.hub.wake import open_wake, wake_up
 from lockgate.hub.wiring import Wiring
@@ -36,8 +36,6 @@ log = logging.getLogger("lockgate.dispatcher")
 LINGER_S = 20.0
 #: A push takes this long at most from its judging hook to its queueing one before it is looked after.
 RECEIVED_GRACE_S = 3.0
-#: A push that moved no ref for this long did not go through; one that does later is judged again.
-RECEIVED_LIMIT_S = 10.0
 #: A push of what another pushed so shortly before or after is one of two that raced.
 RACE_S = 600.0
 #: The queue is looked at this often even if nobody says there is news.

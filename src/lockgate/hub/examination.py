@@ -18,9 +18,8 @@ import msgspec
 from lockgate.errors import LockgateError, OutsideError
 from lockgate.git.program import attempt
 from lockgate.hub.directory import Hub, configure, is_configured, make_wake, write_wrapper
-from lockgate.hub.dispatcher import RECEIVED_LIMIT_S
 from lockgate.hub.index import Index
-from lockgate.hub.queue import ensure_dispatcher
+from lockgate.hub.queue import RECEIVED_LIMIT_S, ensure_dispatcher
 from lockgate.hub.remote_grants import read_grants, way_to
 from lockgate.project.quantities import size_words
 from lockgate.runs.runid import short

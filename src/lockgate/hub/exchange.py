@@ -17,7 +17,6 @@ from lockgate.errors import OutsideError, UserError
 from lockgate.git.program import clean_environment
 from lockgate.hub.address import Address, HttpHub, LocalHub, RemoteHub
 from lockgate.hub.holdings import Holdings
-from lockgate.hub.http_client import HttpClient
 from lockgate.hub.object_stream import PIECE_BYTES, SMALL_BYTES, Piece, stream, stream_bytes
 
 #: So many digests stand in one question: a request of some megabytes.
@@ -182,6 +181,8 @@ class _ByHttp:
     """The paths `objects/…` of the API."""
 
     def __init__(self, place: HttpHub) -> None:
+        from lockgate.hub.http_client import HttpClient  # noqa: PLC0415  (http.client, ssl)
+
         self._client = HttpClient(place.base)
         self._path = ["projects", place.project, "objects"]
 

@@ -25,7 +25,8 @@ from lockgate.git.program import attempt, clean_environment, git
 from lockgate.git.worktree import git_dir_of
 from lockgate.hub.address import REMOTE
 from lockgate.hub.clone_data import clone_store
-from lockgate.hub.large_files import git_limit, pointer_text
+from lockgate.hub.git_rule import git_limit
+from lockgate.hub.large_files import pointer_text
 
 BACKUPS = "refs/lockgate/backup/"
 _NOTE = "lockgate/repair.json"

@@ -10,7 +10,6 @@ from lockgate.errors import UserError
 from lockgate.git.program import attempt, git
 from lockgate.git.worktree import add_remote, remotes
 from lockgate.hub.address import CLONED, REMOTE, LocalHub, of_url
-from lockgate.hub.admission import admit
 from lockgate.hub.directory import Hub, create_hub, private_hub_root
 
 #: Which work tree a project of a private hub belongs to; two folders of one name are two projects.
@@ -27,6 +26,8 @@ def ensure_remote(root: Path) -> str:
     if cloned is not None and _is_project(cloned, root):
         add_remote(root, REMOTE, cloned)
         return cloned
+    from lockgate.hub.admission import admit  # noqa: PLC0415  (pygit2, cryptography)
+
     hub, _ = create_hub(private_hub_root())
     path, is_new = admit(hub, free_name(hub, root))
     if is_new:

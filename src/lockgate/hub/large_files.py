@@ -1,10 +1,9 @@
-"""The rule of what git may hold: files above `git_limit`, and folders of very many files, are data."""
+"""What git may not hold goes into the clone's store, and a snapshot has a pointer in its place."""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
@@ -18,22 +17,9 @@ from lockgate.data.scan import Tree, total_bytes
 from lockgate.data.state import Known, State, now_ns
 from lockgate.data.store import Store
 from lockgate.data.survey import digests_of, files_of_tree
-from lockgate.errors import LockgateError
 from lockgate.git.program import git
 from lockgate.git.worktree import Changes, Swaps
-from lockgate.project.manifest import parse_manifest
-from lockgate.project.pipeline import MANIFEST_FILE, Data
-
-#: A folder with more files than this is data as a whole.
-FILES_AT_MOST = 10_000
-
-
-def git_limit(root: Path) -> int:
-    """Return the `git_limit` of a work tree in bytes; the default where its manifest has none or is wrong."""
-    try:
-        return parse_manifest((root / MANIFEST_FILE).read_text("utf-8")).data.git_limit_bytes
-    except (OSError, UnicodeDecodeError, LockgateError):
-        return Data().git_limit_bytes
+from lockgate.hub.git_rule import crowded, git_limit
 
 
 def swaps_for(root: Path, changes: Changes) -> Swaps:
@@ -66,18 +52,6 @@ def too_large(root: Path, changes: Changes) -> tuple[list[str], list[str]]:
         if not path.startswith(inside) and not path.endswith(".dvc") and _size(root / path) > limit
     ]
     return large, folders
-
-
-def crowded(paths: Iterable[str]) -> list[str]:
-    """Return the deepest folders that hold too many of these files."""
-    listed = list(paths)
-    if len(listed) <= FILES_AT_MOST:
-        return []
-    counts: Counter[str] = Counter()
-    for path in listed:
-        counts.update(str(parent) for parent in PurePosixPath(path).parents if str(parent) != ".")
-    found = [folder for folder, count in counts.items() if count > FILES_AT_MOST]
-    return [folder for folder in found if not any(other.startswith(f"{folder}/") for other in found)]
 
 
 def crowded_folders(root: Path, untracked: Iterable[str]) -> list[str]:

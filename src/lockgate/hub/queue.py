@@ -20,6 +20,8 @@ from lockgate.hub.rows import Request
 from lockgate.hub.wake import wake_up
 
 QUEUE = "refs/lockgate/queue/"
+#: A push that moved no ref for this long did not go through; one that does later is judged again.
+RECEIVED_LIMIT_S = 10.0
 #: The descriptor by which a dispatcher is given its start.
 _START = 3
 #: Variables that are the caller's affair, or a secret: jobs get the dispatcher's environment. Those of a push

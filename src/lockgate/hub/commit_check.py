@@ -1,4 +1,7 @@
-"""What the hooks of a clone do: no file too large for git is committed, and a push takes its data along."""
+"""What the hook `pre-commit` of a clone looks at: no file too large for git is committed.
+
+Every commit waits for it, so it imports little.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lockgate.errors import UserError
-from lockgate.git.program import attempt, git
-from lockgate.hub.address import of_url
-from lockgate.hub.carrying import Carried, send_objects
-from lockgate.hub.clone_data import clone_store, digests_between, is_hub, known_commits
-from lockgate.hub.exchange import exchange_with
-from lockgate.hub.large_files import crowded, git_limit
-from lockgate.hub.push import ABSENT
+from lockgate.git.program import git
+from lockgate.hub.git_rule import crowded, git_limit
 from lockgate.project.quantities import counted, size_words
 
 
@@ -51,22 +49,6 @@ def check_commit(root: Path) -> None:
     folders = crowded(staged)
     if folders:
         raise _refusal(f"{folders[0]} adds {counted(len(staged), 'file')} to git", folders)
-
-
-def send_pushed(root: Path, remote: str, url: str, lines: Sequence[str]) -> Carried:
-    """Send the data of commits that are about to be pushed, where they go to a hub.
-
-    `lines` are those git gives the hook: `LOCAL-REF ID REMOTE-REF ID`, see githooks(5), pre-push.
-    """
-    pushed = [line.split() for line in lines if len(line.split()) == 4]
-    tips = [row[1] for row in pushed if row[1] != ABSENT]
-    if not tips or not is_hub(root, url):
-        return Carried()
-    there = [row[3] for row in pushed if row[3] != ABSENT and attempt(root, "cat-file", "-e", row[3])[0] == 0]
-    digests = digests_between(root, tips, [*known_commits(root, remote), *there])
-    if not digests:
-        return Carried()
-    return send_objects(clone_store(root), exchange_with(of_url(url, root)), digests)
 
 
 def _refusal(message: str, paths: Sequence[str]) -> UserError:
