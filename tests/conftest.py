@@ -48,6 +48,7 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         for name in (
             "VIRTUAL_ENV",
             "PYTHONPATH",
+            "PYTHONDONTWRITEBYTECODE",  # else every process compiles hundreds of modules anew
             "PYTHONHASHSEED",
             "FORCE_COLOR",
             "CLICOLOR_FORCE",

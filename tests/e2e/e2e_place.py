@@ -15,14 +15,15 @@ from typing import Any, NamedTuple
 
 from lockgate.activity import chain
 from lockgate.activity.entry import Activity
+from lockgate.errors import LockgateError
 from lockgate.hub.index import Index
 from lockgate.hub.notebooks.clone import ATTRIBUTES
 from lockgate.hub.rows import JobRow, RunRow
 
 #: Longer than anything here takes, on a busy machine too.
 DEADLINE_S = 60.0
-#: A dispatcher of a test ends this soon after its last run.
-LINGER_S = 0.3
+#: A dispatcher waits this long for the story's next push: starting one takes most of a second's work.
+LINGER_S = 3.0
 
 ONE_STAGE = """\
 [stages.copy]
@@ -248,21 +249,24 @@ class Place:
 
     def close(self) -> None:
         """End what the story left running: its runs, then its dispatcher."""
-        with contextlib.suppress(AssertionError):
-            until(lambda: not self.is_dispatched(), "the dispatcher ends by itself", 0.1)
-        if self.is_dispatched():
+        if not self.is_dispatched():
+            return
+        with contextlib.suppress(AssertionError, LockgateError, OSError):
             self._cancel_all()
-            with contextlib.suppress(AssertionError):
-                until(lambda: not self.is_dispatched(), "the dispatcher ends by itself", 15.0)
-            self.kill_dispatcher()
+            until(lambda: not self._is_working(), "every run has ended", 15.0)
+        self.kill_dispatcher()
 
     def _cancel_all(self) -> None:
-        with contextlib.suppress(Exception):
+        if self._is_working():
             index = Index(self.hub / "index.sqlite")
             for row in index.unfinished():
                 index.request_cancel(row.request.id, "the end of the test")
             index.close()
             self.start_dispatcher()
+
+    def _is_working(self) -> bool:
+        with self.index() as index:
+            return any(row.state != "received" for row in index.unfinished())
 
 
 def commands() -> Iterator[tuple[int, str]]:

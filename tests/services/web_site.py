@@ -77,7 +77,7 @@ class Site:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.folder = root / "hub"
-        self.env = dict(os.environ) | {"LOCKGATE_HUB": str(self.folder), "LOCKGATE_LINGER_S": "0.3"}
+        self.env = dict(os.environ) | {"LOCKGATE_HUB": str(self.folder), "LOCKGATE_LINGER_S": "3"}
         create_hub(self.folder)
         self.hub = open_hub(self.folder)
         self.port = _free_port()
