@@ -9,6 +9,8 @@ UNUSED := -p no:schemathesis -p no:faker -p no:playwright
 JOBS ?= 2
 BATCH_TESTS ?= tests
 ARGS ?=
+# Without compiled files every process of ours would compile hundreds of modules anew
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: lab wheel help setup demo test test-lab test-batch test-kubernetes test-container check test-unit bench docs golden format lock clean
 .DEFAULT_GOAL := help
