@@ -68,7 +68,7 @@ async def begin(request: Request[None, None, State], service: Service, name: str
     def work() -> str:
         member = service.book.require(name)
         days = service.settings.session_days
-        return create_session(service.database, name, days, password=member.password)[0]
+        return create_session(service.database, member, days)[0]
 
     secret = await asyncio.to_thread(work)
     return session_cookie(service.settings, secret, is_https=request.scope["scheme"] == "https")

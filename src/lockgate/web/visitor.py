@@ -8,9 +8,10 @@ from collections.abc import Callable
 from litestar import Request
 from litestar.datastructures import State
 
+from lockgate.hub.members.mark import mark_of
 from lockgate.hub.members.rules import Action, actor_of, may
 from lockgate.hub.members.values import Actor
-from lockgate.hub.search.sessions import find_session, mark_of
+from lockgate.hub.search.sessions import find_session
 from lockgate.web.authentication import header, identify, identify_again
 from lockgate.web.cookies import SESSION, VISIT, csrf_of_visit, new_visit
 from lockgate.web.crossing import FIELD, HEADER, SAFE, check_origin, check_token
@@ -138,6 +139,6 @@ def _of_session(service: Service, secret: str) -> tuple[Actor | None, str]:
     """Return whose session this is, and the token of its forms."""
     session = find_session(service.database, secret)
     member = service.book.find(session.member) if session is not None else None
-    if session is None or member is None or session.password != mark_of(member.password):
+    if session is None or member is None or session.mark != mark_of(member):
         return None, ""
     return actor_of(member), session.csrf

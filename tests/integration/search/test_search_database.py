@@ -14,11 +14,14 @@ from sqlalchemy import text
 
 from lockgate.errors import OutsideError, UserError
 from lockgate.hub.directory import Hub
+from lockgate.hub.members.values import Member
 from lockgate.hub.search import database as database_module
 from lockgate.hub.search.database import NEWEST, Database, open_database
 from lockgate.hub.search.migrations.steps import STEPS, names_of_steps
 from lockgate.hub.search.sessions import create_session, find_session
 from lockgate.hub.search.tables import METADATA
+
+ADA = Member(name="ada")
 
 
 def test_the_migrations_give_the_declared_tables(database: Database) -> None:
@@ -40,7 +43,7 @@ def test_the_newest_step_is_the_last_one() -> None:
 
 
 def test_opening_again_changes_nothing(hub: Hub, url: str | None, database: Database) -> None:
-    secret, _ = create_session(database, "ada")
+    secret, _ = create_session(database, ADA)
     again = open_database(hub, url)
     assert find_session(again, secret) is not None
     again.close()
@@ -68,7 +71,7 @@ def test_an_older_form_is_upgraded_and_a_copy_kept(
     hub: Hub, url: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = open_database(hub, url)
-    secret, _ = create_session(old, "ada")
+    secret, _ = create_session(old, ADA)
     old.close()
     steps = tmp_path / "migrations"
     shutil.copytree(Path(STEPS[0]).parents[1], steps)
@@ -103,7 +106,7 @@ def test_an_index_without_the_words_of_titles_is_built_again(
     with monkeypatch.context() as before:
         before.setattr(database_module, "NEWEST", "0001")
         old = open_database(hub, url)
-        secret, _ = create_session(old, "ada")
+        secret, _ = create_session(old, ADA)
         with old.write() as connection:
             connection.execute(text("insert into projects (number, name, tip) values (1, 'p', 'abc')"))
         old.close()

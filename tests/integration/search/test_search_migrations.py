@@ -15,6 +15,7 @@ from sqlalchemy import func, inspect, select, text, update
 from lockgate.git.program import git
 from lockgate.hub.directory import Hub
 from lockgate.hub.index import Index
+from lockgate.hub.members.values import Member
 from lockgate.hub.rows import Request
 from lockgate.hub.search import database as database_module
 from lockgate.hub.search import tables
@@ -60,7 +61,7 @@ def history(recorder: Callable[[str], Recorder], hub: Hub) -> Iterator[None]:
 
 def fill(hub: Hub, database: Database) -> None:
     Intake(hub, database).sync()
-    create_session(database, "ada")
+    create_session(database, Member(name="ada"))
     Attempts(database, "account", 60.0).begin("ada", 1_000.0)
     save_view(database, View(name="Best", project="flights", owner="ada", filter="accuracy > 0.8"))
 

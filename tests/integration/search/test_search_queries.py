@@ -13,6 +13,8 @@ from search_index import Filled
 from lockgate.errors import UserError
 from lockgate.hub.directory import Hub
 from lockgate.hub.index import Index
+from lockgate.hub.members.mark import mark_of
+from lockgate.hub.members.values import Member
 from lockgate.hub.rows import Request
 from lockgate.hub.search import narrowing, titles
 from lockgate.hub.search.database import Database
@@ -20,7 +22,7 @@ from lockgate.hub.search.feed import feed
 from lockgate.hub.search.home import home
 from lockgate.hub.search.intake import Intake
 from lockgate.hub.search.runs_table import MOST_COLUMNS, OWN, export_csv, list_columns, list_runs
-from lockgate.hub.search.sessions import create_session, end_session, find_session, mark_of
+from lockgate.hub.search.sessions import create_session, end_session, find_session
 from lockgate.hub.search.views import View, delete_view, list_views, save_view
 from lockgate.hub.search.words import asked_words, words_of
 
@@ -303,7 +305,7 @@ def test_home(recorder: Begin, intake: Intake, hub: Hub, database: Database) -> 
 
 
 def test_sessions(database: Database) -> None:
-    secret, session = create_session(database, "ada", days=1, now=1_000.0)
+    secret, session = create_session(database, Member(name="ada"), days=1, now=1_000.0)
     assert find_session(database, secret, now=1_001.0) == session
     assert find_session(database, secret, now=1_000.0 + 86_400) is None
     assert find_session(database, "\ud800other", now=1_001.0) is None
@@ -315,10 +317,11 @@ def test_sessions(database: Database) -> None:
     end_session(database, secret)
     end_session(database, secret)
     assert find_session(database, secret, now=1_001.0) is None
-    old, _ = create_session(database, "old", days=1, now=1_000.0, password="$argon2id$one")
+    bob = Member(name="bob", password="$argon2id$one")
+    old, _ = create_session(database, bob, days=1, now=1_000.0)
     found = find_session(database, old, now=1_001.0)
-    assert found is not None and found.password == mark_of("$argon2id$one") != mark_of("$argon2id$two")
-    create_session(database, "new", days=1, now=1e9)
+    assert found is not None and (found.member, found.mark) == ("bob", mark_of(bob))
+    create_session(database, bob, days=1, now=1e9)
     assert find_session(database, old, now=1_001.0) is None
 
 

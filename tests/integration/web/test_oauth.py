@@ -22,9 +22,9 @@ from lockgate.git.objects import Repository
 from lockgate.hub.members.book import open_book
 from lockgate.hub.members.changes import remove
 from lockgate.hub.members.logins import OpenIdSettings
+from lockgate.hub.members.mark import subject_of
 from lockgate.hub.members.openid import OpenId
 from lockgate.hub.members.values import OWNER
-from lockgate.hub.oauth.person import subject_of
 
 PAGE = {"accept": "text/html"}
 SECRET = "of the client: 100 % + & =, and long enough"

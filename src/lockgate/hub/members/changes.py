@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -30,7 +31,7 @@ def invite(book: MemberBook, actor: Actor, member: Member) -> Member:
     """
     _require_there(book.hub, (*member.roles, *member.parties))
     require_addition(actor, member, _leads(book, (*member.roles, *member.parties)))
-    new = msgspec.structs.replace(member, created_at=iso(time.time()))
+    new = msgspec.structs.replace(member, id=secrets.token_hex(8), created_at=iso(time.time()))
     book.add(new)
     _record_rights(book, actor, "member.invited", None, new)
     return new

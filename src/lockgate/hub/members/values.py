@@ -34,6 +34,8 @@ class Member(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, forb
     """A person on the hub. Times: UTC, ISO 8601."""
 
     name: str
+    id: str = ""
+    """Random, given on admission: nobody else of the name ever has it."""
     email: str = ""
     full_name: str = ""
     is_operator: bool = False
@@ -47,7 +49,7 @@ class Member(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, forb
     parties: dict[str, tuple[str, ...]] = {}
     """By project (or `*`): the parties this member signs off for."""
     subject: str | None = None
-    """Who this is to the OpenID provider: `ISSUER SUBJECT`."""
+    """Who this is elsewhere, to a provider, a JupyterHub or a directory: `ISSUER SUBJECT`."""
     is_active: bool = True
     created_at: str = ""
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from lockgate.hub.members.book import MemberBook
+from lockgate.hub.members.mark import mark_of
 from lockgate.hub.members.rules import actor_of
 from lockgate.hub.members.values import Actor, Member
 from lockgate.hub.oauth.client import acting_scope
-from lockgate.hub.oauth.grants import find_grant, mark_of
+from lockgate.hub.oauth.grants import find_grant
 from lockgate.hub.oauth.trading import Grant
 from lockgate.hub.search.database import Database
 

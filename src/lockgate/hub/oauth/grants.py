@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Row, delete, insert, select, update
 
+from lockgate.hub.members.mark import mark_of
 from lockgate.hub.members.values import Member
 from lockgate.hub.oauth.client import Client
 from lockgate.hub.oauth.trading import CODE_S, Denied, Grant, verdict
@@ -28,11 +29,6 @@ class Traded(msgspec.Struct, frozen=True):
 
     grant: Grant
     token: str
-
-
-def mark_of(member: Member) -> str:
-    """Return a mark that changes with the member's password, and with the member behind a name."""
-    return hashlib.sha256(f"{member.created_at}\0{member.password or ''}".encode()).hexdigest()[:32]
 
 
 def is_token(secret: str) -> bool:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection
 
+from lockgate.hub.members.mark import subject_of
 from lockgate.hub.members.values import Member
 
 #: The group of who looks after the hub. No project is named like it: it has a colon, and no role after it.
 OPERATORS = "hub:operator"
-
-
-def subject_of(member: Member) -> str:
-    """Return who this is for ever: another member who is once given the name is somebody else."""
-    return hashlib.sha256(f"{member.name}\0{member.created_at}".encode()).hexdigest()[:32]
 
 
 def groups_of(member: Member) -> list[str]:

@@ -9,6 +9,8 @@ import time
 import msgspec
 from sqlalchemy import delete, insert, select
 
+from lockgate.hub.members.mark import mark_of
+from lockgate.hub.members.values import Member
 from lockgate.hub.search.database import Database
 from lockgate.hub.search.tables import sessions
 
@@ -20,28 +22,14 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     member: str
     csrf: str
-    password: str
-    """A mark of the password that the member had; see `mark_of`."""
+    mark: str
+    """By which the member is told from another of the name, and from themself with another password."""
     created_at: float
     expires_at: float
 
 
-def mark_of(password: str | None) -> str:
-    """Return a mark by which another password is told from this one, given as the digest members have of it.
-
-    A session is good for as long as its member's password has the mark that it began with: so a new one ends
-    all sessions, whichever way it came.
-    """
-    return hashlib.sha256((password or "").encode()).hexdigest()[:32]
-
-
 def create_session(
-    database: Database,
-    member: str,
-    days: float = 14,
-    now: float | None = None,
-    *,
-    password: str | None = None,
+    database: Database, member: Member, days: float = 14, now: float | None = None
 ) -> tuple[str, Session]:
     """Begin a session and return its secret, which is kept nowhere, with the session.
 
@@ -50,9 +38,9 @@ def create_session(
     secret = secrets.token_urlsafe(32)
     at = time.time() if now is None else now
     session = Session(
-        member=member,
+        member=member.name,
         csrf=secrets.token_urlsafe(32),
-        password=mark_of(password),
+        mark=mark_of(member),
         created_at=at,
         expires_at=at + days * DAY_S,
     )
@@ -73,7 +61,7 @@ def find_session(database: Database, secret: str, now: float | None = None) -> S
     return Session(
         member=row.member,
         csrf=row.csrf,
-        password=row.password,
+        mark=row.mark,
         created_at=row.created_at,
         expires_at=row.expires_at,
     )

@@ -217,7 +217,7 @@ sessions = Table(
     Column("digest", _WORDS, primary_key=True),  # sha256 of what the browser holds
     Column("member", _WORDS, nullable=False),
     Column("csrf", _WORDS, nullable=False),
-    Column("password", _WORDS, nullable=False),  # a mark of the one the member had
+    Column("password", _WORDS, key="mark", nullable=False),  # of the member, and of the one they had
     Column("created_at", Float, nullable=False),
     Column("expires_at", Float, nullable=False),
     Index("sessions_by_member", "member"),
