@@ -12,6 +12,8 @@ import msgspec
 import pytest
 from docs_pages import ROOT, Page, read_page
 
+from lockgate.web import oauth_login, oauth_token
+
 REFERENCE = ROOT / "docs" / "reference"
 SOURCE = ROOT / "src" / "lockgate"
 CODE = r"[a-z][a-z0-9]*(?:-[a-z0-9]+)+"
@@ -126,3 +128,20 @@ def manifest_keys() -> set[str]:
 def test_every_key_of_the_manifest_has_a_heading() -> None:
     said = " ".join(_headings("lockgate-toml.md"))
     assert not {key for key in manifest_keys() if not re.search(rf"(?<!\w){re.escape(key)}(?!\w)", said)}
+
+
+def test_every_path_beside_the_api_that_programs_ask_is_described() -> None:
+    text = (REFERENCE / "api.md").read_text("utf-8")
+    said = {
+        (method, path)
+        for methods, path in re.findall(r"^\| `((?:GET |POST )+)(/[^`]+)` \|", text, re.MULTILINE)
+        for method in methods.split()
+    }
+    there = {
+        (str(method), path)
+        for handler in (*oauth_login.handlers, *oauth_token.handlers)
+        for path in handler.paths
+        for method in handler.http_methods
+    }
+    assert len(there) == 8
+    assert there - said == set()

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 @click.option(
     "--drop-key", "dropped", metavar="KEY", multiple=True, help="Take a key away, by its comment or line."
 )
+@click.option(
+    "--drop-login", "is_login_dropped", is_flag=True, help="Forget the account elsewhere they log in by."
+)
 @password_option
 @hub_option
 @json_option
@@ -56,6 +59,7 @@ def command(
     is_active: bool | None,
     keys: tuple[Path, ...],
     dropped: tuple[str, ...],
+    is_login_dropped: bool,
     has_password: bool,
     hub: Path | None,
     is_json: bool,
@@ -88,6 +92,7 @@ def command(
         add_keys=read_keys(keys),
         drop_keys=dropped,
         password=read_password(has_password, name),
+        is_login_dropped=is_login_dropped,
     )
     before, after = change(book, OWNER, name, lambda member: edited(member, edit))
     shown = overview(after)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
-from urllib.parse import urlencode
 
 import msgspec
 
@@ -16,7 +15,8 @@ from lockgate.errors import UserError
 from lockgate.hub.http_client import HttpClient
 from lockgate.hub.instant import iso
 from lockgate.hub.login import LoggedIn, keep
-from lockgate.hub.members.code_flow import challenge_of, require_code
+from lockgate.hub.members.authorization_request import authorization_url
+from lockgate.hub.members.code_flow import require_code
 
 SCOPE = "lockgate:write"
 
@@ -45,22 +45,20 @@ class _Me(msgspec.Struct, frozen=True):
 def begin(base: str, client: str, redirect_uri: str) -> Begun:
     """Begin a login at the hub of this address, as the client that its operator registered."""
     state, verifier = secrets.token_urlsafe(24), secrets.token_urlsafe(48)
-    query = {
-        "response_type": "code",
-        "client_id": client,
-        "redirect_uri": redirect_uri,
-        "scope": SCOPE,
-        "state": state,
-        "code_challenge": challenge_of(verifier),
-        "code_challenge_method": "S256",
-    }
-    url = f"{base}/oauth/authorize?{urlencode(query)}"
+    url = authorization_url(
+        f"{base}/oauth/authorize",
+        client_id=client,
+        redirect_uri=redirect_uri,
+        state=state,
+        verifier=verifier,
+        scope=SCOPE,
+    )
     return Begun(base=base, client=client, redirect_uri=redirect_uri, state=state, verifier=verifier, url=url)
 
 
 def code_in(begun: Begun, answer: Mapping[str, str]) -> str:
     """Return the code out of the query that the browser came back with. Raises as `require_code`."""
-    return require_code(answer, state=begun.state, issuer=begun.base, names_itself=True, who="hub")
+    return require_code(answer, state=begun.state, issuer=begun.base, names_itself=True, who="the hub")
 
 
 def finish(begun: Begun, code: str) -> LoggedIn:

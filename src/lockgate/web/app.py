@@ -15,7 +15,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from lockgate import __version__
-from lockgate.web import assets, login, oauth_login, oauth_token, openid_login
+from lockgate.web import assets, login, login_elsewhere, oauth_login, oauth_token
 from lockgate.web.api import API
 from lockgate.web.errors import HANDLERS
 from lockgate.web.git_http import serve_git
@@ -41,7 +41,7 @@ def create_app(service: Service, tracing: Tracing | None = None) -> ASGIApp:
         [
             *HEALTH,
             *login.handlers,
-            *openid_login.handlers,
+            *login_elsewhere.handlers,
             *oauth_login.handlers,
             *oauth_token.handlers,
             *PAGES,

@@ -14,6 +14,7 @@ from lockgate.web.authentication import address_of
 from lockgate.web.cookies import SESSION, session_cookie
 from lockgate.web.crossing import own_path
 from lockgate.web.errors import status_of
+from lockgate.web.logs import log
 from lockgate.web.render import onward, render
 from lockgate.web.service import Service
 from lockgate.web.visitor import Visitor
@@ -49,7 +50,7 @@ async def log_in(
     answer = (
         onward(request, service.url(path)) if to_program else Redirect(service.url(path), status_code=303)
     )
-    answer.set_cookie(await begin(request, service, actor.name))
+    answer.set_cookie(await begin(request, service, actor.name, "password"))
     return answer
 
 
@@ -61,8 +62,11 @@ async def log_out(request: Request[None, None, State], service: Service, visitor
     return answer
 
 
-async def begin(request: Request[None, None, State], service: Service, name: str) -> Cookie:
-    """Begin a member's session in this browser instead of the one it had; return the cookie for it."""
+async def begin(request: Request[None, None, State], service: Service, name: str, way: str) -> Cookie:
+    """Begin a member's session in this browser instead of the one it had; return the cookie for it.
+
+    `way`: how they showed who they are, for the log.
+    """
     await end(request, service)
 
     def work() -> str:
@@ -71,6 +75,7 @@ async def begin(request: Request[None, None, State], service: Service, name: str
         return create_session(service.database, member, days)[0]
 
     secret = await asyncio.to_thread(work)
+    log.info("%s logged in by %s", name, way, extra={"action": "login", "member": name, "way": way})
     return session_cookie(service.settings, secret, is_https=request.scope["scheme"] == "https")
 
 
@@ -96,7 +101,7 @@ def _page(
         name=name[:100],
         message=error.message if error is not None else "",
         hint=error.hint if error is not None else "",
-        openid=service.logins.openid.label if service.logins.openid else "",
+        providers=service.providers.labels,
     )
 
 

@@ -12,8 +12,10 @@ from lockgate.hub.directory import Hub
 from lockgate.hub.entitlement import record_denial, record_refusal
 from lockgate.hub.members.book import MemberBook, open_book
 from lockgate.hub.members.logins import read_logins
+from lockgate.hub.members.providers import Providers
 from lockgate.hub.members.rules import Action, may, refusal, unknown_project
 from lockgate.hub.members.values import Actor
+from lockgate.hub.oauth.circle import require_no_circle
 from lockgate.hub.oauth.clients import read_clients
 from lockgate.hub.search.database import Database, open_database
 from lockgate.hub.search.datasets import DatasetIntake
@@ -24,7 +26,6 @@ from lockgate.web.settings import Settings
 from lockgate.web.tail import Tails
 
 if TYPE_CHECKING:
-    from lockgate.hub.members.openid import OpenId
     from lockgate.hub.oauth.signing import Signer
 
 
@@ -39,9 +40,10 @@ class Service:
         self.settings = settings
         self.book: MemberBook = open_book(hub)
         self.logins = read_logins(hub)
-        self.openid: OpenId | None = None
+        self.providers = Providers(hub, self.logins)
         self.clients = read_clients(hub)
         """The programs that may ask who somebody is, by id."""
+        require_no_circle(self.clients, self.logins)
         self.signer: Signer | None = None
         self.database: Database = open_database(hub)
         self.doorman = Doorman(self.book, self.database, self.logins.ldap)
@@ -70,8 +72,7 @@ class Service:
         self.news.close()
         self.datasets.close()
         self.tails.close()
-        if self.openid is not None:
-            self.openid.close()
+        self.providers.close()
 
     def oauth_signer(self) -> Signer:
         """Return what signs ID tokens. It reads a key, at first makes it: not for the thread of the loop."""

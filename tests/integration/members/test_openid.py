@@ -16,7 +16,7 @@ from lockgate.hub.members import openid
 from lockgate.hub.members.binding import Login
 from lockgate.hub.members.book import open_book
 from lockgate.hub.members.entering import enter
-from lockgate.hub.members.logins import OpenIdSettings, client_secret, read_logins
+from lockgate.hub.members.logins import OpenIdSettings, read_logins, read_secret
 from lockgate.hub.members.openid import OpenId
 from lockgate.hub.members.values import Member
 
@@ -89,7 +89,7 @@ def test_a_token_that_is_not_for_this_login_is_refused(
 
 def test_answers_that_were_tampered_with_are_refused(provider: Provider, client: OpenId) -> None:
     assert "not the answer" in refused(client, state="other")
-    assert "another provider" in refused(client, iss="http://elsewhere")
+    assert "does not come from the provider" in refused(client, iss="http://elsewhere")
     assert "the provider says: access denied" in refused(
         client, error="access_denied", error_description="access denied"
     )
@@ -174,14 +174,28 @@ def test_what_hub_toml_says(hub: Hub) -> None:
     text = '[openid]\nissuer = "https://idp.example.org"\nclient_id = "x"\n'
     text += 'client_secret_file = "openid.secret"\n'
     file.write_text(text)
-    settings = read_logins(hub).openid
-    assert settings is not None
+    assert read_logins(hub).openid is not None
     secret.chmod(0o644)
     with pytest.raises(LockgateError, match="may be read by others"):
-        client_secret(hub, settings)
+        read_secret(hub, "openid.secret")
     secret.chmod(0o600)
-    assert client_secret(hub, settings) == "s"
+    assert read_secret(hub, "openid.secret") == "s"
+    secret.write_text(" \n")
+    with pytest.raises(LockgateError, match="is empty"):
+        read_secret(hub, "openid.secret")
+    jupyter = '[jupyterhub]\nurl = "https://jupyter.example.org/"\ntoken_file = "jupyterhub.token"\n'
+    file.write_text(jupyter)
+    found = read_logins(hub).jupyterhub
+    assert found is not None
+    assert (found.url, found.client_id) == ("https://jupyter.example.org", "service-lockgate")
+    assert (found.has_same_names, found.new_members) == (False, "none")
     for wrong in (
+        jupyter.replace("https:", "http:"),
+        jupyter.replace(".org/", ".org/hub/"),
+        jupyter.replace(".org/", ".org/?a=b"),
+        jupyter.replace("https://jupyter.example.org/", "https://[::1"),
+        jupyter.replace("https://", "https://ada:secret@"),
+        '[jupyterhub]\nurl = "https://jupyter.example.org"\n',
         text + "colour = 1\n",
         text.replace("https:", "http:"),
         '[ldap]\nurl = "ldap://dir.example.org"\nperson = "uid={name}"\n',

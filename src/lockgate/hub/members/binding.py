@@ -1,4 +1,4 @@
-"""Which member a login of elsewhere is: pure, for OpenID Connect and LDAP alike."""
+"""Which member a login of elsewhere is: pure, for OpenID Connect, JupyterHub and LDAP alike."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
     full_name: str = ""
     wished_name: str = ""
     """What they are called there."""
+    known_by: Literal["address", "name", "nothing"] = "address"
+    """By what a member who never logged in there is found: the address that is vouched for, or the name."""
 
 
 class Binding(msgspec.Struct, frozen=True):
@@ -35,7 +37,7 @@ class Binding(msgspec.Struct, frozen=True):
 
 
 def bind(members: Sequence[Member], login: Login, new_members: str) -> Binding:
-    """Return whose login it is: the one it is bound to, else the one with its verified address, else, where
+    """Return whose login it is: the one it is bound to, else the one it is `known_by`, else, where
     `new_members` is `viewer`, a new one.
 
     Raises `UserError`: `login-unknown`, `member-inactive`, `member-conflict`.
@@ -44,21 +46,19 @@ def bind(members: Sequence[Member], login: Login, new_members: str) -> Binding:
     if bound is not None:
         return Binding(_active(bound), "none")
     email = login.email.lower() if login.is_email_verified and _EMAIL.fullmatch(login.email) else ""
-    known = next((member for member in members if email and member.email == email), None)
+    known = _invited(members, login, email)
     if known is not None:
         if known.subject is not None:
             raise UserError(
                 f"{known.name} logs in with another account",
-                "An operator of the hub takes the old one off, if this is the same person.",
+                f"An operator takes the old one off: lockgate hub member change {known.name} --drop-login",
                 code="member-conflict",
             )
         return Binding(msgspec.structs.replace(_active(known), subject=login.subject), "bind")
     if new_members != "viewer":
         raise UserError(
             "you are known there, and no member of this hub",
-            "Ask a lead to invite you with the e-mail address you have there"
-            + (f" ({email})" if email else ", which it must vouch for")
-            + ".",
+            _way_in(login, email),
             code="login-unknown",
         )
     name = free_name(login, {member.name for member in members})
@@ -67,6 +67,25 @@ def bind(members: Sequence[Member], login: Login, new_members: str) -> Binding:
         Member(name=name, email=email, full_name=full_name, subject=login.subject, roles={EVERY: "viewer"}),
         "add",
     )
+
+
+def _invited(members: Sequence[Member], login: Login, email: str) -> Member | None:
+    """Return the member that somebody is who never logged in there; `email` is vouched for, or empty."""
+    if login.known_by == "name":
+        return next((member for member in members if member.name == login.wished_name), None)
+    if login.known_by == "address" and email:
+        return next((member for member in members if member.email == email), None)
+    return None
+
+
+def _way_in(login: Login, email: str) -> str:
+    """Return what who is no member can do."""
+    if login.known_by == "address":
+        shown = f" ({email})" if email else ", which it must vouch for"
+        return f"Ask a lead to invite you with the e-mail address you have there{shown}."
+    if login.known_by == "name" and is_name(login.wished_name):
+        return f"Ask a lead to invite you by your name there: {login.wished_name}"
+    return "Ask an operator of the hub: nobody is invited to this login."
 
 
 def free_name(login: Login, taken: set[str]) -> str:

@@ -187,7 +187,7 @@ class MemberBook:
             elif member.email and member.email == other.email:
                 what = f"the address {member.email}"
             elif member.subject and member.subject == other.subject:
-                what = "this account of the OpenID provider"
+                what = "this account elsewhere"
             else:
                 continue
             raise UserError(

@@ -10,7 +10,19 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 
+import msgspec
+
 from lockgate.errors import UserError
+
+
+class Begun(msgspec.Struct, frozen=True, kw_only=True):
+    """A login that was begun: what to remember of it in the browser until it is sent back."""
+
+    url: str
+    """Where to send the browser."""
+    state: str
+    verifier: str
+    nonce: str = ""
 
 
 def challenge_of(verifier: str) -> str:
@@ -29,14 +41,14 @@ def require_code(answer: Mapping[str, str], *, state: str, issuer: str, names_it
         raise failed("this is not the answer to a login that was begun here")
     named = answer.get("iss")
     if named is None and names_itself:
-        raise failed(f"the {who} did not say who it is")
+        raise failed(f"{who} did not say who it is")
     if named is not None and named != issuer:
-        raise failed(f"the answer is of another {who}")
+        raise failed(f"the answer does not come from {who}")
     if "error" in answer:
         words = "".join(c for c in answer.get("error_description") or answer["error"] if c.isprintable())
-        raise failed(f"the {who} says: {words[:200]}")
+        raise failed(f"{who} says: {words[:200]}")
     if not answer.get("code"):
-        raise failed(f"the {who} sent no code")
+        raise failed(f"{who} sent no code")
     return answer["code"]
 
 

@@ -27,6 +27,8 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
     """By their base64 part, their comment, or the whole line."""
     password: str | None = None
     """Its digest."""
+    is_login_dropped: bool = False
+    """Whether the account elsewhere that they log in by is forgotten: the next login finds them anew."""
 
 
 def edited(member: Member, edit: Edit) -> Member:
@@ -54,6 +56,7 @@ def edited(member: Member, edit: Edit) -> Member:
         is_active=member.is_active if edit.is_active is None else edit.is_active,
         keys=_keys(member, edit),
         password=edit.password or member.password,
+        subject=None if edit.is_login_dropped else member.subject,
     )
 
 

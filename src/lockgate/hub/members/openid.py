@@ -6,21 +6,18 @@ import secrets
 import threading
 import time
 from collections.abc import Mapping
-from typing import TypeVar
 from urllib.parse import quote
 
-import httpx
 import msgspec
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from lockgate.hub.members.binding import Login
-from lockgate.hub.members.code_flow import failed
+from lockgate.hub.members.code_flow import Begun, failed
 from lockgate.hub.members.logins import OpenIdSettings
 from lockgate.hub.members.openid_claims import (
     ALGORITHMS,
-    Begun,
     Provider,
     begin,
     broken,
@@ -30,13 +27,11 @@ from lockgate.hub.members.openid_claims import (
     require_claims,
     require_provider,
 )
+from lockgate.hub.members.provider_http import ProviderHttp
 
 _KEPT_S = 3600.0
 #: The keys are asked for again at most so often when a token names one that is not known.
 _AGAIN_S = 60.0
-_LARGEST = 1_000_000
-
-_T = TypeVar("_T")
 
 
 class _Tokens(msgspec.Struct, frozen=True):
@@ -50,7 +45,7 @@ class OpenId:
     def __init__(self, settings: OpenIdSettings, secret: str | None, timeout_s: float = 10.0) -> None:
         self.settings = settings
         self._secret = secret
-        self._http = httpx.Client(timeout=timeout_s, follow_redirects=False)
+        self._http = ProviderHttp(broken, timeout_s)
         self._lock = threading.Lock()
         self._provider: tuple[float, Provider] | None = None
         self._keys: tuple[float, KeySet] | None = None
@@ -87,7 +82,7 @@ class OpenId:
             now=time.time(),
         )
         if "email" not in claims and tokens.access_token and is_safe(provider.userinfo_endpoint):
-            more = self._get(
+            more = self._http.get(
                 provider.userinfo_endpoint,
                 dict[str, object],
                 {"Authorization": f"Bearer {tokens.access_token}"},
@@ -101,7 +96,7 @@ class OpenId:
         with self._lock:
             if self._provider is None or time.monotonic() - self._provider[0] > _KEPT_S:
                 url = self.settings.issuer.rstrip("/") + "/.well-known/openid-configuration"
-                found = require_provider(self._get(url, Provider), self.settings.issuer)
+                found = require_provider(self._http.get(url, Provider), self.settings.issuer)
                 self._provider = (time.monotonic(), found)
             return self._provider[1]
 
@@ -109,7 +104,7 @@ class OpenId:
         with self._lock:
             age = time.monotonic() - self._keys[0] if self._keys else float("inf")
             if self._keys is None or age > _KEPT_S or (is_again and age > _AGAIN_S):
-                found = self._get(provider.jwks_uri, dict[str, object])
+                found = self._http.get(provider.jwks_uri, dict[str, object])
                 try:
                     self._keys = (time.monotonic(), KeySet.import_key_set(found))  # type: ignore[arg-type]
                 except (JoseError, ValueError, TypeError, KeyError) as error:
@@ -133,32 +128,13 @@ class OpenId:
             "redirect_uri": redirect_uri,
             "code_verifier": verifier,
         }
-        try:
-            if self._secret is None:
-                form["client_id"] = self.settings.client_id
-                answer = self._http.post(provider.token_endpoint, data=form)
-            else:
-                # Encoded before they are joined: RFC 6749, section 2.3.1
-                known = (quote(self.settings.client_id, safe=""), quote(self._secret, safe=""))
-                answer = self._http.post(provider.token_endpoint, data=form, auth=known)
-        except httpx.HTTPError as error:
-            raise broken(f"{type(error).__name__} at {provider.token_endpoint}") from None
-        if answer.status_code in (400, 401):
+        if self._secret is None:
+            form["client_id"] = self.settings.client_id
+            answer = self._http.post(provider.token_endpoint, form)
+        else:
+            # Encoded before they are joined: RFC 6749, section 2.3.1
+            known = (quote(self.settings.client_id, safe=""), quote(self._secret, safe=""))
+            answer = self._http.post(provider.token_endpoint, form, known)
+        if answer.status in (400, 401):
             raise failed("the provider does not take the code")
-        return _parsed(answer, _Tokens)
-
-    def _get(self, url: str, form: type[_T], headers: Mapping[str, str] | None = None) -> _T:
-        try:
-            answer = self._http.get(url, headers=dict(headers or {}))
-        except httpx.HTTPError as error:
-            raise broken(f"{type(error).__name__} at {url}") from None
-        return _parsed(answer, form)
-
-
-def _parsed(answer: httpx.Response, form: type[_T]) -> _T:
-    if answer.status_code != 200 or len(answer.content) > _LARGEST:
-        raise broken(f"it answers {answer.status_code} at {answer.url.copy_with(query=None)}")
-    try:
-        return msgspec.json.decode(answer.content, type=form)
-    except msgspec.DecodeError as error:
-        raise broken(f"{error} at {answer.url.copy_with(query=None)}") from None
+        return self._http.parsed(answer, _Tokens)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 
 from lockgate.errors import OutsideError
+from lockgate.hub.members.authorization_request import authorization_url
 from lockgate.hub.members.binding import Login
-from lockgate.hub.members.code_flow import challenge_of, failed, require_code
+from lockgate.hub.members.code_flow import Begun, failed, require_code
 
 #: Signatures by a key of the provider alone: neither `none` nor the client's secret.
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
@@ -30,16 +31,6 @@ class Provider(msgspec.Struct, frozen=True):
     jwks_uri: str
     userinfo_endpoint: str = ""
     authorization_response_iss_parameter_supported: bool = False
-
-
-class Begun(msgspec.Struct, frozen=True, kw_only=True):
-    """A login that was begun: what to remember of it in the browser until the provider sends them back."""
-
-    url: str
-    """Where to send the browser."""
-    state: str
-    nonce: str
-    verifier: str
 
 
 def require_provider(provider: Provider, issuer: str) -> Provider:
@@ -73,22 +64,16 @@ def begin(
     verifier: str,
 ) -> Begun:
     """Return where to send the browser: authorization code flow with PKCE (RFC 7636, S256)."""
-    query = urlencode(
-        {
-            "response_type": "code",
-            "client_id": client_id,
-            "redirect_uri": redirect_uri,
-            "scope": " ".join(scopes),
-            "state": state,
-            "nonce": nonce,
-            "code_challenge": challenge_of(verifier),
-            "code_challenge_method": "S256",
-        }
+    url = authorization_url(
+        provider.authorization_endpoint,
+        client_id=client_id,
+        redirect_uri=redirect_uri,
+        state=state,
+        verifier=verifier,
+        scope=" ".join(scopes),
+        nonce=nonce,
     )
-    joint = "&" if "?" in provider.authorization_endpoint else "?"
-    return Begun(
-        url=f"{provider.authorization_endpoint}{joint}{query}", state=state, nonce=nonce, verifier=verifier
-    )
+    return Begun(url=url, state=state, verifier=verifier, nonce=nonce)
 
 
 def require_answer(provider: Provider, begun: Begun, answer: Mapping[str, str]) -> str:
@@ -98,7 +83,7 @@ def require_answer(provider: Provider, begun: Begun, answer: Mapping[str, str]) 
         state=begun.state,
         issuer=provider.issuer,
         names_itself=provider.authorization_response_iss_parameter_supported,
-        who="provider",
+        who="the provider",
     )
 
 

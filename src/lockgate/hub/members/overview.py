@@ -55,7 +55,7 @@ class MemberOverview(msgspec.Struct, frozen=True, kw_only=True):
         ways = ["password"] if self.has_password else []
         ways += [counted(len(self.keys), "ssh key")] if self.keys else []
         ways += [counted(len(self.tokens), "token")] if self.tokens else []
-        ways += ["OpenID"] if self.has_subject else []
+        ways += ["login elsewhere"] if self.has_subject else []
         return ", ".join(ways) or "none"
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import stat
 from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -14,6 +12,7 @@ import tomli
 
 from lockgate.errors import UserError
 from lockgate.hub.directory import Hub
+from lockgate.hub.members.logins import read_secret, require_package
 from lockgate.hub.oauth.client import MEMBER, SCOPES, Client, secret_digest
 
 FILE = "hub.toml"
@@ -47,12 +46,8 @@ def read_clients(hub: Hub) -> Mapping[str, Client]:
         return {}
     except (tomli.TOMLDecodeError, msgspec.ValidationError) as error:
         raise _wrong(str(error)) from None
-    if tables and importlib.util.find_spec("joserfc") is None:
-        raise UserError(
-            f"[oauth] in {FILE} needs a package that is not installed: joserfc",
-            'Install it beside Lockgate: pip install "lockgate[oidc]"',
-            code="hub-settings",
-        )
+    if tables:
+        require_package("joserfc", "oauth")
     return {name: _client(hub, name, table) for name, table in tables.items()}
 
 
@@ -92,13 +87,7 @@ def _client(hub: Hub, name: str, table: _Table) -> Client:
 
 
 def _secret(hub: Hub, name: str, file: str) -> str:
-    path = hub.root / file
-    try:
-        if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            raise _wrong(f"{path} may be read by others: chmod 600")
-        secret = path.read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise _wrong(f"{path} cannot be read: {error}") from None
+    secret = read_secret(hub, file)
     if len(secret) < SHORTEST_SECRET:
         raise _wrong(f"[oauth.{name}] has a secret below {SHORTEST_SECRET} characters: openssl rand -hex 32")
     return secret

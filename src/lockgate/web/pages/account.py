@@ -127,7 +127,7 @@ async def password(
     )
     if isinstance(answer, Redirect):
         # The session of before has ended with the password, here as in every other browser
-        answer.set_cookie(await begin(request, service, actor.name))
+        answer.set_cookie(await begin(request, service, actor.name, "password"))
     return answer
 
 

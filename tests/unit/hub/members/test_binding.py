@@ -47,6 +47,41 @@ def test_an_address_nobody_vouches_for_says_nothing() -> None:
     )
 
 
+def test_a_name_binds_where_names_are_the_same() -> None:
+    login = Login(subject="jh ada", wished_name="ada", known_by="name")
+    found = bind((ADA, BOUND), login, "none")
+    assert (found.member.name, found.member.subject, found.change) == ("ada", "jh ada", "bind")
+    assert refused(msgspec.structs.replace(login, subject="jh bob", wished_name="bob")) == "member-conflict"
+    assert refused(msgspec.structs.replace(login, wished_name="Ada")) == "login-unknown"
+    for wished in ("", "owner", "ada@example.org", "hub"):
+        stranger = msgspec.structs.replace(login, wished_name=wished)
+        assert refused(stranger) == "login-unknown"
+        assert bind((ADA, BOUND), stranger, "viewer").change == "add"
+
+
+def test_a_name_says_nothing_where_nobody_says_that_they_are_the_same() -> None:
+    login = Login(subject="jh ada", wished_name="ada", known_by="nothing")
+    assert refused(login) == "login-unknown"
+    assert bind((ADA, BOUND), login, "viewer").member.name == "ada-2"
+    vouched = msgspec.structs.replace(login, email="ada@example.org", is_email_verified=True)
+    assert refused(vouched) == "login-unknown"
+
+
+def test_who_is_no_member_is_told_what_to_do() -> None:
+    def hint(login: Login) -> str:
+        with pytest.raises(UserError) as caught:
+            bind((BOUND,), login, "none")
+        return str(caught.value.hint)
+
+    assert "(ada@example.org)" in hint(LOGIN)
+    assert "by your name there: eve" in hint(Login(subject="j", wished_name="eve", known_by="name"))
+    for login in (
+        Login(subject="j", wished_name="Eve <x>", known_by="name"),
+        Login(subject="j", wished_name="eve", known_by="nothing"),
+    ):
+        assert "operator" in hint(login)
+
+
 def test_the_inactive_stay_out() -> None:
     gone = msgspec.structs.replace(ADA, is_active=False)
     assert refused(LOGIN, "viewer", gone) == "member-inactive"

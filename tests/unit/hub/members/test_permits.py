@@ -138,6 +138,6 @@ def test_what_others_see_has_no_digest() -> None:
     shown = overview(member)
     assert b"verysecret" not in msgspec.json.encode(shown)
     assert shown.roles_text == "viewer of every project; lead of a, b; operator; inactive"
-    assert shown.ways_text == "password, 1 token, OpenID"
+    assert shown.ways_text == "password, 1 token, login elsewhere"
     assert shown.parties_text == "it, law (a)"
     assert overview(Member(name="x")).roles_text == "no role"
