@@ -24,7 +24,7 @@ interface IWaiting {
 /** The hub is asked no more often than this when somebody comes back to the page. */
 const ASKED_MS = 60_000;
 /** After a save the server is asked first for what a run would do, or to run. */
-const LATER_MS = 500;
+const LATER_MS = 2000;
 const TELLING = new Set(['standing', 'placed', 'synced']);
 
 export class Waiting implements IDisposable {

@@ -167,10 +167,10 @@ def snapshot(
     swaps = swap(found)
     with copied_index(root) as index:
         environment = QUIET | {"GIT_INDEX_FILE": os.fspath(index)}
-        # Not as arguments: there may be many
-        taken = "\0".join([".", *(f":(exclude,literal){path}" for path in swaps.out)])
+        # What differs is known by now: git need not look for it once more
+        taken = "".join(f"{path}\0" for path in _without(found, set(swaps.out)))
         code, _, error = attempt(
-            root, *PLAIN, "add", "--all", "--sparse", "--pathspec-from-file=-", "--pathspec-file-nul",
+            root, *PLAIN, "update-index", "--add", "--remove", "--replace", "-z", "--stdin",
             stdin=taken.encode("utf-8", "surrogateescape"), environment=environment,
         )  # fmt: skip
         words = error.decode("utf-8", "replace")
@@ -181,6 +181,16 @@ def snapshot(
     if found.head and git(root, "rev-parse", f"{found.head}^{{tree}}").decode().strip() == tree:
         return found.head
     return commit_tree(root, tree, found.head, message)
+
+
+def _without(found: Changes, out: set[str]) -> Iterator[str]:
+    """Yield the paths that differ, but for those left out and what lies below them."""
+    for path in (*found.changed, *found.untracked, *found.deleted):
+        around = path if out else ""
+        while around and around not in out:
+            around = around.rpartition("/")[0]
+        if not around:
+            yield path
 
 
 def _swap(root: Path, swaps: Swaps, environment: Mapping[str, str]) -> None:

@@ -27,6 +27,9 @@ def clone_store(root: Path) -> Store:
 
 def digests_at(root: Path, commit: str) -> list[str]:
     """Return what the pointers of a commit stand for. Raises `UserError` (`pointer-invalid`)."""
+    names = git(root, "ls-tree", "-r", "-z", "--name-only", "--full-tree", commit)
+    if f"{SUFFIX}\0".encode() not in names:
+        return []
     return [each.output.md5 or "" for each in pointed_in(CommitSource(root, commit)).values()]
 
 

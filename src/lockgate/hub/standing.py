@@ -10,7 +10,8 @@ import msgspec
 
 from lockgate.errors import LockgateError, UserError
 from lockgate.git.listing import Listing
-from lockgate.hub.address import Address, LocalHub, address
+from lockgate.git.worktree import remotes
+from lockgate.hub.address import REMOTE, Address, LocalHub, of_url
 from lockgate.hub.index import Index
 from lockgate.hub.known_failures import known_failures
 from lockgate.project.pipeline import Pipeline, Scalar
@@ -44,6 +45,8 @@ class Standing(msgspec.Struct, frozen=True):
     """What stages were seen to use, and neither declare nor may use."""
     notebooks: dict[str, str] = {}
     """The notebook of each stage that is one."""
+    branch: str | None = None
+    """The branch checked out; None: HEAD is detached."""
     params: dict[str, Scalar] = {}
     """The parameters that decide a stage's outputs, with their values; a matrix's are left out."""
 
@@ -71,7 +74,9 @@ def standing(root: Path, params: Mapping[str, str]) -> Standing:
     values: dict[str, Scalar] = {
         name: value for stage in stages if stage.name == stage.group for name, value in stage.params.items()
     }
-    return Standing(loaded.pipeline.project, planned, tuple(_notes(loaded)), undeclared, notebooks, values)
+    return Standing(
+        loaded.pipeline.project, planned, tuple(_notes(loaded)), undeclared, notebooks, source.branch, values
+    )
 
 
 def _undeclared(pipeline: Pipeline, planned: Sequence[PlannedStage], finder: _Finder) -> Iterator[Undeclared]:
@@ -87,7 +92,7 @@ def _undeclared(pipeline: Pipeline, planned: Sequence[PlannedStage], finder: _Fi
 
 def _hub(root: Path) -> Address | None:
     try:
-        return address(None, None, root)
+        return of_url(remotes(root).get(REMOTE, ""), root)
     except LockgateError:
         return None
 

@@ -56,10 +56,10 @@ def look(service: Service, path: str) -> ProjectStanding:
         return ProjectStanding("no-project", words="This folder is not a project yet", hint=error.hint)
     root, inside = service.called(project), service.inside(project, path)
     running = service.running_in(project)
-    branch, _ = head(project)
     try:
         found = standing(project, {})
     except UserError as error:
+        branch, _ = head(project)
         if error.code in _NO_PROJECT:
             return ProjectStanding(
                 "no-project",
@@ -78,7 +78,7 @@ def look(service: Service, path: str) -> ProjectStanding:
         "running" if running else "would-run" if to_run else "known",
         root,
         found.project,
-        branch,
+        found.branch,
         inside,
         _words(found),
         "",

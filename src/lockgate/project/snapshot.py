@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -64,11 +65,18 @@ class WorktreeSource:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._files: Listing | None = None
+        self._branch: str | None = None
 
     def files(self) -> Listing:
         if self._files is None:
             self._files = self._look()
         return self._files
+
+    @property
+    def branch(self) -> str | None:
+        """The branch checked out when the files were looked at; None: HEAD is detached."""
+        self.files()
+        return self._branch
 
     def read(self, paths: Sequence[str]) -> dict[str, bytes]:
         found: dict[str, bytes] = {}
@@ -86,9 +94,8 @@ class WorktreeSource:
 
     def _look(self) -> dict[str, Entry]:
         now = changes(self.root)
-        files: dict[str, Entry] = {}
-        if now.head is not None:
-            files.update(parse_ls_tree(git(self.root, "ls-tree", "-r", "-z", "--full-tree", now.head)))
+        self._branch = now.branch
+        files = dict(_held(self.root, now.head)) if now.head is not None else {}
         for path in now.deleted:
             files.pop(path, None)
         altered = [*now.changed, *now.untracked]
@@ -107,3 +114,9 @@ class WorktreeSource:
         asked = "".join(f"{path}\n" for path in plain).encode("utf-8", "surrogateescape")
         output = git(self.root, "hash-object", "--stdin-paths", stdin=asked)
         return dict(zip(plain, output.decode().split(), strict=True))
+
+
+@lru_cache(maxsize=2)
+def _held(root: Path, commit: str) -> Listing:
+    """Return what a commit holds; who stays, as a Jupyter server, asks for the same one after each save."""
+    return parse_ls_tree(git(root, "ls-tree", "-r", "-z", "--full-tree", commit))
