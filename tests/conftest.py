@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -10,10 +11,15 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from lockgate.hub.notebooks.quick_import import quick_import
+
+with quick_import():  # many packages bring it: every process of the tests would build a grammar for 3 s
+    import jsonschema  # noqa: F401
+
 # How long a busy machine takes says nothing of what is tested. `quick` is for `make check`; where a test says
 # how many examples it wants, that counts.
 settings.register_profile("whole", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("quick", settings.get_profile("whole"), max_examples=25)
+settings.register_profile("quick", settings.get_profile("whole"), max_examples=10)
 settings.load_profile("whole")
 
 GIT_CONFIG = """\
@@ -69,6 +75,11 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
             "PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
         )
         yield
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of collected tests are not looked through again at every collection of garbage."""
+    gc.freeze()
 
 
 NOT_TESTED = "NOT TESTED: "

@@ -30,16 +30,17 @@ class _Segment(msgspec.Struct, frozen=True):
 
 def put(content: bytes, text: bytes) -> bytes | None:
     """Return the JPEG with a text in a comment behind what describes it; None: it is broken, or several."""
-    at, kinds = len(START) - 1, []
+    at, kinds, last = len(START) - 1, set[int](), None
     for segment in _segments(content):
-        kinds.append(segment.kind)
+        last = segment.kind
+        kinds.add(last)
         if _SCAN in kinds:
             continue
         if segment.kind in _APPLICATION and segment.data.startswith(_SEVERAL):
             return None
         if segment.kind == _COMMENT or segment.kind in _APPLICATION:
             at = segment.end
-    is_whole = bool(_FRAMES & set(kinds)) and _SCAN in kinds and kinds[-1] == _END
+    is_whole = bool(_FRAMES & kinds) and _SCAN in kinds and last == _END
     said = _KEYWORD + text
     if not is_whole or len(said) > _MOST_SEGMENT_BYTES:
         return None

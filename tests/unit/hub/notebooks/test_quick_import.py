@@ -4,13 +4,13 @@ import subprocess
 import sys
 
 PROGRAM = """
-import sys
+import importlib.util, sys
 from lockgate.hub.notebooks.quick_import import quick_import
 with quick_import():
     import nbdime
 assert "jsonschema" in sys.modules, "nbdime brings it, so there is something to do without"
-assert "rfc3987_syntax.syntax_help" not in sys.modules
-import rfc3987_syntax
+assert "rfc3987_syntax.syntax_helpers" not in sys.modules
+assert importlib.util.find_spec("rfc3987_syntax") is not None
 """
 
 
