@@ -3,26 +3,13 @@
 import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Notification } from '@jupyterlab/apputils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
-import type { Choices, IConflict } from './conflicts';
+import type { Choices } from './conflicts';
 import { around, pathAtHand } from './documents';
 import { showFailure } from './failure';
 import { mergeIcon } from './icons';
+import type { IMerged } from './merged';
 import { ILockgate } from './tokens';
 import { commits } from './words';
-
-/** Mirrors lockgate.hub.sync.merge_branch.BranchMerged. */
-export interface IMerged {
-  into: string;
-  branch: string;
-  commits: number;
-  committed: string | null;
-  changed: string[];
-  data: string[];
-  conflicts: IConflict[];
-  notes: string[];
-  mended: string;
-  is_done: boolean;
-}
 
 export const MERGE = 'lockgate:merge';
 

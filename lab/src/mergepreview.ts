@@ -3,7 +3,7 @@
 import { Dialog, showDialog } from '@jupyterlab/apputils';
 import { Widget } from '@lumino/widgets';
 import { make } from './dom';
-import type { IMerged } from './mergebranch';
+import type { IMerged } from './merged';
 import { commits } from './words';
 
 const LISTED = 200;

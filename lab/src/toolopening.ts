@@ -4,7 +4,7 @@ import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
 import { Widget } from '@lumino/widgets';
 import { make } from './dom';
 import { Client } from './request';
-import { ITool } from './tools';
+import type { ITool } from './tool';
 
 export async function openTool(client: Client, baseUrl: string, path: string, project: string, tool: ITool): Promise<void> {
   if (!tool.is_confirmed) {

@@ -11,25 +11,7 @@ import { showFailure } from './failure';
 import { toolIcon } from './icons';
 import { LockgateError } from './request';
 import { ILockgate } from './tokens';
-
-/** Mirrors lockgate.jupyter.tools.gate.ShownTool. */
-export interface ITool {
-  name: string;
-  title: string;
-  command: string;
-  digest: string;
-  is_confirmed: boolean;
-  line: number;
-  address: string;
-  icon: string;
-}
-
-/** Mirrors lockgate.jupyter.tools.gate.ShownTools. */
-export interface ITools {
-  tools: ITool[];
-  project: string;
-  why_none: string;
-}
+import type { ITool, ITools } from './tool';
 
 const OPEN = 'lockgate:open-tool';
 /** Below notebooks (0) and consoles (20), above what else there is (100). */
