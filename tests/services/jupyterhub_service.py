@@ -1,4 +1,4 @@
-"""A real JupyterHub on loopback, set as the how-to page says, whose people are those of a hub."""
+"""A real JupyterHub on loopback, set as the how-to page says."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psutil
@@ -65,7 +65,7 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def jupyterhub(home: Path, port: int, settings: str, client_secret: str) -> Iterator[JupyterHub]:
+def jupyterhub(home: Path, port: int, settings: str, environment: Mapping[str, str]) -> Iterator[JupyterHub]:
     """Run JupyterHub at this port; `settings` is its configuration, up to where it runs."""
     modules = node_packages(Path(__file__).parent / "jupyterhub_proxy", "JupyterHub's proxy")
     programs, needed = lab_environment()
@@ -92,7 +92,7 @@ def jupyterhub(home: Path, port: int, settings: str, client_secret: str) -> Iter
             environment=spawned,
         )
     )
-    own = {"OAUTH_CLIENT_SECRET": client_secret, "JUPYTERHUB_CRYPT_KEY": secrets.token_hex(32)}
+    own = {"JUPYTERHUB_CRYPT_KEY": secrets.token_hex(32), **environment}
     log = home / "jupyterhub.log"
     with log.open("wb") as printed:
         process = subprocess.Popen(

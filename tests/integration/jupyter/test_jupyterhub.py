@@ -62,7 +62,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
         with site.second("--public-url", below) as second:
             service = block("the_hub_as_a_service.py").replace("http://127.0.0.1:8321", second)
             settings = placed("jupyterhub_config.py") + service + _SERVICE
-            with jupyterhub(root / "jupyter", port, settings, SECRET) as jupyter:
+            with jupyterhub(root / "jupyter", port, settings, {"OAUTH_CLIENT_SECRET": SECRET}) as jupyter:
                 yield Both(site, jupyter)
 
 
