@@ -18,6 +18,7 @@ from lockgate import __version__
 from lockgate.web import assets, login, login_elsewhere, oauth_login, oauth_token
 from lockgate.web.api import API
 from lockgate.web.errors import HANDLERS
+from lockgate.web.forwarded import forwarded
 from lockgate.web.git_http import serve_git
 from lockgate.web.health import HEALTH
 from lockgate.web.metrics import Metrics
@@ -67,7 +68,8 @@ def create_app(service: Service, tracing: Tracing | None = None) -> ASGIApp:
         logging_config=None,
         lifespan=[_watch],
     )
-    return observe(_around(service, app), metrics, tracing)
+    observed = observe(_around(service, app), metrics, tracing)
+    return forwarded(observed) if service.settings.is_behind_proxy else observed
 
 
 @asynccontextmanager

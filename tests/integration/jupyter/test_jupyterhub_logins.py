@@ -43,7 +43,10 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Jupyt
         (site.folder / "jupyterhub.token").write_text(TOKEN)
         (site.folder / "jupyterhub.token").chmod(0o600)
         text = block("hub-by-jupyterhub.toml").replace("https://hub.example.org", below)
-        (site.folder / "hub.toml").write_text(text.replace("https://jupyter.example.org", there))
+        text = text.replace("https://jupyter.example.org", there)
+        (site.folder / "hub.toml").write_text(
+            text.replace("[service]\n", "[service]\nis_behind_proxy = true\n")
+        )
         invite(open_book(site.hub), OWNER, Member(name="ada", roles={"flights": "lead"}))
         site.start()
         service = block("the_hub_asks_jupyterhub.py").replace("https://hub.example.org", below)
