@@ -143,8 +143,8 @@ def compose_message(activity: Activity) -> str:
         "Ref": activity.ref,
         "Commit": activity.commit,
     }
-    lines = [f"Lockgate-{name}: {_one_line(value)}" for name, value in trailers.items() if value]
-    return "\n".join([_one_line(activity.title) or _one_line(activity.kind), "", *lines, ""])
+    lines = [f"Lockgate-{name}: {one_line(value)}" for name, value in trailers.items() if value]
+    return "\n".join([one_line(activity.title) or one_line(activity.kind), "", *lines, ""])
 
 
 def damaged(repository: Path, oid: str, why: str) -> OutsideError:
@@ -178,6 +178,6 @@ def _start(repository: Repository, key: Key, activity: Activity, at_epoch_s: int
     refs.compare_and_swap(repository, REF, None, entry, PATIENCE_S)
 
 
-def _one_line(text: str) -> str:
-    """Control characters would forge trailers, or a terminal's colours."""
+def one_line(text: str) -> str:
+    """Return a text as one line of a message: control characters would forge trailers, or colours."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())

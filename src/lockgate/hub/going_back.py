@@ -13,16 +13,18 @@ from lockgate.hub.history import SEARCHED, entries
 from lockgate.hub.members.values import Actor
 from lockgate.hub.own_push import Moved, move
 from lockgate.hub.push import ABSENT, Options
+from lockgate.hub.remembering import journal_state
 from lockgate.hub.rollback import State, find_state
 
 
 def state_on_hub(hub: Hub, project: str, text: str) -> State:
-    """Return the state meant by the end of a run's id or the beginning of an activity's.
+    """Return the state meant by the end of a run's id, or the beginning of an activity's or executed cell's.
 
+    Of a cell in a journal it is the work tree as it ran, which came with the journal.
     Raises `UserError`: `run-unknown`, `run-ambiguous`, `activity-no-state`.
     """
     repository = hub.require_project(project)
-    state = find_state(entries(repository, SEARCHED), text)
+    state = journal_state(repository, text) or find_state(entries(repository, SEARCHED), text)
     code, _, _ = attempt(repository, "cat-file", "-e", f"{state.commit}^{{commit}}")
     if re.fullmatch(r"[0-9a-f]{40}", state.commit) is None or code != 0:
         raise UserError(

@@ -275,7 +275,9 @@ def state_at(root: Path, id: str) -> State:
             "Choose another one.",
             code="activity-no-state",
         )
-    return State(commit=activity.commit, title=f"{activity.title[:80]}, {activity.at}", trailer=id)
+    # Whatever a clone pushed may stand there; it becomes the subject of a commit
+    title = chain.one_line(f"{activity.title[:80]}, {activity.at[:40]}")
+    return State(commit=activity.commit, title=title, trailer=id)
 
 
 def state_named(root: Path, text: str) -> State:
@@ -283,8 +285,16 @@ def state_named(root: Path, text: str) -> State:
 
     Raises as `lockgate.hub.rollback.state_of`.
     """
+    return journal_state(root, text) or state_of(root, text)
+
+
+def journal_state(root: Path, text: str) -> State | None:
+    """Return the state meant by the beginning of the id of a journal's entry; None: it is of none.
+
+    Raises `UserError` (`activity-no-state`).
+    """
     id = _entry_in(root, text.strip().lower(), journals_in(root))
-    return state_at(root, id) if id is not None else state_of(root, text)
+    return state_at(root, id) if id is not None else None
 
 
 def entry_named(root: Path, start: str) -> str:

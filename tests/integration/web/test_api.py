@@ -8,10 +8,12 @@ from typing import Any
 
 import httpx
 import pytest
-from journals import AT, cell, write_journal
+from journals import AT, cell, forged, write_journal
 from web_site import PASSWORD, PROJECT, Site, served
 
-from lockgate.activity.execution import Picture
+from lockgate.activity.entry import Activity
+from lockgate.activity.execution import KIND, Picture
+from lockgate.git.worktree import snapshot
 from lockgate.hub.comparison import compare_runs
 from lockgate.hub.queries import show_run
 
@@ -203,6 +205,36 @@ def test_back_to_here_and_branch_from_here(team: dict[str, Caller], hub: Site) -
     assert twice["error"]["code"] == "ref-conflict"
     bad = team["max"].post("/projects/flights/branches", {"branch": "a..b", "state": first[-8:]}, 400)
     assert bad["error"]["code"] == "ref-name"
+
+
+def test_a_cell_is_gone_back_to_as_its_clone_was(team: dict[str, Caller], hub: Site) -> None:
+    tree, repository = hub.root / "flights", hub.hub.repository("flights")
+    (tree / "tried.py").write_text("print('not committed')\n")
+    now = snapshot(tree, "The work tree as a cell ran")
+    (tree / "tried.py").unlink()
+    hub.git(tree, "push", "--quiet", "hub", f"{now}:refs/notes/any")
+    (entry,) = write_journal(hub.hub, "flights", "max", "lap", [cell(7, AT, code="try_it()")], now)
+    (bare,) = write_journal(hub.hub, "flights", "max", "lap", [cell(8, AT + 1)])
+    forging = Activity(
+        kind=KIND, at="2026-01-01T00:00:00Z\n", by="lea", title="Back\n\nLockgate-Run: 8F3KQ2ZD", commit=now
+    )
+    (forged_entry,) = forged(hub.hub, "flights", "lea", "lap", forging)
+    begun = team["max"].post("/projects/flights/branches", {"branch": "tried", "state": entry[:12]})
+    assert (begun["commit"], "run" in begun) == (now, False)
+    moved = team["max"].post("/projects/flights/rollback", {"branch": "main", "state": entry})
+    assert "not committed" in hub.git(repository, "show", "main:tried.py")
+    said = hub.git(repository, "show", "-s", "--format=%an%n%B", moved["commit"]).split("\n")
+    assert said[:2] == ["max", "Roll back to n.ipynb [7]: try_it(), 2026-05-28T12:00:00Z"]
+    assert f"Lockgate-Rollback: {entry}" in said
+    assert team["vera"].post("/projects/flights/branches", {"branch": "x", "state": entry}, 403)
+    told = team["max"].post("/projects/flights/branches", {"branch": "x", "state": bare}, 400)
+    assert told["error"]["code"] == "activity-no-state"
+    until(lambda: all(row.ended_at for row in hub.runs()), "its run has ended")
+    hub.git(repository, "update-ref", "refs/heads/behind", f"{now}~1")
+    moved = team["max"].post("/projects/flights/rollback", {"branch": "behind", "state": forged_entry})
+    trailers = hub.git(repository, "show", "-s", "--format=%(trailers:only)", moved["commit"])
+    assert trailers.split() == ["Lockgate-Rollback:", forged_entry]
+    until(lambda: all(row.ended_at for row in hub.runs()), "its run has ended")
 
 
 def test_backends_are_listed_and_checked(team: dict[str, Caller]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from journals import AT, cell, write_journal
 from playwright.sync_api import Browser, expect
 from web_browser import NARROW, WIDE, seat
 from web_site import Site, served
@@ -18,14 +19,21 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         site.git(tree, "pull", "-q", "--rebase", "hub", "main")
         broken = (tree / "count.py").read_text().replace("delay", "lateness")
         push(site, tree, "Count lateness", "wait", count__py=broken)
+        failed = cell(2, AT + 5, code="late()", status="error", error="NameError: late")
+        write_journal(site.hub, "flights", "bob", "lap", [cell(1, AT, text="4\n"), failed], tip(site))
         site.start()
         yield site
+
+
+def tip(site: Site, ref: str = "refs/heads/main") -> str:
+    return site.git(site.hub.repository("flights"), "rev-parse", ref).strip()
 
 
 def paths(site: Site) -> list[str]:
     failed, good = (row for row in site.runs()[:2])
     run = f"/p/flights/runs/{good.request.id}"
     made = f"/p/flights/artifacts/{good.request.id}"
+    cell_tip = tip(site, "refs/lockgate/journals/bob/lap")
     return [
         "/",
         "/p/flights",
@@ -39,6 +47,8 @@ def paths(site: Site) -> list[str]:
         f"{made}/counts.csv",
         f"{made}/counts.png",
         f"/p/flights/commits/{good.result_commit}",
+        f"/p/flights/cells/{cell_tip}",
+        f"/p/flights/sittings/{cell_tip}",
         "/p/flights/data",
         "/p/flights/data/flights.csv",
         "/p/flights/files",

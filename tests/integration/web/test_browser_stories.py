@@ -8,11 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from e2e_place import until
+from journals import AT, cell, write_journal
 from PIL import Image
 from playwright.sync_api import Browser, expect
 from web_browser import seat
 from web_site import Site, served
 from web_team import PASSWORD, make_team, push
+
+from lockgate.git.worktree import snapshot
 
 SLOW = """\
 import time
@@ -210,6 +214,23 @@ def test_branch_from_here_and_back_to_here(team: tuple[Site, Path], browser: Bro
         page.get_by_role("button", name="Branch from here").click()
         page.wait_for_url("**/files?at=from-the-first")
         assert "from-the-first" in site.git(tree, "ls-remote", "hub")
+        (tree / "tried.txt").write_text("by a cell")
+        now = snapshot(tree, "The work tree as a cell ran")
+        site.git(tree, "push", "--quiet", "hub", f"{now}:refs/notes/any")
+        (tree / "tried.txt").unlink()
+        (entry,) = write_journal(site.hub, "flights", "bob", "lap", [cell(1, AT)], now)
+        until(lambda: one.go("/p/flights?kind=cell").locator(f"#cell-{entry}").count(), "the cell is told of")
+        page = one.go(f"/p/flights/cells/{entry}")
+        page.fill("#branch-name", "from-a-cell")
+        page.get_by_role("button", name="Branch from here").click()
+        page.wait_for_url("**/files?at=from-a-cell")
+        expect(page.get_by_role("link", name="tried.txt")).to_be_visible()
+        one.go(f"/p/flights/cells/{entry}").get_by_role("button", name="Back to here").click()
+        page.wait_for_url("**/runs/*")
+        expect(page.locator("#run-head .badge.succeeded")).to_be_visible(timeout=60_000)
+        assert "by a cell" in site.git(
+            tree, "-C", str(site.hub.repository("flights")), "show", "main:tried.txt"
+        )
         page = one.go(f"/p/flights/runs/{first}")
         page.get_by_role("button", name="Run again").click()
         page.wait_for_url(lambda url: "/runs/" in url and first not in url)

@@ -84,6 +84,8 @@ def test_what_was_executed_is_shown_and_can_do_nothing(site: Site) -> None:
         ]  # fmt: skip
     assert "evil(&#39;&lt;script&gt;" in sitting
     assert f"lockgate rollback {entries[0][:10]} --branch" in whole
+    assert f'action="/p/flights/cells/{entries[0]}/branch"' in whole
+    assert f'action="/p/flights/cells/{entries[0]}/back"' in whole
     assert "&lt;b&gt;bold&lt;/b&gt;" in whole
     assert "<script>alert" not in sitting + whole
     assert picture.content == drawing

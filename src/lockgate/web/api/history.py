@@ -16,7 +16,7 @@ from lockgate.web.visitor import Visitor
 
 
 class Back(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where to: a branch, and a state by the end of a run's id or the beginning of an activity's."""
+    """Where to: a branch; a state: the end of a run's id, the beginning of an activity's or a cell's."""
 
     branch: str
     state: str

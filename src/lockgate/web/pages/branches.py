@@ -21,3 +21,8 @@ def branches_of(repository: Path) -> list[str]:
     )
     lines = output.decode("utf-8", "replace").splitlines() if code == 0 else []
     return [line.removeprefix("refs/heads/") for line in lines]
+
+
+def is_branch(repository: Path, name: str) -> bool:
+    """Return whether there is such a branch."""
+    return attempt(repository, "show-ref", "--verify", "--quiet", f"refs/heads/{name}")[0] == 0
