@@ -157,11 +157,13 @@ def _artifacts_here(root: Path) -> list[Artifact]:
 def place_large(root: Path, artifacts: Sequence[Artifact]) -> tuple[str, ...]:
     """Write artifacts that git does not hold from the hub's store; those that are there already stay.
 
+    They are kept out of the member's own commits, which would put into git what the project keeps out of it.
     Raises `OutsideError`: `store-missing`, `hub-unreachable`.
     """
     missing = [artifact for artifact in artifacts if artifact.git is None]
     if not missing:
         return ()
+    exclude(root, [artifact.path for artifact in missing])
     source = objects_of(root, of_url(remotes(root).get(REMOTE, ""), root))
     folders = source.listings([artifact.md5 for artifact in missing if artifact.mode == FOLDER])
     targets: dict[str, list[str]] = {}

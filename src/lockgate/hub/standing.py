@@ -74,9 +74,8 @@ def standing(root: Path, params: Mapping[str, str]) -> Standing:
     values: dict[str, Scalar] = {
         name: value for stage in stages if stage.name == stage.group for name, value in stage.params.items()
     }
-    return Standing(
-        loaded.pipeline.project, planned, tuple(_notes(loaded)), undeclared, notebooks, source.branch, values
-    )
+    notes = (*_notes(loaded), *_notebook_notes(root, loaded.pipeline))
+    return Standing(loaded.pipeline.project, planned, notes, undeclared, notebooks, source.branch, values)
 
 
 def _undeclared(pipeline: Pipeline, planned: Sequence[PlannedStage], finder: _Finder) -> Iterator[Undeclared]:
@@ -190,6 +189,15 @@ def _check_runtime(loaded: Loaded, hub: LocalHub | None) -> str:
     from lockgate.hub.runtimes import Runtimes  # noqa: PLC0415
 
     return check_runtime(Runtimes(hub.hub.runtimes, may_lock=False)).digest
+
+
+def _notebook_notes(root: Path, pipeline: Pipeline) -> tuple[str, ...]:
+    if pipeline.outputs == "keep":
+        return ()
+    from lockgate.hub.notebooks.committed import before_sending, unsent_outputs  # noqa: PLC0415  (few ask)
+
+    note = before_sending(root, unsent_outputs(root, pipeline.outputs))
+    return (note,) if note else ()
 
 
 def _notes(loaded: Loaded) -> list[str]:

@@ -14,6 +14,7 @@ from lockgate.errors import UserError
 from lockgate.git.listing import EXECUTABLE, FILE, FOLDER, Entry
 from lockgate.git.objects import EMPTY_TREE, Repository
 from lockgate.project.pipeline import Kind, Stage
+from lockgate.runs.notebook import page_path
 from lockgate.runs.record import Artifact
 
 _KINDS: dict[str, Kind] = {
@@ -42,7 +43,7 @@ class Collector:
     def __init__(
         self, repository: Repository, store: Store, result_limit_bytes: int, *, has_notebooks: bool = True
     ) -> None:
-        """`has_notebooks`: whether executed notebooks may lie in git, or in the store alone."""
+        """`has_notebooks`: executed notebooks and their pages may lie in git, not in the store alone."""
         self._repository = repository
         self._store = store
         self._limit_bytes = result_limit_bytes
@@ -83,7 +84,7 @@ class Collector:
             return self._take_folder(stage, workspace, path)
         mode = EXECUTABLE if status.st_mode & 0o100 else FILE
         kind, size = kind_of(stage, path), status.st_size
-        if size <= self._limit_bytes and self._may_be_in_git(path):
+        if size <= self._limit_bytes and self._may_be_in_git(stage, path):
             content = place.read_bytes()
             oid = self._repository.write_blob(content)
             return Artifact(
@@ -93,8 +94,11 @@ class Collector:
         self._store.put(place, md5)
         return Artifact(path=path, kind=kind, size_bytes=size, md5=md5, mode=mode)
 
-    def _may_be_in_git(self, path: str) -> bool:
-        return self._has_notebooks or not path.endswith(".ipynb")
+    def _may_be_in_git(self, stage: Stage, path: str) -> bool:
+        if self._has_notebooks:
+            return True
+        is_page = stage.notebook is not None and path == page_path(stage.notebook, stage.makes)
+        return not (is_page or path.endswith(".ipynb"))
 
     def _take_folder(self, stage: Stage, workspace: Path, path: str) -> Artifact:
         files = list(_walk(workspace, path))
@@ -102,7 +106,7 @@ class Collector:
         listed = [Listed(md5_of_file(workspace / name), posixpath.relpath(name, path)) for name, _ in files]
         listing = folder_listing(listed)
         oid = None
-        if size <= self._limit_bytes and all(self._may_be_in_git(name) for name, _ in files):
+        if size <= self._limit_bytes and all(self._may_be_in_git(stage, name) for name, _ in files):
             entries = {
                 posixpath.relpath(name, path): Entry(
                     EXECUTABLE if status.st_mode & 0o100 else FILE,

@@ -14,6 +14,7 @@ import pytest
 from lockgate.git.program import attempt, git
 from lockgate.hub.notebooks import merge, merge_driver
 from lockgate.hub.notebooks.clone import Prepared, prepare, switch_off, switch_on
+from lockgate.hub.notebooks.committed import before_sending, once_sent, unsent_outputs
 from lockgate.hub.sync.sync import sync
 from lockgate.hub.sync.undo import undo
 from lockgate.project.snapshot import WorktreeSource
@@ -271,6 +272,27 @@ def test_outputs_that_a_plain_git_brought_leave_with_the_next_sync(two: tuple[Pa
     assert git(lead, "show", "hub/main:n.ipynb").decode() == notebook("A", "B", "c")
     sync(member)
     assert git(member, "status", "--porcelain") == b""
+
+
+def test_outputs_that_a_clone_committed_before_its_first_sync_are_told_of(two: tuple[Path, Path]) -> None:
+    lead, member = two
+    (lead / "lockgate.toml").write_text('[project]\nname = "p"\n[notebooks]\noutputs = "strip"\n')
+    sync(lead)
+    git(member, "pull", "-q", "hub", "main")
+    assert unsent_outputs(member, "strip") == ()
+    for number in range(2):
+        (member / 'ü "n.ipynb').write_text(notebook(str(number), count=1))
+        commit(member, "with outputs")
+    (member / "broken.ipynb").write_text("no notebook")
+    commit(member, "broken")
+    found = unsent_outputs(member, "strip")
+    assert [each.path for each in found] == ['ü "n.ipynb'] * 2
+    assert unsent_outputs(member, "keep") == ()
+    assert f"in 2 commits since {found[1].commit[:10]}" in before_sending(member, found)
+    (note,) = sync(member).notes
+    assert note == once_sent(found) and "in the hub's history now" in note
+    assert git(member, "show", 'HEAD:ü "n.ipynb').decode() == notebook("1")
+    assert (sync(member).notes, unsent_outputs(member, "strip")) == ((), ())
 
 
 def test_nbdime_shows_differences_where_somebody_wants_it(tmp_path: Path) -> None:

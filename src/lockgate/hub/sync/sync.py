@@ -18,6 +18,7 @@ from lockgate.hub.journal import Journal as Notes
 from lockgate.hub.journal import fetch_journals, push_journals
 from lockgate.hub.kernels import kernel_notes
 from lockgate.hub.notebooks.clone import policy_notes, prepare
+from lockgate.hub.notebooks.committed import before_sending, once_sent, unsent_outputs
 from lockgate.hub.notebooks.pairing import Stepped, bring_into_step
 from lockgate.hub.sync import journal as journals
 from lockgate.hub.sync import reaching
@@ -82,12 +83,15 @@ def sync(root: Path, choices: Mapping[str, Choice] = {}) -> Synced:
         paired = bring_into_step(root)
         now = changes(root) if paired.has_written else now
         ensure_remote(root)
+        unsent = unsent_outputs(root, prepared.policy)
         done = _Sync(Work(root, folder, now, choices, "sync", prepared)).go()
         if done.trouble is None:
             done = replace(done, trouble=_exchange_journals(root, done))
         notes = kernel_notes(root, now.head, done.commit) if done.got and now.head and done.commit else ()
         since = bring_into_step(root) if done.changed else Stepped()
         notes += (*policy_notes(root, prepared), *dict.fromkeys(paired.notes + since.notes))
+        if unsent:
+            notes += (once_sent(unsent) if done.sent else before_sending(root, unsent),)
         return replace(done, mended=mended, notes=notes, can_undo=journals.read(folder) is not None)
 
 
