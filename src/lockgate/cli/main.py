@@ -33,19 +33,10 @@ def main() -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    if arguments[:1] == ["data"]:
-        from lockgate.cli.data_quick import quick  # noqa: PLC0415
-
-        code = quick(arguments[1:])
-        if code is not None:
-            sys.stdout.flush()
-            return code
-    if arguments[:1] == ["hook"]:
-        from lockgate.cli.hook_quick import quick as quick_hook  # noqa: PLC0415
-
-        code = quick_hook(arguments[1:])
-        if code is not None:
-            return code
+    code = _quick(arguments)
+    if code is not None:
+        sys.stdout.flush()
+        return code
     from click.exceptions import Abort, ClickException, Exit  # noqa: PLC0415  (not for --version)
 
     from lockgate.cli.group import cli  # noqa: PLC0415
@@ -61,6 +52,23 @@ def _run(arguments: list[str]) -> int:
         error.show()
         return 2
     return result if isinstance(result, int) else 0
+
+
+def _quick(arguments: list[str]) -> int | None:
+    """Do what is asked for often and is simple; None: it is neither."""
+    if arguments[:1] == ["data"]:
+        from lockgate.cli.data_quick import quick  # noqa: PLC0415
+
+        return quick(arguments[1:])
+    if arguments[:1] == ["hook"]:
+        from lockgate.cli.hook_quick import quick as quick_hook  # noqa: PLC0415
+
+        return quick_hook(arguments[1:])
+    if arguments[:1] == ["notebook"]:
+        from lockgate.cli.notebook_quick import quick as quick_notebook  # noqa: PLC0415
+
+        return quick_notebook(arguments[1:])
+    return None
 
 
 def _tell(error: LockgateError, is_json: bool) -> int:
