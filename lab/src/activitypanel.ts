@@ -125,7 +125,7 @@ export class ActivityPanel extends Widget {
     const search = document.createElement('input');
     search.type = 'search';
     search.className = 'lg-activity-search';
-    search.placeholder = 'Search titles, people, notebooks';
+    search.placeholder = 'Search titles, people…';
     search.setAttribute('aria-label', 'Search the activity');
     let waiting = 0;
     search.addEventListener('input', () => {

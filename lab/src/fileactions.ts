@@ -98,10 +98,16 @@ export const fileActionsPlugin: JupyterFrontEndPlugin<void> = {
       return (current && documents.contextForWidget(current)?.path) ?? null;
     }
 
-    async function show(title: string, node: HTMLElement): Promise<void> {
+    function bodyOf(node: HTMLElement): Widget {
       const body = new Widget({ node });
       body.addClass('lg-dialog');
-      await showDialog({ title, body, buttons: [Dialog.okButton({ label: 'Close' })] });
+      // It may be longer than its place: keys scroll it
+      body.node.tabIndex = 0;
+      return body;
+    }
+
+    async function show(title: string, node: HTMLElement): Promise<void> {
+      await showDialog({ title, body: bodyOf(node), buttons: [Dialog.okButton({ label: 'Close' })] });
     }
 
     commands.addCommand(FileCommands.why, {
@@ -137,13 +143,11 @@ export const fileActionsPlugin: JupyterFrontEndPlugin<void> = {
         }
         node.append(make('h3', {}, 'Made from'), tree);
       }
-      const body = new Widget({ node });
-      body.addClass('lg-dialog');
       const buttons = [Dialog.cancelButton({ label: 'Close' })];
       if (why.run) {
         buttons.push(Dialog.okButton({ label: 'Show the Run' }));
       }
-      const answer = await showDialog({ title: why.path, body, buttons });
+      const answer = await showDialog({ title: `Why ${why.path}?`, body: bodyOf(node), buttons });
       if (why.run && answer.button.accept) {
         await commands.execute('lockgate:show-runs', { run: why.run, path });
       }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -197,3 +198,11 @@ def test_two_hubs_make_the_same_bytes_of_the_same_snapshot(
         assert place.on_hub("rev-parse", f"main:{path}") == other.on_hub(
             "rev-parse", "main:" + path, project="twin"
         ), path
+
+
+def test_parameters_that_a_matrix_shares_can_be_asked_for(place: Place) -> None:
+    stage = (
+        '[stages.s]\nrun = "echo {m} {n} > o-{m}"\nneeds = []\nmakes = ["o-{m}"]\nmatrix = { m = [1, 2] }\n'
+    )
+    tree = place.project({"lockgate.toml": "[params]\nn = 3\n" + stage})
+    assert json.loads(tree.lockgate("status", "--json").out)["params"] == {"n": 3}

@@ -113,8 +113,12 @@ def title_of(code: str, notebook: str | None, count: int | None) -> str:
 
 
 def telling_line(code: str) -> str:
-    """Return the first line that does something, cut to a readable length."""
+    """Return the first line that does something, with those it goes on in, cut to a readable length."""
     lines = [line.strip() for line in code.splitlines()]
     telling = [line for line in lines if line and not line.startswith(("#", "//", "--", "%%"))] or lines
     first = next((line for line in telling if line), "an empty cell")
+    for line in telling[telling.index(first) + 1 :] if first in telling else ():
+        if len(first) > _TITLE_CHARS or first[-1] not in "([{":
+            break
+        first += line
     return first if len(first) <= _TITLE_CHARS else first[: _TITLE_CHARS - 1] + "…"

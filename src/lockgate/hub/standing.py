@@ -14,7 +14,7 @@ from lockgate.git.worktree import remotes
 from lockgate.hub.address import REMOTE, Address, LocalHub, of_url
 from lockgate.hub.index import Index
 from lockgate.hub.known_failures import known_failures
-from lockgate.project.pipeline import Pipeline, Scalar
+from lockgate.project.pipeline import Pipeline, Scalar, Stage
 from lockgate.project.runtime import find_runtime
 from lockgate.project.snapshot import CommitSource, WorktreeSource
 from lockgate.runs.checked import is_check
@@ -72,10 +72,19 @@ def standing(root: Path, params: Mapping[str, str]) -> Standing:
     stages = loaded.pipeline.stages
     notebooks = {stage.name: stage.notebook for stage in stages if stage.notebook is not None}
     values: dict[str, Scalar] = {
-        name: value for stage in stages if stage.name == stage.group for name, value in stage.params.items()
+        name: value
+        for stage in stages
+        for name, value in stage.params.items()
+        if not _is_of_matrix(stage, name)
     }
     notes = (*_notes(loaded), *_notebook_notes(root, loaded.pipeline))
     return Standing(loaded.pipeline.project, planned, notes, undeclared, notebooks, source.branch, values)
+
+
+def _is_of_matrix(stage: Stage, name: str) -> bool:
+    """A member of a matrix bears its values behind its name; those of a `dvc.yaml` without their keys."""
+    values = stage.name.removeprefix(stage.group)
+    return bool(values) and ("=" not in values or f"@{name}=" in values or f",{name}=" in values)
 
 
 def _undeclared(pipeline: Pipeline, planned: Sequence[PlannedStage], finder: _Finder) -> Iterator[Undeclared]:

@@ -59,5 +59,6 @@ def test_what_is_hidden_is_kept_without_its_output() -> None:
 
 def test_a_title_is_the_first_line_that_does_something() -> None:
     assert title_of("# why\n\n  x = 1\ny", "d/n.ipynb", 2) == "n.ipynb [2]: x = 1"
+    assert title_of("show(\n  # why\n  plot(\n    'a.png',\n", None, 1) == "console [1]: show(plot('a.png',"
     assert title_of("# only\n", None, None) == "console: # only"
     assert len(title_of("é" * 500, "n.ipynb", 1)) < 130
