@@ -28,6 +28,8 @@ _SETTINGS = {
     "uploadpack.allowFilter": "true",
     "transfer.hideRefs": "refs/lockgate/queue",
     "core.logAllRefUpdates": "true",
+    # A push under way has the repository itself for an alternate: its refs need not be listed twice
+    "core.alternateRefsCommand": ":",
     # Without a unit: DVC reads a repository by Dulwich, which knows none
     "core.bigFileThreshold": "33554432",
 }
