@@ -36,6 +36,8 @@ class Changes(msgspec.Struct, frozen=True):
     unmerged: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
     """Folders git could not look into, so that what is in them is unknown."""
+    ignored: tuple[str, ...] = ()
+    """What git ignores, where that was asked for; a folder that is ignored itself, ending in `/`, as one."""
 
     @property
     def is_clean(self) -> bool:
@@ -85,8 +87,9 @@ def head(root: Path) -> tuple[str | None, str | None]:
     return branch.decode("utf-8", "replace").strip() or None, commit.decode().strip() or None
 
 
-def changes(root: Path) -> Changes:
+def changes(root: Path, *, has_ignored: bool = False) -> Changes:
     """Return how the work tree differs from HEAD, by one call of git that takes no lock."""
+    more = ("--ignored=matching",) if has_ignored else ()
     code, output, error = attempt(
         root,
         "status",
@@ -96,6 +99,7 @@ def changes(root: Path) -> Changes:
         "--no-ahead-behind",
         "--no-renames",
         "--untracked-files=all",
+        *more,
         environment=QUIET,
     )
     words = error.decode("utf-8", "surrogateescape")
@@ -108,9 +112,10 @@ _UNREADABLE = re.compile(r"could not open directory '(.*)': Permission denied")
 
 
 def parse_status(output: bytes) -> Changes:
-    """Read `git status --porcelain=v2 -z --branch --no-renames` (git-status(1), Porcelain Format 2)."""
+    """Read `git status --porcelain=v2 -z --branch --no-renames`, also with `--ignored` (git-status(1))."""
     facts: dict[str, str] = {}
-    paths: dict[str, list[str]] = {"changed": [], "untracked": [], "deleted": [], "unmerged": []}
+    kinds = ("changed", "untracked", "deleted", "unmerged", "ignored")
+    paths: dict[str, list[str]] = {each: [] for each in kinds}
     for record in output.decode("utf-8", "surrogateescape").split("\0"):
         kind, _, rest = record.partition(" ")
         if kind == "#":
@@ -123,6 +128,8 @@ def parse_status(output: bytes) -> Changes:
             paths["unmerged"].append(rest.split(" ", 9)[9])
         elif kind == "?":
             paths["untracked"].append(rest)
+        elif kind == "!":
+            paths["ignored"].append(rest)
     present = set(paths["untracked"])
     oid, branch = facts.get("branch.oid", "(initial)"), facts.get("branch.head", "(detached)")
     return Changes(
@@ -132,6 +139,7 @@ def parse_status(output: bytes) -> Changes:
         untracked=tuple(paths["untracked"]),
         deleted=tuple(path for path in paths["deleted"] if path not in present),
         unmerged=tuple(paths["unmerged"]),
+        ignored=tuple(paths["ignored"]),
     )
 
 
@@ -140,16 +148,17 @@ def snapshot(
     message: str,
     swap: Callable[[Changes], Swaps] = lambda changes: Swaps(),
     put: Mapping[str, bytes] | None = None,
+    found: Changes | None = None,
 ) -> str:
     """Return a commit of the work tree as it is, uncommitted and untracked (not ignored) files too.
 
     Its parent is HEAD; HEAD itself is returned when nothing differs. Branch, index and files stay untouched.
     `swap` is told what differs, and says what the commit is to have otherwise; `put` are files that it has
-    with this content whatever differs.
+    with this content whatever differs; `found`: what `changes` told a moment ago.
     Raises `UserError`: `merge-under-way`, `embedded-repository`, `file-unreadable`; `OutsideError`:
     `git-failed`.
     """
-    found = changes(root)
+    found = found or changes(root)
     if found.unmerged:
         raise UserError(
             f"a merge is under way: {found.unmerged[0]!r} has conflicts",

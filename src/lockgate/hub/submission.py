@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from lockgate.errors import OutsideError, UserError
-from lockgate.git.worktree import member_here, snapshot
+from lockgate.git.worktree import changes, member_here, snapshot
 from lockgate.hub.carrying import Carried
 from lockgate.hub.clone_data import digests_at, send_data
 from lockgate.hub.fetching import Fetched, artifacts_at, fetch_commit, place_large, place_results
@@ -91,7 +91,10 @@ def _snapshot(root: Path, put: Mapping[str, bytes]) -> tuple[str, str]:
         )
     ensure_remote(root)
     prepare(root)
-    bring_into_step(root)
+    found = changes(root, has_ignored=True)
+    is_old = bring_into_step(root, found.ignored).has_written
     run = new_run_id()
     message = f"Snapshot of the work tree for run {run[-8:]}"
-    return run, snapshot(root, message, lambda changes: swaps_for(root, changes), put)
+    return run, snapshot(
+        root, message, lambda differing: swaps_for(root, differing), put, None if is_old else found
+    )

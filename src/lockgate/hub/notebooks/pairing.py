@@ -15,8 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from lockgate.git.program import git
-from lockgate.git.worktree import git_dir_of
+from lockgate.git.worktree import changes, git_dir_of
 
 _SETTINGS = ("jupytext.toml", "jupytext.yml", "jupytext.yaml", "jupytext.json")
 _NAMES = tuple(name for each in _SETTINGS for name in (each, f".{each}"))
@@ -47,12 +46,13 @@ class Stepped(msgspec.Struct, frozen=True):
     """What is to be told."""
 
 
-def bring_into_step(root: Path) -> Stepped:
+def bring_into_step(root: Path, ignored: Sequence[str] | None = None) -> Stepped:
     """Have the two halves of each pair whose notebook git ignores say the same.
 
-    The half that was saved last counts; outputs stay where the code is the same.
+    The half that was saved last counts; outputs stay where the code is the same. `ignored`: what git ignores,
+    where that is known.
     """
-    paired = _paired(root)
+    paired = _paired(root, changes(root, has_ignored=True).ignored if ignored is None else ignored)
     record = git_dir_of(root) / "lockgate" / "pairs.json"
     known = _read(record) if paired else {}
     changed = [path for path in paired if known.get(path) != _look(root, path)]
@@ -80,11 +80,7 @@ def _told(words: str) -> Stepped:
     return Stepped(notes=(words,))
 
 
-def _paired(root: Path) -> list[str]:
-    listed = git(
-        root, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory", "--", "*.ipynb"
-    )
-    ignored = [path for path in listed.decode("utf-8", "surrogateescape").split("\0") if path]
+def _paired(root: Path, ignored: Sequence[str]) -> list[str]:
     names = [path for path in ignored if path.endswith(".ipynb") and ".ipynb_checkpoints/" not in path]
     if not names:
         return []

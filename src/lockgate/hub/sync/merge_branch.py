@@ -70,7 +70,7 @@ def merge_branch(
         exclude_named(root, JUPYTER)
         prepared = prepare(root)
         now = require_rest(root)
-        if not is_dry and bring_into_step(root).has_written:
+        if not is_dry and bring_into_step(root, now.ignored).has_written:
             now = changes(root)
         if now.head is None:
             raise UserError(

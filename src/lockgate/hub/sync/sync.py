@@ -80,7 +80,7 @@ def sync(root: Path, choices: Mapping[str, Choice] = {}) -> Synced:
         exclude_named(root, JUPYTER)
         prepared = prepare(root)
         now = require_rest(root)
-        paired = bring_into_step(root)
+        paired = bring_into_step(root, now.ignored)
         now = changes(root) if paired.has_written else now
         ensure_remote(root)
         unsent = unsent_outputs(root, prepared.policy)

@@ -194,8 +194,11 @@ def mend(root: Path, folder: Path) -> str:
 
 
 def require_rest(root: Path) -> Changes:
-    """Return what differs from HEAD. Raises `UserError`: `merge-under-way`, `detached-head`."""
-    now = changes(root)
+    """Return what differs from HEAD, and what git ignores.
+
+    Raises `UserError`: `merge-under-way`, `detached-head`.
+    """
+    now = changes(root, has_ignored=True)
     busy = operation_under_way(root) or ("merge" if now.unmerged else None)
     if busy:
         raise UserError(
