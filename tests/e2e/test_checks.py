@@ -7,6 +7,9 @@ import json
 import pytest
 from e2e_place import Place, WorkTree
 
+from lockgate.hub.directory import open_hub
+from lockgate.hub.members.book import open_book
+from lockgate.hub.members.values import Member
 from lockgate.hub.rows import JobRow
 
 pytestmark = pytest.mark.slow
@@ -175,6 +178,72 @@ n = { type = "number", drift = true }
         "more wrong with x.csv than drift: column n: row 2001"
         in tree.lockgate(*accept, "-m", "so", code=2).err
     )
+
+
+DRIFTING = """\
+[stages.use]
+run = "cp x.csv y"
+needs = ["x.csv"]
+makes = ["y"]
+
+[checks."x.csv".columns]
+n = { type = "number", drift = true }
+"""
+REPORT = "checks/x.csv.json"
+
+
+def rows(first: int) -> str:
+    return "\n".join(["n", *(str(first + number % 100) for number in range(2000)), ""])
+
+
+def test_no_pushed_file_and_no_branch_of_ones_own_moves_what_drift_is_judged_by(place: Place) -> None:
+    tree = place.project({"lockgate.toml": DRIFTING, "x.csv": rows(0)})
+    tree.push()
+    tree.pull()
+    book = open_book(open_hub(place.hub))
+    book.add(Member(name="ada", email="ada@example.org", roles={"p": "lead"}))
+    book.add(Member(name="bob", email="bob@example.org", roles={"p": "member"}))
+    member = {"LOCKGATE_MEMBER": "bob", "LOCKGATE_SCOPE": "admin"}
+
+    def is_stopped(ref: str, by: dict[str, str]) -> str:
+        said = tree.push(f"HEAD:{ref}", code=None, env=by).err
+        job = jobs_of(place)["check@x.csv"]
+        assert job.state == "failed" and "has drifted" in (job.cause or ""), said
+        return said
+
+    # A branch of one's own has one's own rules, or no past: what passed there is no reference for others
+    tree.git("checkout", "-q", "-b", "lax")
+    tree.commit({"lockgate.toml": DRIFTING.replace("true", "99"), "x.csv": rows(60)})
+    assert "SUCCEEDED" in tree.push("lax", env=member).err
+    tree.pull("lax")
+    left = tree.read(REPORT)
+    tree.git("checkout", "-q", "--orphan", "pastless", "main")
+    (tree.path / REPORT).unlink()
+    tree.commit({"x.csv": rows(60)})
+    assert "SUCCEEDED" in tree.push("pastless", env=member).err
+
+    # So not even a report that a run has left counts, nor one that is written by hand, nor none
+    tree.git("checkout", "-q", "main")
+    before = json.loads(tree.read(REPORT))
+    tree.commit({"x.csv": rows(60), REPORT: left})
+    said = is_stopped("main", member)
+    assert "will run: data changed: x.csv" in said and "not what a run left" not in said
+    tree.commit({REPORT: json.dumps(before | {"profiles": json.loads(left)["profiles"]})})
+    assert f"{REPORT} is not what a run left" in is_stopped("mine", member)
+    (tree.path / REPORT).unlink()
+    tree.commit()
+    is_stopped("main", {})  # the owner's plain push is judged alike
+    assert "has drifted" in tree.lockgate("run", code=1).out
+
+    # Whoever may says so, once, and signed
+    tree.lockgate("data", "check", "--accept", "x.csv", "-m", "a new airport", "--by", "ada")
+    tree.commit({"other": "1\n"})
+    assert "SUCCEEDED" in tree.push("main:mine", "--force", env=member).err
+    assert "cached from run" in tree.push(env=member).err
+    tree.pull()
+    assert json.loads(tree.read(REPORT))["has_passed"]
+    tree.commit({"x.csv": rows(61)})
+    assert "SUCCEEDED" in tree.push(env=member).err
 
 
 def test_rules_are_suggested_written_and_hold_at_home_without_a_push(place: Place) -> None:

@@ -136,13 +136,12 @@ def _check(root: Path, named: list[str], is_json: bool) -> int:
 
 
 def _suggest(root: Path, named: list[str], is_write: bool, is_json: bool) -> int:
-    from lockgate.hub.table_check import suggest_here  # noqa: PLC0415
-    from lockgate.project.check_text import check_text, with_check  # noqa: PLC0415
+    from lockgate.hub.table_check import suggest_here, write_check  # noqa: PLC0415
+    from lockgate.project.check_text import check_text  # noqa: PLC0415
     from lockgate.project.pipeline import MANIFEST_FILE  # noqa: PLC0415
 
     if not named:
         raise click.UsageError("name the tables to suggest rules for")
-    manifest = root / MANIFEST_FILE
     for path in named:
         rules = suggest_here(root, path)
         if is_json:
@@ -150,9 +149,7 @@ def _suggest(root: Path, named: list[str], is_write: bool, is_json: bool) -> int
         elif not is_write:
             echo(check_text(path, rules).rstrip())
         if is_write:
-            before = manifest.read_text("utf-8") if manifest.exists() else ""
-            whole = with_check(before, path, rules)
-            manifest.write_text(whole, encoding="utf-8")
+            write_check(root, path, rules)
             if not is_json:
                 echo(f"{MANIFEST_FILE}: rules for {counted(len(rules['columns']), 'column')} of {path}")
     return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import click
 
@@ -32,16 +31,15 @@ def command(paths: tuple[str, ...], rev: str | None, remote: str | None, is_json
     from lockgate.data.chosen import choose  # noqa: PLC0415
     from lockgate.data.clone import open_clone  # noqa: PLC0415
     from lockgate.data.pointed import find_outputs  # noqa: PLC0415
+    from lockgate.data.put import put  # noqa: PLC0415
     from lockgate.data.remote_choice import choose_remote  # noqa: PLC0415
-    from lockgate.data.store import Store  # noqa: PLC0415
-    from lockgate.data.transfer import push  # noqa: PLC0415
     from lockgate.data.versions import outputs_at  # noqa: PLC0415
     from lockgate.project.quantities import counted, size_words  # noqa: PLC0415
 
     clone = open_clone(os.curdir)
     outputs = choose(find_outputs(clone) if rev is None else outputs_at(clone, rev), inside(clone, paths))
     place = choose_remote(clone, remote)
-    sent = push(Store(Path(clone.store)), place, [each.md5 for each in outputs if each.md5], tell)
+    sent = put(clone, outputs, place, tell)
     if is_json:
         print_json(
             {"remote": place.url, "sent": sent.moved, "sent_bytes": sent.moved_bytes, "already": sent.already}

@@ -18,7 +18,7 @@ class Acceptance(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     report: str
     """The blob of the report on the accepted version: what is compared with from now on."""
     replaces: str
-    """The blob of the report that it had drifted from."""
+    """The blob of the report on the version that had passed last, which it had drifted from."""
     drift: dict[str, float]
     """Column → population stability index, of those columns whose limit was passed."""
     words: str
@@ -36,17 +36,13 @@ class Acceptance(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The chain's entry."""
 
 
-def reference(found: Sequence[Acceptance], report: str, until: str | None = None) -> str:
-    """Return the blob of the report to compare with, where a snapshot holds this one.
+def reference(found: Sequence[Acceptance], report: str) -> str:
+    """Return the blob of the report to compare with, where this one is of the version that passed last.
 
-    `found`: all that was accepted of the table, newest first. A snapshot whose report is another one than the
-    accepted version was compared with has a version that passed since, and that one counts. `until`: what was
-    accepted after that moment (UTC, ISO 8601) does not count.
+    `found`: all that was accepted of the table, newest first. A report that no accepted version was compared
+    with is of a version that passed since, and that one counts.
     """
-    for each in found:
-        if each.replaces == report and (until is None or each.at <= until):
-            return each.report
-    return report
+    return next((each.report for each in found if each.replaces == report), report)
 
 
 def in_words(said: Acceptance) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from unicodedata import category
 
 import msgspec
 
 from lockgate.data.clone import Clone
 from lockgate.data.dataset import said_of
+from lockgate.data.manifest_file import manifest_text, write_manifest
 from lockgate.data.pointed import Pointed, find_outputs
 from lockgate.data.pointer import parse_pointer, write_pointer
 from lockgate.data.writing import write_whole
@@ -58,8 +61,10 @@ def changed(before: Description, change: Change) -> Description:
 def describe(clone: Clone, path: str, change: Change) -> Described:
     """Write what is said of the data at a path.
 
-    Raises `UserError`: `data-unknown`, `pointer-invalid`, `no-manifest`, and what is wrong in that.
+    Raises `UserError`: `description-invalid`, `data-unknown`, `pointer-invalid`, `no-manifest`, and what is
+    wrong in that; `OutsideError` (`manifest-unwritable`).
     """
+    _require_text(change)
     for output in find_outputs(clone):
         if path in (output.path, output.file):
             return _into_pointer(clone, output, change)
@@ -68,6 +73,19 @@ def describe(clone: Clone, path: str, change: Change) -> Described:
             f"{path} is no data of this project", "`lockgate data list` names what is.", code="data-unknown"
         )
     return _into_manifest(clone, path, change)
+
+
+def _require_text(change: Change) -> None:
+    """Refuse what no pointer could hold: bytes that are no text, signs that steer a terminal."""
+    words = [change.text or "", *change.fields.values(), *change.add_labels]
+    words += [part for each in change.columns.items() for part in each]
+    for word in words:
+        if any(category(each) in ("Cc", "Cs") and each not in "\n\t" for each in word):
+            raise UserError(
+                f"{word[:60]!a} is no text, or has signs in it that cannot be shown",
+                "Say it in letters, in UTF-8.",
+                code="description-invalid",
+            )
 
 
 def _into_pointer(clone: Clone, output: Pointed, change: Change) -> Described:
@@ -91,18 +109,16 @@ def _into_pointer(clone: Clone, output: Pointed, change: Change) -> Described:
 
 
 def _into_manifest(clone: Clone, path: str, change: Change) -> Described:
-    file = f"{clone.root}/{MANIFEST_FILE}"
-    try:
-        with open(file, encoding="utf-8", newline="") as opened:
-            text = opened.read()
-    except FileNotFoundError:
+    root = Path(clone.root)
+    text = manifest_text(root)
+    if text is None:
         raise UserError(
             f"there is no {MANIFEST_FILE} to describe {path} in",
             "Let Lockgate propose one (lockgate init), or make it data beside git: lockgate data add",
             code="no-manifest",
-        ) from None
+        )
     said = changed(parse_manifest(text).datasets.get(path, Description()), change)
     new = put_dataset(text, path, said)
     if new != text:
-        write_whole(file, new.encode())
+        write_manifest(root, new)
     return Described(path, MANIFEST_FILE, said)

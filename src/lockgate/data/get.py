@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 
 from lockgate.data.clone import Clone
-from lockgate.data.linking import digest_of, is_whole, place
+from lockgate.data.linking import digest_of, place
 from lockgate.data.pointed import Pointed
 from lockgate.data.state import Known, State, now_ns
 from lockgate.data.store_listing import listing, missing
 from lockgate.data.survey import Survey, digest_of_survey, survey
+from lockgate.data.whole import WholeObjects
 from lockgate.errors import LockgateError, OutsideError, UserError
 
 TYPE_CHECKING = False
@@ -44,24 +45,32 @@ def get(
     `path-blocked`, `data-legacy`, `listing-damaged`; `OutsideError` `data-missing`, `store-damaged`,
     `file-unwritable`.
     """
-    state = State(clone.git_dir)
+    state, store = State(clone.git_dir), WholeObjects(clone)
     done: list[Got] = []
     failure: LockgateError | None = None
     try:
         for output in outputs:
             if output.is_cached and output.md5 is not None:
                 try:
-                    done.append(_get(clone, state, output, sources, is_forced))
+                    done.append(_get(clone, state, store, output, sources, is_forced))
                 except LockgateError as error:
                     failure = failure or error
     finally:
         state.save()
+        store.save()
     if failure is not None:
         raise failure
     return done
 
 
-def _get(clone: Clone, state: State, output: Pointed, sources: Sequence[Source], is_forced: bool) -> Got:
+def _get(
+    clone: Clone,
+    state: State,
+    store: WholeObjects,
+    output: Pointed,
+    sources: Sequence[Source],
+    is_forced: bool,
+) -> Got:
     got = Got(output)
     if output.is_legacy:
         raise UserError(
@@ -83,7 +92,7 @@ def _get(clone: Clone, state: State, output: Pointed, sources: Sequence[Source],
         return got
     since_ns = found.looked_at_ns if found is not None else now_ns()
     wanted = _wanted(clone, output, sources)
-    _change(clone, output, found, wanted, sources, is_forced, got)
+    _change(clone, store, output, found, wanted, sources, is_forced, got)
     _note(clone, state, output, found, wanted, since_ns)
     return got
 
@@ -108,6 +117,7 @@ def _wanted(clone: Clone, output: Pointed, sources: Sequence[Source]) -> dict[st
 
 def _change(
     clone: Clone,
+    store: WholeObjects,
     output: Pointed,
     found: Survey | None,
     wanted: dict[str, str],
@@ -125,8 +135,8 @@ def _change(
         absent = _bring(clone, absent, sources)
     if absent:
         raise _missing(clone, _named(output, to_place, absent), sources)
-    # What was brought has just been read
-    damaged = {md5 for md5 in objects - brought if not is_whole(clone.object_path(md5), md5)}
+    store.note(brought)
+    damaged = store.damaged(objects - brought)
     if damaged:
         raise _damaged(_named(output, to_place, damaged))
     at_stake = {there[path] for path in (*to_place, *surplus) if path in there}

@@ -206,18 +206,23 @@ _reflinks: dict[str, bool] = {}
 
 
 def _can_reflink(clone: Clone) -> bool:
-    """Return whether the store's file system shares blocks, found out once a process."""
+    """Return whether the store's file system shares blocks, found out once a process.
+
+    Raises `OutsideError` (`store-unwritable`).
+    """
     if clone.store not in _reflinks:
         folder = f"{clone.store}/files/md5"
         names = [f"{folder}/.new-{os.urandom(8).hex()}" for _ in range(2)]
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        os.makedirs(folder, exist_ok=True)
-        opened = []
+        opened: list[int] = []
         try:
+            os.makedirs(folder, exist_ok=True)
             for name in names:
                 opened.append(os.open(name, flags, 0o600))
             _write_all(opened[0], b"x")
             _reflinks[clone.store] = _reflink(*opened)
+        except OSError as error:
+            raise _unwritable(clone, error) from None
         finally:
             for descriptor, name in zip(opened, names, strict=False):
                 os.close(descriptor)

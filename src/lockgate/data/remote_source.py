@@ -32,4 +32,10 @@ class RemoteSource:
 
     def lacking(self, clone: Clone) -> tuple[str, str] | None:
         del clone
-        return None
+        if self._named is None:
+            return None
+        return (
+            f"{self._named} does not have them either",
+            "Look at the address; or whoever has them sends them there: "
+            f"lockgate data put --remote {self._named}",
+        )

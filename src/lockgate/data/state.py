@@ -7,14 +7,12 @@ Documentation/technical/racy-git).
 
 from __future__ import annotations
 
-import binascii
-import marshal
-import os
 import time
 
+from lockgate.data.remembered import read_remembered, write_remembered
 from lockgate.data.scan import Tree
 
-_MAGIC = b"lockgate data state 1\n"
+_FORM = b"lockgate data state 1\n"
 #: File systems that count whole seconds (or two, as FAT) show times that end in nine zeros.
 _COARSE_NS = 1_000_000_000
 #: The time of a file that is to be read again.
@@ -53,18 +51,10 @@ class State:
 
     def __init__(self, git_dir: str) -> None:
         self._path = f"{git_dir}/lockgate/data-state"
-        self._packed: dict[str, tuple[str, str, list[tuple[str, str, bytes, bytes]]]] = {}
+        self._packed: dict[str, tuple[str, str, list[tuple[str, str, bytes, bytes]]]] = (
+            read_remembered(self._path, _FORM) or {}
+        )
         self._is_changed = False
-        try:
-            with open(self._path, "rb") as file:
-                content = file.read()
-            head = len(_MAGIC) + 4
-            if content[: len(_MAGIC)] == _MAGIC and binascii.crc32(content[head:]) == int.from_bytes(
-                content[len(_MAGIC) : head], "big"
-            ):
-                self._packed = marshal.loads(content[head:])
-        except (OSError, ValueError, EOFError, TypeError):
-            self._packed = {}
 
     def paths(self) -> list[str]:
         return list(self._packed)
@@ -101,19 +91,8 @@ class State:
         self._is_changed |= self._packed.pop(path, None) is not None
 
     def save(self) -> None:
-        """Write it, whole or not at all. That it cannot be written is no failure: only time is lost."""
-        if not self._is_changed:
-            return
-        body = marshal.dumps(self._packed, 4)
-        temporary = f"{self._path}.{os.getpid()}"
-        try:
-            os.makedirs(os.path.dirname(self._path), exist_ok=True)
-            with open(temporary, "wb") as file:
-                file.write(_MAGIC + binascii.crc32(body).to_bytes(4, "big") + body)
-            os.replace(temporary, self._path)
-        except OSError:
-            if os.path.exists(temporary):
-                os.unlink(temporary)
+        if self._is_changed:
+            write_remembered(self._path, _FORM, self._packed)
 
 
 def now_ns() -> int:

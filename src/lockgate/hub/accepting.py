@@ -13,6 +13,7 @@ from lockgate.git.program import attempt
 from lockgate.hub.catalogue import catalogue, entries_at
 from lockgate.hub.dataset_checks import Verdict, newest_verdict
 from lockgate.hub.directory import Hub
+from lockgate.hub.drift_reference import report_passed
 from lockgate.hub.index import Index
 from lockgate.hub.members.book import MemberBook
 from lockgate.hub.members.changes import record
@@ -81,7 +82,7 @@ def accept(
             "path": asked.path,
             "run": verdict.run,
             "report": _blob(repository, row.result_commit, report_path(asked.path)),
-            "replaces": _blob(repository, row.request.commit, report_path(asked.path)),
+            "replaces": report_passed(index, repository, project, row.request.commit, asked.path),
             "drift": drift,
             "words": words,
         }

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from lockgate.data.manifest_file import manifest_text
 from lockgate.errors import UserError
 from lockgate.hub.carrying import Carried
 from lockgate.hub.follow import Progress
@@ -41,8 +42,7 @@ def run_script(
             "Name it as seen from the project's folder.",
             code="script-unknown",
         )
-    manifest = root / MANIFEST_FILE
-    text = manifest.read_text("utf-8") if manifest.exists() else ""
+    text = manifest_text(root) or ""
     name = _free_name(text, script)
     changed = with_stage(text, name, _keys(script, arguments, needs, makes))
     only = Options(

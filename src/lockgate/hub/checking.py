@@ -5,18 +5,16 @@ from __future__ import annotations
 import io
 import shlex
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 from lockgate.data import checking
-from lockgate.data.acceptance import Acceptance, reference
-from lockgate.git.listing import FOLDER, LINK, Listing
 from lockgate.git.objects import Repository
 from lockgate.hub.runtimes import Locked, Runtimes
 from lockgate.project.check import rules_json
 from lockgate.project.pipeline import Stage
-from lockgate.runs.checked import report_path
+from lockgate.runs.checked import Reference, report_path
 from lockgate.runs.workspace import Input
 
 #: In the workspace, since that is what every backend brings to its workers.
@@ -64,23 +62,11 @@ def check_command(path: str, *, by_spark: bool) -> str:
     return shlex.join(["python", PROGRAM, how, path, RULES, report_path(path), ACCEPTED])
 
 
-def check_inputs(
-    stage: Stage,
-    files: Listing,
-    repository: Repository,
-    accepted: Sequence[Acceptance],
-    until: str | None = None,
-) -> Iterator[Input]:
-    """Yield what lies in the workspace beside the table.
-
-    The last accepted version is the one whose report the snapshot holds: a run that went well put it there;
-    or the one that was accepted in its place, see `lockgate.data.acceptance.reference`.
-    """
-    assert stage.check is not None and stage.checks is not None
+def check_inputs(stage: Stage, repository: Repository, reference: Reference | None) -> Iterator[Input]:
+    """Yield what lies in the workspace beside the table."""
+    assert stage.check is not None
     rules = rules_json(stage.check)
     yield Input(PROGRAM, content=program)
     yield Input(RULES, content=lambda: rules)
-    entry = files.get(report_path(stage.checks))
-    if entry is not None and entry.mode not in (LINK, FOLDER):
-        report = reference(accepted, entry.id, until)
-        yield Input(ACCEPTED, content=lambda: repository.read_blob(report))
+    if reference is not None:
+        yield Input(ACCEPTED, content=lambda: repository.read_blob(reference.report))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
@@ -11,6 +12,7 @@ from lockgate.data.dataset_versions import versions_of
 from lockgate.data.versions import blobs
 from lockgate.git.program import attempt
 from lockgate.hub.directory import Hub
+from lockgate.hub.drift_reference import reports_left
 from lockgate.hub.index import Index
 from lockgate.hub.rows import RunRow
 from lockgate.runs.checked import PREFIX, report_path
@@ -89,17 +91,22 @@ def dataset_checks(
     repository = hub.repository(project)
     return DatasetChecks(
         newest_verdict(repository, index, project, path, run),
-        accepted_reports(repository, commit, path),
+        accepted_reports(repository, commit, path, reports_left(index, repository, project, path)),
         tuple(index.acceptances(project, path)),
     )
 
 
-def accepted_reports(repository: Path, commit: str, path: str) -> tuple[Accepted, ...]:
-    """Return the reports on a table in a commit's history, newest first."""
+def accepted_reports(
+    repository: Path, commit: str, path: str, left: Collection[str] = ()
+) -> tuple[Accepted, ...]:
+    """Return the reports on a table in a commit's history, newest first.
+
+    `left`: the blobs of those that runs left, where that is known: others may have been written by anybody.
+    """
     versions = [
         version
         for version in versions_of(repository, commit, report_path(path), None, _REPORTS)
-        if version.git is not None
+        if version.git is not None and (not left or version.git in left)
     ]
     texts = blobs(repository, [version.git for version in versions if version.git is not None])
     found = []

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from lockgate.data.writing import write_whole
-from lockgate.errors import OutsideError, UserError
+from lockgate.data.manifest_file import manifest_text, write_manifest
+from lockgate.errors import UserError
 from lockgate.hub.standing import Undeclared
 from lockgate.project.editing import with_need, with_undeclared
-from lockgate.project.pipeline import MANIFEST_FILE
 from lockgate.runs.observation import is_path_inside
 
 
@@ -22,25 +21,16 @@ def declare(
     Raises `UserError`: `use-unknown` (no stage was seen to use it), `use-outside` (no need can name it),
     `manifest-not-edited`; `OutsideError` (`manifest-unwritable`).
     """
-    path = root / MANIFEST_FILE
-    try:
-        text = path.read_bytes().decode("utf-8")
-        said = []
-        for what in added:
-            for stage in _stages(seen, what):
-                text = with_need(text, stage, what)
-                said.append(f"{what} is among the needs of {stage} now")
-        for what in ignored:
-            text = with_undeclared(text, what)
-            said.append(f"{what} may be used undeclared now")
-        write_whole(str(path), text.encode("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        words = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise OutsideError(
-            f"{path} could not be changed: {words}",
-            "Make it a file that can be read and written; then again.",
-            code="manifest-unwritable",
-        ) from None
+    text = manifest_text(root) or ""
+    said = []
+    for what in added:
+        for stage in _stages(seen, what):
+            text = with_need(text, stage, what)
+            said.append(f"{what} is among the needs of {stage} now")
+    for what in ignored:
+        text = with_undeclared(text, what)
+        said.append(f"{what} may be used undeclared now")
+    write_manifest(root, text)
     return tuple(said)
 
 

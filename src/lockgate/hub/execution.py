@@ -449,6 +449,8 @@ class Execution:
             return (JobFailed(stage, "what an upstream stage made is gone from the hub"),)
         is_forced = stage in self.prepared.forced
         record = None if is_forced else self._find(fingerprint)
+        if record is not None and not planner.holds(record):
+            record = None
         if record is not None:
             self._records[stage] = record
             reason = f"cached from run {short(record.run)}"

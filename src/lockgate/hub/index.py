@@ -201,6 +201,15 @@ class Index:
             return self._runs("order by number desc limit ?", (limit,))
         return self._runs("where project = ? order by number desc limit ?", (project, limit))
 
+    def passed(self, project: str, stage: str, limit: int) -> list[RunRow]:
+        """Return the newest of the runs that went well and in which this stage did, newest first; those that
+        verify others are among them."""
+        where = (
+            "where project = ? and state = 'succeeded' and exists (select 1 from jobs where run = runs.id"
+            " and stage = ? and jobs.state in ('succeeded', 'cached')) order by number desc limit ?"
+        )
+        return self._runs(where, (project, stage, limit))
+
     def runs_ending_in(self, project: str | None, ending: str) -> list[RunRow]:
         """Return the runs whose id ends so; a whole id matches too."""
         where = "where id like ? and (? is null or project = ?) order by number desc limit 3"

@@ -74,6 +74,7 @@ def take_in(
         except (OSError, OutsideError):
             partial = ()
         return Taken(fault=fault, partial=partial, observation=seen)
+    reference = prepared.references.get(declared.name)
     return Taken(
         StageRecord(
             stage=stage,
@@ -90,6 +91,7 @@ def take_in(
             duration_s=exit_record.duration_s,
             peak_memory_bytes=exit_record.peak_memory_bytes,
             undeclared=seen.undeclared if seen else (),
+            compared_with=reference.report if reference is not None else None,
         ),
         observation=seen,
     )

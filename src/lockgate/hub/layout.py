@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
 
-from lockgate.data.acceptance import Acceptance
 from lockgate.data.store import Store
 from lockgate.git.listing import EXECUTABLE, FILE, FOLDER, LINK, STORED_EXECUTABLE, Entry
 from lockgate.git.objects import Repository
 from lockgate.hub.checking import SPARK_RUNTIME, check_command, check_inputs, is_by_spark
 from lockgate.hub.directory import Hub
-from lockgate.hub.index import Index
-from lockgate.hub.instant import iso
 from lockgate.hub.isolation import job_isolation
 from lockgate.hub.jobname import safe_name
 from lockgate.hub.preparation import Prepared
@@ -45,7 +41,6 @@ class Layout:
         runtimes: Runtimes,
         committed_at: int,
     ) -> None:
-        self._hub = hub
         self._prepared = prepared
         self._folder = folder
         self._repository = repository
@@ -169,17 +164,7 @@ class Layout:
             yield from self._of_artifact(artifact)
         stage = self._prepared.planner.stage(name)
         if stage.checks is not None:
-            yield from check_inputs(
-                stage,
-                self._prepared.loaded.files,
-                self._repository,
-                self._accepted(stage.checks),
-                iso(self._recorded_at(name)) if earlier is not None else None,
-            )
-
-    def _accepted(self, path: str) -> list[Acceptance]:
-        with contextlib.closing(Index(self._hub.index, is_read_only=True)) as index:
-            return index.acceptances(self._prepared.request.project, path)
+            yield from check_inputs(stage, self._repository, self._prepared.references.get(stage.name))
 
     def _of_blob(self, path: str, entry: Entry) -> Input:
         if entry.mode == LINK:

@@ -16,6 +16,7 @@ from lockgate.hub.batch_settings import default_manifest_in
 from lockgate.hub.checking import check_runtime
 from lockgate.hub.data_supply import Supply, Wanted
 from lockgate.hub.directory import Hub
+from lockgate.hub.drift_reference import references
 from lockgate.hub.index import Index
 from lockgate.hub.replay import Replayed, RuntimeSource, allowances_in, replayed
 from lockgate.hub.rows import Request
@@ -23,7 +24,7 @@ from lockgate.hub.runtimes import Locked, Runtimes
 from lockgate.project.pipeline import Batch, Pipeline, Stage
 from lockgate.project.runtime import package_changes
 from lockgate.project.snapshot import CommitSource
-from lockgate.runs.checked import is_check, runtime_of
+from lockgate.runs.checked import Reference, is_check, runtime_of
 from lockgate.runs.load import Loaded, files_seen, load
 from lockgate.runs.plan import Known, Plan, Planner
 from lockgate.runs.reason import Failure
@@ -51,6 +52,8 @@ class Prepared(msgspec.Struct, frozen=True):
     """What checks run in; None: there is none."""
     lacking: tuple[Wanted, ...] = ()
     """Data that the stages to be run need and the hub does not have yet."""
+    references: Mapping[str, Reference] = {}
+    """Name of a stage that checks for drift → what its table is compared with."""
 
     def backend_of(self, stage: str) -> str:
         """Return the backend a stage goes to: as asked at the push, as the stage says, else the batch's."""
@@ -93,7 +96,10 @@ def _prepare(
     if request.proof is not None:
         return _prepare_proof(hub, index, runtimes, request, batch, source, loaded)
     runtime = runtimes.locked(loaded.files, pipeline.runtime, read, has_notebooks)
-    known = _known(hub, index, runtimes, request, loaded, runtime)
+    compared = references(
+        index, batch, request.project, request.commit, pipeline, loaded.files, is_quarantined=is_quarantined
+    )
+    known = replace(_known(hub, index, runtimes, request, loaded, runtime), references=compared)
     checking = _check_runtime(runtimes, pipeline)
     planner = Planner(
         pipeline,
@@ -113,6 +119,7 @@ def _prepare(
         check_runtime=checking,
         lacking=_lacking(hub, request, loaded, planner, plan),
         forced=planner.names(request.force),
+        references=compared,
     )
 
 
@@ -161,6 +168,11 @@ def _prepare_proof(
         replayed=earlier,
         predictors=predicting,
         forced=forced,
+        references={
+            record.stage: Reference(passed=record.compared_with, report=record.compared_with)
+            for record in earlier.records.values()
+            if record.compared_with is not None
+        },
     )
 
 

@@ -23,6 +23,7 @@ NAMED_AT_MOST = 20
 def planned_lines(prepared: Prepared, found: RunForecast, lack: str | None = None) -> tuple[str, ...]:
     """Return the lines of the receipt that planning decides: backend, runtime, each stage with its reason,
     and what all of it will take. `lack`: why jobs of this host are not isolated though they are to be."""
+    from lockgate.runs.checked import PREFIX, report_path  # noqa: PLC0415
     from lockgate.runs.forecast import forecast_lines  # noqa: PLC0415
 
     plan = prepared.plan
@@ -32,6 +33,10 @@ def planned_lines(prepared: Prepared, found: RunForecast, lack: str | None = Non
     if not found.is_runtime_ready:
         runtime += ", to be built first"
     lines = [f"backend {', '.join(backends)} · runtime {prepared.runtime.digest[:10]} ({runtime})"]
+    for name, reference in prepared.references.items():
+        if reference.is_edited:
+            path = report_path(name.removeprefix(PREFIX))
+            lines.append(f"{path} is not what a run left: compared is with the version that passed last")
     if plan.is_nothing_to_do:
         lines.append(f"nothing to do: {counted(len(plan.stages), 'stage')}, known already")
         return tuple(lines)

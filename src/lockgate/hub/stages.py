@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from lockgate.data.manifest_file import manifest_text
 from lockgate.data.writing import write_whole
 from lockgate.errors import OutsideError, UserError
 from lockgate.project.editing import with_stage
@@ -101,18 +102,11 @@ def script_path(name: str) -> str:
 
 
 def _manifest(root: Path) -> str:
-    try:
-        return (root / MANIFEST_FILE).read_text("utf-8")
-    except FileNotFoundError:
+    text = manifest_text(root)
+    if text is None:
         raise UserError(
             f"there is no {MANIFEST_FILE} in {root}",
             "Let Lockgate propose one: lockgate init",
             code="no-manifest",
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        words = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise OutsideError(
-            f"{root / MANIFEST_FILE} cannot be read: {words}",
-            "Make it a file that can be read and written; then again.",
-            code="manifest-unwritable",
-        ) from None
+        )
+    return text

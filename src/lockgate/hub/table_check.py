@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from lockgate.data.acceptance import reference
+from lockgate.data.manifest_file import manifest_text, write_manifest
 from lockgate.errors import OutsideError, UserError
 from lockgate.git.contents import read_many
 from lockgate.git.program import attempt
@@ -20,6 +21,7 @@ from lockgate.hub.directory import create_hub, private_hub_root
 from lockgate.hub.known_entries import known_acceptances
 from lockgate.hub.runtimes import Runtimes
 from lockgate.project.check import rules_json
+from lockgate.project.check_text import with_check
 from lockgate.project.pipeline import Check
 from lockgate.project.snapshot import WorktreeSource
 from lockgate.runs.checked import report_path
@@ -113,7 +115,16 @@ def _reference(root: Path, path: str, place: Path) -> Path:
 
 
 def suggest_here(root: Path, path: str) -> dict[str, Any]:
-    """Return rules that a table fits. Raises `UserError` (`check-unreadable`), `OutsideError`."""
+    """Return rules that a table fits.
+
+    Raises `UserError` (`check-not-here`, `check-unreadable`), `OutsideError`.
+    """
+    if not (root / path).exists():
+        raise UserError(
+            f"{path} is not here",
+            "Look at it with `ls`. What a pointer stands for is brought by: lockgate data get",
+            code="check-not-here",
+        )
     python = check_python()
     with tempfile.TemporaryDirectory(prefix="lockgate-check-") as folder:
         place = Path(folder) / "check.pyz"
@@ -128,6 +139,14 @@ def suggest_here(root: Path, path: str) -> dict[str, Any]:
     if said.returncode != 0:
         raise _crashed(path, said)
     return msgspec.json.decode(said.stdout, type=dict[str, Any])
+
+
+def write_check(root: Path, path: str, rules: dict[str, Any]) -> None:
+    """Put rules for a table into `lockgate.toml`.
+
+    Raises `UserError` (`check-there`, what is wrong in that file), `OutsideError` (`manifest-unwritable`).
+    """
+    write_manifest(root, with_check(manifest_text(root) or "", path, rules))
 
 
 def check_python() -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 
+import msgspec
 from msgspec.structs import replace
 
 from lockgate.errors import UserError
@@ -19,6 +20,30 @@ REPORTS = "checks"
 
 Where = Callable[[str], str]
 """The pattern of a check → `file:line: `."""
+
+
+class Reference(msgspec.Struct, frozen=True, kw_only=True):
+    """What a table that may drift is compared with."""
+
+    passed: str
+    """The blob of the report on the version that passed last."""
+    report: str
+    """The blob to compare with: that one, or of the version accepted in its place."""
+    is_edited: bool = False
+    """The snapshot holds a report that no run has left: it does not count."""
+
+
+def may_drift(check: Check) -> bool:
+    """Return whether a check compares with an earlier version."""
+    return any(column.drift is not None for column in check.columns.values())
+
+
+def holds(record: StageRecord, reference: Reference | None) -> bool:
+    """Return whether what a check found holds beside this reference: its table was compared with it, or it is
+    of the version that passed last itself."""
+    if reference is None or record.compared_with == reference.report:
+        return True
+    return any(made.git in (reference.passed, reference.report) for made in record.artifacts)
 
 
 def report_path(path: str) -> str:

@@ -35,6 +35,7 @@ class _StageLine(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown
     params: dict[str, Scalar] = {}
     needs: tuple[tuple[str, str], ...] = ()
     undeclared: tuple[Use, ...] = ()
+    compared_with: str | None = None
 
 
 class _ArtifactLine(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -80,6 +81,7 @@ def write_lock(records: Iterable[StageRecord]) -> bytes:
                     dict(sorted(record.params.items())),
                     record.needs,
                     record.undeclared,
+                    record.compared_with,
                 )
             )
         )
@@ -158,5 +160,6 @@ def _record(line: _StageLine, artifacts: Mapping[str, Artifact]) -> StageRecord:
         params=line.params,
         needs=line.needs,
         undeclared=line.undeclared,
+        compared_with=line.compared_with,
         artifacts=tuple(artifacts.values()),
     )

@@ -12,6 +12,7 @@ from lockgate.errors import UserError
 from lockgate.git.listing import Listing
 from lockgate.project.graph import topological, upstream
 from lockgate.project.pipeline import Pipeline, Scalar, Stage
+from lockgate.runs.checked import Reference, holds
 from lockgate.runs.fingerprint import artifact_identity, fingerprint, source_identity
 from lockgate.runs.inputs import WHOLE, Inputs, StageInputs
 from lockgate.runs.notebook import implied_makes
@@ -41,6 +42,8 @@ class Known(msgspec.Struct, frozen=True):
     """Digest of the earlier runtime → what differs in the one of now, as `numpy 2.3.1 → 2.3.2`."""
     failed: Callable[[str], Failure | None] = lambda stage: None
     """Stage name → how it failed in one of the latest runs, if it did not go well since."""
+    references: Mapping[str, Reference] = {}
+    """Name of a stage that checks → what its table is compared with."""
 
 
 class PlannedStage(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -149,6 +152,11 @@ class Planner:
             makes=stage.makes,
         )
 
+    def holds(self, record: StageRecord) -> bool:
+        """Return whether what is known under a fingerprint is good: a check may have compared with another
+        version than the one that counts at this snapshot."""
+        return holds(record, self._known.references.get(record.stage))
+
     def _runtime_of(self, stage: Stage) -> str:
         return self._runtime if stage.checks is None else self._check_runtime
 
@@ -177,6 +185,7 @@ class Planner:
             needs=needs,
             makes=stage.makes,
             makers=dict(self.inputs_of(name).artifacts),
+            has_other_reference=previous is not None and not self.holds(previous),
             changed_inside=self._changed_inside(previous, needs) if previous else {},
             imports=self._imports(previous) if previous else {},
             package_changes=(
@@ -195,7 +204,7 @@ class Planner:
         if is_forced:
             return PlannedStage(name, "forced", digest)
         record = self._known.find(digest)
-        if record is None:
+        if record is None or not self.holds(record):
             return PlannedStage(name, self.reason_of(name, done), digest)
         done[name] = record
         return PlannedStage(name, f"cached from run {record.run[-8:]}", digest, record)

@@ -63,12 +63,14 @@ def reason(
     changed_inside: Mapping[str, Sequence[str]] = {},
     imports: Mapping[str, str] = {},
     package_changes: Sequence[str] = (),
+    has_other_reference: bool = False,
 ) -> str:
     """Return what differs between a stage now and as it last ran, as `code changed: train.py`.
 
     `failure` is told of where it is newer than `previous`, the last time that went well. `makers` gives the
     stage behind each need that is an artifact, `changed_inside` the files changed in each folder needed,
-    `imports` what is said of data that comes from another project.
+    `imports` what is said of data that comes from another project. `has_other_reference`: it compared with
+    another version than the one that counts now.
     """
     if previous is None:
         return _failed(failure) if failure is not None else NEVER_RUN
@@ -80,6 +82,8 @@ def reason(
         found.append(f"runtime changed: {_listed(package_changes)}" if package_changes else "runtime changed")
     if {artifact.path for artifact in previous.artifacts} != set(makes):
         found.append("makes changed")
+    if has_other_reference:
+        found.append("another version is the accepted one")
     if failure is not None and failure.run > previous.run:
         found.append(_failed(failure))
     return "; ".join(found) if found else "its result is no longer on the hub"

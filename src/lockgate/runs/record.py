@@ -44,3 +44,5 @@ class StageRecord(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     peak_memory_bytes: int | None = None
     undeclared: tuple[Use, ...] = ()
     """What it was seen to use without declaring it, where the project asks for that."""
+    compared_with: str | None = None
+    """Of a check: the blob of the report on the version that it compared its table with."""

@@ -163,6 +163,22 @@ def test_a_pointer_of_dvc_2_is_told(root: Path, clone: Clone, files: Files, dvc_
     assert "up to date" in dvc("status")
 
 
+@pytest.mark.parametrize("word", ["x\udcff", "a\x1b[31mb", "a\0"], ids=["no text", "escape", "nul"])
+def test_what_no_pointer_can_hold_is_not_said_of_data(
+    root: Path, clone: Clone, files: Files, word: str
+) -> None:
+    files({"table.csv": "a,b\n1,2\n"})
+    add(clone, ["table.csv"])
+    pointer = (root / "table.csv.dvc").read_bytes()
+    for change in (Change(text=word), Change(fields={"owner": word}), Change(columns={word: "one"})):
+        with pytest.raises(UserError, match="is no text") as caught:
+            describe(clone, "table.csv", change)
+        assert caught.value.code == "description-invalid"
+    assert (root / "table.csv.dvc").read_bytes() == pointer
+    describe(clone, "table.csv", Change(text="zwei\nZeilen 日本 👩‍🔬"))
+    assert find_outputs(clone)
+
+
 def test_a_described_pointer_is_one_to_dvc_and_keeps_what_is_said(
     root: Path, clone: Clone, files: Files, dvc_at: DvcAt
 ) -> None:

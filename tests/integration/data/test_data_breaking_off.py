@@ -164,6 +164,44 @@ def test_put_is_killed_at_any_moment(root: Path, tmp_path: Path) -> None:
     assert contents_of(root) == wanted
 
 
+def test_what_a_killed_put_left_half_written_goes_once_it_is_old(root: Path, tmp_path: Path) -> None:
+    remote = tmp_path / "remote"
+    (root / "lockgate.toml").write_text(f'[data]\nremote = "{remote}"\n[stages.a]\nrun = "true"\n')
+    (root / "d").write_bytes(os.urandom(64 << 20))
+    add(open_clone(str(root)), ["d"])
+    commit(root)
+    left: list[Path] = []
+    for _ in range(20):
+        process = lockgate(root, "put")
+        while process.poll() is None and not list(remote.rglob(".new-*")):
+            time.sleep(0.0005)
+        process.kill()
+        process.wait()
+        left = list(remote.rglob(".new-*"))
+        if left:
+            break
+        shutil.rmtree(remote, ignore_errors=True)
+    (draft,) = left
+    # It may be another call's that is at work
+    assert lockgate(root, "put").wait() == 0 and draft.exists()
+    os.utime(draft, (time.time() - 2 * 86_400,) * 2)
+    assert lockgate(root, "put").wait() == 0 and not draft.exists()
+    check_objects(remote)
+
+
+def test_a_folder_remote_that_cannot_be_written_is_named(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for place, words in ((tmp_path / "file", "is no folder"), (Path("/proc/nowhere"), "No such file")):
+        (root / "lockgate.toml").write_text(f'[data]\nremote = "{place}"\n[stages.a]\nrun = "true"\n')
+        (root / "d").write_bytes(b"1")
+        add(open_clone(str(root)), ["d"])
+        done = subprocess.run(
+            ["lockgate", "data", "put"], cwd=root, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 3 and str(place) in done.stderr and words in done.stderr
+        assert "[remote-failed]" in done.stderr
+
+
 def test_a_file_that_may_grow_no_more_leaves_nothing_behind(root: Path) -> None:
     """The kernel refuses every byte after the first 100 kB of any file, whatever is written then."""
     (root / ".dvc").mkdir()
@@ -353,7 +391,7 @@ def test_where_the_rights_are_wrong_each_command_says_so_and_touches_nothing() -
                 (lambda: get(clone, find_outputs(clone)), "file-unwritable"),
                 (lambda: add(clone, ["e"]), "store-unwritable"),
                 (lambda: collect(clone, is_removed=True, grace_s=0), "store-unwritable"),
-                (lambda: send(clone, remote, md5_of(b"kept")), "store-unwritable"),
+                (lambda: send(clone, remote, md5_of(b"kept")), "remote-denied"),
             ]
             for work, code in works:
                 with pytest.raises(OutsideError) as caught:

@@ -93,6 +93,30 @@ class TestProjectsRemote:
         lockgate(other, "data", "get")
         assert contents(other) == EXPECTED
 
+    def test_what_neither_side_has_is_named_and_the_rest_is_sent(self, project: Path, tmp_path: Path) -> None:
+        declare(project, str(tmp_path / "remote"))
+        other = cloned(project, tmp_path / "other")
+        said = lockgate(other, "data", "put", code=3).stderr
+        assert "the bytes of data/raw, one.csv are neither in this clone's store nor at" in said
+        assert "data-missing" in said
+        lockgate(project, "data", "put", "one.csv")
+        (other / "two.csv").write_text("two")
+        lockgate(other, "data", "add", "two.csv")
+        said = lockgate(other, "data", "put", code=3).stderr
+        assert "the bytes of data/raw are neither" in said
+        lockgate(project, "data", "put")
+        # Whatever of a folder is here: the remote has the rest
+        lockgate(other, "data", "get", "data/raw")
+        for file in (other / ".dvc/cache/files/md5").rglob("*"):
+            if file.is_file() and not file.name.endswith(".dir"):
+                file.unlink()
+        assert "nothing to send" in lockgate(other, "data", "put").stdout
+
+    def test_a_remote_that_is_named_and_has_nothing_is_told_of(self, project: Path, tmp_path: Path) -> None:
+        other = cloned(project, tmp_path / "other")
+        said = lockgate(other, "data", "get", "--remote", str(tmp_path / "none"), code=3).stderr
+        assert f"and {tmp_path}/none does not have them either" in said
+
     def test_without_a_remote_the_way_to_one_is_told(self, project: Path) -> None:
         said = lockgate(project, "data", "put", code=2).stderr
         assert "no remote" in said

@@ -17,7 +17,8 @@ from s3_server import S3Server
 from ssh_server import SSHD, Server
 
 from lockgate.data.digest import Listed, folder_listing, md5_of
-from lockgate.data.remotes.contract import Remote, object_path
+from lockgate.data.remotes.contract import DRAFT, LEFT_S, Remote, object_path
+from lockgate.data.remotes.object_storage import ObjectStorage
 from lockgate.data.remotes.opening import open_remote
 from lockgate.data.store import Store
 from lockgate.data.transfer import Progress, pull, push
@@ -122,6 +123,19 @@ class TestAnyRemote:
         push(here, place.open(tmp_path), [folder])
         again = push(here, place.open(tmp_path), [folder])
         assert (again.moved, again.already) == (0, len(CONTENTS) + 1)
+
+    def test_what_a_killed_call_left_goes_once_it_is_old(self, place: Place, tmp_path: Path) -> None:
+        if isinstance(place.open(tmp_path), ObjectStorage):
+            return  # which shows nothing before it is whole
+        here = Store(tmp_path / "here")
+        known = here.put_bytes(b"known")
+        push(here, place.open(tmp_path), [known])
+        drafts = [tmp_path / f"remote/files/md5/{known[:2]}/{DRAFT}{age}" for age in ("old", "young")]
+        for draft in drafts:
+            draft.write_bytes(b"kno")
+        os.utime(drafts[0], (time.time() - LEFT_S - 60,) * 2)
+        push(here, place.open(tmp_path), [known])
+        assert [draft.exists() for draft in drafts] == [False, True]
 
     def test_many_are_asked_for_by_folders(self, place: Place, tmp_path: Path) -> None:
         here = Store(tmp_path / "here")

@@ -9,7 +9,9 @@ from lockgate.project.expand import build_pipeline
 from lockgate.project.graph import topological, upstream
 from lockgate.project.manifest import parse_manifest
 from lockgate.project.pipeline import Pipeline
-from lockgate.runs.checked import with_checks
+from lockgate.runs.checked import Reference, holds, may_drift, with_checks
+from lockgate.runs.reason import reason
+from lockgate.runs.record import Artifact, StageRecord
 
 FILES = ("a.py", "data/x.csv", "data/y.csv", "data/z.parquet")
 
@@ -105,3 +107,43 @@ def test_the_place_of_a_report_is_no_stages_own(makes: str) -> None:
     with pytest.raises(UserError) as raised:
         pipeline(stage("s", "", f"'{makes}'") + "[checks.'data/x.csv']\n")
     assert raised.value.code == "makes-twice"
+
+
+def checked(compared_with: str | None, report: str) -> StageRecord:
+    made = Artifact(path="checks/x.csv.json", size_bytes=1, md5="m", git=report)
+    return StageRecord(
+        stage="check@x.csv", fingerprint="f", run="R", commit="c", member="m", ended_at="t", command="check",
+        runtime="r", artifacts=(made,), compared_with=compared_with,
+    )  # fmt: skip
+
+
+def test_what_a_check_found_holds_beside_the_version_it_compared_with() -> None:
+    passed = Reference(passed="a", report="a")
+    assert holds(checked("a", "b"), passed)
+    assert not holds(checked("z", "b"), passed) and not holds(checked(None, "b"), passed)
+    # The version that passed last itself, though another one was accepted in its place since
+    assert holds(checked("z", "a"), passed) and holds(checked("z", "a"), Reference(passed="a", report="n"))
+    assert holds(checked("n", "b"), Reference(passed="a", report="n"))
+    assert holds(checked("z", "b"), None)
+
+
+def test_that_another_version_counts_now_is_a_reason_to_check_again() -> None:
+    record = checked("z", "b")
+    said = reason(
+        record,
+        command=record.command,
+        runtime=record.runtime,
+        params={},
+        needs=(),
+        makes=("checks/x.csv.json",),
+        makers={},
+        has_other_reference=True,
+    )
+    assert said == "another version is the accepted one"
+
+
+def test_a_check_compares_where_a_column_may_drift() -> None:
+    rules = stage("s", "") + "[checks.'data/x.csv'.columns]\nn = {{ type = 'number'{} }}\n"
+    for drift, expected in (("", False), (", drift = true", True), (", drift = 0.5", True)):
+        check = pipeline(rules.format(drift)).stages[1].check
+        assert check is not None and may_drift(check) is expected

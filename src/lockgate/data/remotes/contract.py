@@ -6,6 +6,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
+#: Before the name of an object that is being written, in the folder that it is moved to within.
+DRAFT = ".new-"
+#: A draft that was not written to for so long is nobody's any more.
+LEFT_S = 86_400.0
+
 
 def object_path(md5: str) -> str:
     """Return where an object lies below a remote's root; `md5` may end in `.dir`."""

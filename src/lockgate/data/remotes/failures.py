@@ -48,5 +48,7 @@ def damaged_here(md5: str) -> OutsideError:
 
 def read_only(url: str) -> OutsideError:
     return OutsideError(
-        f"{url} is only read from", "Send to another remote: lockgate data put --to URL", code="remote-denied"
+        f"{url} is only read from",
+        "Send to another remote: lockgate data put --remote NAME|URL",
+        code="remote-denied",
     )

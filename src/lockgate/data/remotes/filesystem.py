@@ -5,14 +5,16 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from fsspec.spec import AbstractFileSystem
 
 from lockgate.data.digest import md5_of_file
-from lockgate.data.remotes.contract import object_path
+from lockgate.data.remotes.contract import DRAFT, LEFT_S, object_path
 from lockgate.data.remotes.failures import damaged_here, denied, failed, missing, unreachable
 from lockgate.errors import LockgateError
 
@@ -43,20 +45,32 @@ class FileSystemRemote:
         for prefix, some in wanted.items():
             try:
                 with self._failures(prefix):
-                    names = self._system.ls(f"{self._root}/files/md5/{prefix}", detail=False, refresh=True)
+                    listed = self._system.ls(f"{self._root}/files/md5/{prefix}", detail=True, refresh=True)
             except LockgateError as error:
                 if error.code != "remote-missing":
                     raise
                 continue
-            found |= some & {prefix + str(name).rstrip("/").rpartition("/")[2] for name in names}
+            names = {str(each["name"]).rstrip("/").rpartition("/")[2]: each for each in listed}
+            found |= some & {prefix + name for name in names}
+            self._remove_left(each for name, each in names.items() if name.startswith(DRAFT))
         return frozenset(found)
+
+    def _remove_left(self, drafts: Iterable[Mapping[str, Any]]) -> None:
+        """Remove what killed calls left half written."""
+        limit = datetime.now(UTC) - timedelta(seconds=LEFT_S)
+        for draft in drafts:
+            changed_at = draft.get("mtime")
+            if isinstance(changed_at, datetime) and changed_at < limit:
+                # Of another member they may be: then they stay
+                with suppress(OSError, *self._passing):
+                    self._system.rm_file(draft["name"])
 
     def put(self, md5: str, source: Path) -> None:
         if md5_of_file(source) != md5.removesuffix(".dir"):
             raise damaged_here(md5)
         target = f"{self._root}/{object_path(md5)}"
         folder = target.rpartition("/")[0]
-        draft = f"{folder}/.new-{secrets.token_hex(8)}"
+        draft = f"{folder}/{DRAFT}{secrets.token_hex(8)}"
         with self._failures(md5):
             self._make(folder)
             try:
