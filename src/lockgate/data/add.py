@@ -18,7 +18,7 @@ from lockgate.data.scan import Tree, count, total_bytes
 from lockgate.data.state import NEVER_NS, Known, State
 from lockgate.data.store_listing import missing
 from lockgate.data.survey import Survey, digest_of_survey, survey
-from lockgate.data.writing import write_whole
+from lockgate.data.writing import write_pointer_file
 from lockgate.errors import UserError
 
 
@@ -53,7 +53,7 @@ def add(clone: Clone, paths: list[str]) -> list[Added]:
     """Put data into the store and write pointers; `paths` are relative to the root.
 
     Raises `UserError`: `path-missing`, `data-path`, `data-overlaps`, `data-imported`, those of `survey`;
-    `OutsideError`: `store-unwritable`.
+    `OutsideError`: `store-unwritable`, `file-unwritable`.
     """
     for path in paths:
         require_data_path(clone, path)
@@ -154,7 +154,7 @@ def _add(clone: Clone, state: State, target: _Target) -> Added:
             from lockgate.data.untracking import untrack  # noqa: PLC0415  (starts git)
 
             untrack(clone.root, target.path)
-        write_whole(f"{clone.root}/{target.file}", text.encode("utf-8", "surrogateescape"))
+        write_pointer_file(clone.root, target.file, text)
     if before is None or found.read_count or before.pointer != text or found.tree != before.tree:
         state.put(target.path, Known(text, md5, found.tree, found.digests), found.looked_at_ns)
     return Added(target.path, target.file, md5, found.tree, text != target.text, found.read_count)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import msgspec
 
 from lockgate.data.clone import Clone
 from lockgate.data.dataset import said_of
+from lockgate.data.manifest_file import manifest_text
 from lockgate.data.pointed import Pointed, find_outputs
 from lockgate.data.versions import outputs_at
 from lockgate.errors import UserError
@@ -54,9 +56,9 @@ def find_dataset(clone: Clone, path: str) -> Catalogued:
 
 
 def declared(clone: Clone) -> dict[str, Description]:
-    """Return what `lockgate.toml` says of data, by path."""
-    try:
-        with open(f"{clone.root}/{MANIFEST_FILE}", encoding="utf-8", errors="replace", newline="") as file:
-            return parse_manifest(file.read()).datasets
-    except FileNotFoundError:
-        return {}
+    """Return what `lockgate.toml` says of data, by path.
+
+    Raises `OutsideError` (`manifest-unwritable`), `UserError` for what is wrong in it.
+    """
+    text = manifest_text(Path(clone.root))
+    return parse_manifest(text).datasets if text is not None else {}

@@ -14,7 +14,7 @@ from lockgate.data.dataset import said_of
 from lockgate.data.manifest_file import manifest_text, write_manifest
 from lockgate.data.pointed import Pointed, find_outputs
 from lockgate.data.pointer import parse_pointer, write_pointer
-from lockgate.data.writing import write_whole
+from lockgate.data.writing import write_pointer_file
 from lockgate.errors import UserError
 from lockgate.project.dataset_table import put_dataset
 from lockgate.project.description import Description, meta_of
@@ -62,7 +62,7 @@ def describe(clone: Clone, path: str, change: Change) -> Described:
     """Write what is said of the data at a path.
 
     Raises `UserError`: `description-invalid`, `data-unknown`, `pointer-invalid`, `no-manifest`, and what is
-    wrong in that; `OutsideError` (`manifest-unwritable`).
+    wrong in that; `OutsideError` (`manifest-unwritable`, `file-unwritable`).
     """
     _require_text(change)
     for output in find_outputs(clone):
@@ -104,7 +104,7 @@ def _into_pointer(clone: Clone, output: Pointed, change: Change) -> Described:
     )
     text = write_pointer(msgspec.structs.replace(pointer, outputs=outputs), output.text)
     if text != output.text:
-        write_whole(f"{clone.root}/{output.file}", text.encode("utf-8", "surrogateescape"))
+        write_pointer_file(clone.root, output.file, text)
     return Described(output.path, output.file, said)
 
 

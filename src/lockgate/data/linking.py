@@ -206,10 +206,7 @@ _reflinks: dict[str, bool] = {}
 
 
 def _can_reflink(clone: Clone) -> bool:
-    """Return whether the store's file system shares blocks, found out once a process.
-
-    Raises `OutsideError` (`store-unwritable`).
-    """
+    """Return whether the store's file system shares blocks, found out once a process."""
     if clone.store not in _reflinks:
         folder = f"{clone.store}/files/md5"
         names = [f"{folder}/.new-{os.urandom(8).hex()}" for _ in range(2)]
@@ -221,8 +218,9 @@ def _can_reflink(clone: Clone) -> bool:
                 opened.append(os.open(name, flags, 0o600))
             _write_all(opened[0], b"x")
             _reflinks[clone.store] = _reflink(*opened)
-        except OSError as error:
-            raise _unwritable(clone, error) from None
+        except OSError:
+            # A full disk, a store that may only be read: another way may be open, else it says why it is not
+            return False
         finally:
             for descriptor, name in zip(opened, names, strict=False):
                 os.close(descriptor)

@@ -35,6 +35,6 @@ def write_manifest(root: Path, text: str) -> None:
 def _unusable(root: Path, doing: str, words: str) -> OutsideError:
     return OutsideError(
         f"{root / MANIFEST_FILE} cannot be {doing}: {words}",
-        "Make it a file that can be read and written; then again.",
+        "Look at the disk (df -h), and make it a file that can be read and written; then again.",
         code="manifest-unwritable",
     )

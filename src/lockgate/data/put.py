@@ -37,7 +37,7 @@ def put(clone: Clone, outputs: Sequence[Pointed], remote: Remote, told: Told = l
         raise OutsideError(
             f"the bytes of {', '.join(nowhere[:_NAMED_AT_MOST])}{more} are neither in this clone's store "
             f"nor at {remote.url}",
-            "Bring them here first: lockgate data get. The rest is at the remote.",
+            f"Bring them here first: lockgate data get{'; the rest is at the remote' if ready else ''}",
             code="data-missing",
         )
     return sent

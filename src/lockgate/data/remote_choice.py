@@ -72,7 +72,7 @@ def _declared(clone: Clone) -> str | None:
     try:
         with open(f"{clone.root}/lockgate.toml", "rb") as file:
             data = tomli.load(file).get("data")
-    except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError, tomli.TOMLDecodeError):
+    except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError, tomli.TOMLDecodeError):
         return None  # what is wrong with that file is told where a run is asked for
     remote = data.get("remote") if isinstance(data, dict) else None
     return remote if isinstance(remote, str) and remote else None

@@ -135,17 +135,27 @@ def _in_index(place: Path) -> list[str]:
 
 def _in_work_tree(place: Path) -> set[str]:
     named: set[str] = set()
-    for folder, folders, files in os.walk(place):
+    for folder, folders, files in os.walk(place, onerror=_refuse_unread):
         folders[:] = [name for name in folders if name not in (".git", ".dvc")]
         for name in files:
             if name.endswith(_NAMING):
                 try:
                     content = Path(folder, name).read_bytes()
                 except OSError as error:
-                    raise OutsideError(
-                        f"{error.filename} cannot be read, so nobody knows what it needs",
-                        "Make it readable, then try again.",
-                        code="file-unreadable",
-                    ) from None
+                    raise _unread(error) from None
                 named |= {found.decode() for found in _MD5.findall(content)}
     return named
+
+
+def _refuse_unread(error: OSError) -> None:
+    """A folder that went away meanwhile needs nothing; one that is closed may."""
+    if not isinstance(error, FileNotFoundError):
+        raise _unread(error)
+
+
+def _unread(error: OSError) -> OutsideError:
+    return OutsideError(
+        f"{error.filename} cannot be read, so nobody knows what it needs",
+        "Make it readable, then try again.",
+        code="file-unreadable",
+    )

@@ -101,7 +101,9 @@ class FolderRemote:
             )
         if isinstance(error, FileExistsError | NotADirectoryError):
             return OutsideError(
-                f"the remote {self.url} is no folder: {error.filename} is a file",
+                f"the remote {self.url} is no folder"
+                if self._folder.is_file()
+                else f"a file is in the way at the remote {self.url}: {error.filename}",
                 "Correct the address in lockgate.toml or .dvc/config, or move the file away.",
                 code="remote-failed",
             )
