@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -141,6 +143,9 @@ def test_jupyterhub_lets_in_its_users_by_their_name(beside: Site, jupyter: Small
         assert browser.get("/api/v1/me").json()["name"] == "ada"
         assert browser.get(back).status_code == 401
     assert book.require("ada").subject == f"{jupyter.url} ada"
+    chain = beside.hub.repository("flights")
+    told = beside.git(chain, "log", "-1", "--format=%s", "refs/lockgate/activity")
+    assert told.strip() == "hub changed of ada: login elsewhere"
     said = beside.log.read_text()
     assert '"way":"jupyterhub"' in said and "ada logged in" in said
     assert TOKEN not in said
@@ -162,7 +167,8 @@ def test_jupyterhub_lets_in_nobody_else(beside: Site, jupyter: SmallJupyterHub) 
     book.add(Member(name="bob", subject="https://idp.example.org 7", roles={"flights": "lead"}))
     page = told()
     assert "another account" in page and "--drop-login" in page
-    change(book, OWNER, "bob", lambda bob: edited(bob, Edit(is_login_dropped=True)))
+    command = ["hub", "member", "change", "bob", "--drop-login", "--hub", str(beside.folder)]
+    subprocess.run([sys.executable, "-m", "lockgate", *command], env=beside.env, check=True, timeout=60)
     with beside.client(headers=PAGE) as browser:
         assert come_by(browser).status_code == 303
         change(book, OWNER, "bob", lambda bob: edited(bob, Edit(is_active=False)))

@@ -23,6 +23,9 @@ from lockgate.hub.members.permits import (
 )
 from lockgate.hub.members.values import EVERY, Actor, Member, Scope, Token
 
+#: What a field is called in words, where that is not its name.
+_FIELDS = {"full_name": "full name", "keys": "ssh keys", "subject": "login elsewhere"}
+
 
 def invite(book: MemberBook, actor: Actor, member: Member) -> Member:
     """Add a member in the name of `actor`.
@@ -217,7 +220,7 @@ def _words(
     if old != new:
         operator = " and operator" if new.get("is_operator") and not old.get("is_operator") else ""
         return f"changed what {name} may do: {old['role']} → {new['role']}{signing}{operator}"
-    return f"changed of {name}: {', '.join(fields)}"
+    return f"changed of {name}: {', '.join(_FIELDS.get(field, field) for field in fields)}"
 
 
 def _require_tokens(book: MemberBook, actor: Actor, member: str) -> None:

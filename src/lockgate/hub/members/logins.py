@@ -99,8 +99,10 @@ def read_secret(hub: Hub, file: str) -> str:
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             raise _wrong(f"{path} may be read by others: chmod 600")
         secret = path.read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise _wrong(f"{path} cannot be read: {error}") from None
+    except OSError as error:
+        raise _wrong(f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise _wrong(f"{path} holds no text") from None
     if not secret:
         raise _wrong(f"{path} is empty")
     return secret
