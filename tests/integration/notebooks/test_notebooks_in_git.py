@@ -118,6 +118,13 @@ def test_diff_log_and_show_are_by_cell_also_of_a_new_and_a_removed_notebook(tmp_
     commit(root, "second")
     seen = git(root, "log", "-p", "-1").decode()
     assert "+changed" in seen and "-o" in seen and "── code cell 2" in seen and '"cell_type"' not in seen
+    # Kept by git for the next time, as long as it is this command that gives it
+    kept = "refs/notes/textconv/lockgate-notebook"
+    assert attempt(root, "show-ref", "--verify", kept)[0] == 0
+    prepare(root, "/moved/python")
+    assert "+changed" not in git(root, "log", "-p", "-1").decode()
+    switch_off(root)
+    assert attempt(root, "show-ref", "--verify", kept)[0] != 0
 
 
 def test_stripped_outputs_stay_in_the_file_and_leave_git_and_status_is_clean(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 """A clone's own git settings for notebooks: how they are merged, shown, and what of them git gets.
 
-Only `.git/config`, by keys named `lockgate…`, and `.git/info/attributes` are written; git without Lockgate,
-or with one that was moved away, goes on as if these were not there (gitattributes(5), Defining a custom
-merge driver, Performing text diffs of binary files, Long Running Filter Process).
+Only `.git/config`, by keys named `lockgate…`, and `.git/info/attributes` are written, and by git itself a ref
+that keeps notebooks' texts; git without Lockgate, or with one that was moved away, goes on as if these were
+not there (gitattributes(5), Defining a custom merge driver, Performing text diffs of binary files, Long
+Running Filter Process).
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ _HEAD = "# Notebooks: written by Lockgate; lockgate notebook off takes it out."
 #: So often a setting is tried, 20 ms apart.
 _TRIES = 50
 _KINDS = ("diff", "merge", "filter")
+#: Where git keeps the texts that this very command gave it (gitattributes(5), `cachetextconv`).
+_TEXTS = f"refs/notes/textconv/{DRIVER}"
+#: To be raised with each change of `lockgate.project.notebook_text`: texts kept before are of no use then.
+_TEXT_FORM = 1
 _CALL = 'python={python}; [ -x "$python" ] && "$python" -I -m lockgate notebook'
 
 
@@ -99,6 +104,7 @@ def switch_off(root: Path) -> None:
         attempt(root, "config", "--local", "--unset-all", key)
     for kind in _KINDS:
         attempt(root, "config", "--local", "--remove-section", f"{kind}.{DRIVER}")
+    attempt(root, "update-ref", "-d", _TEXTS)
     place = _attributes_file(root)
     if place.exists():
         lines = place.read_text("utf-8", "surrogateescape").splitlines(keepends=True)
@@ -113,6 +119,8 @@ def switch_on(root: Path, *, is_nbdime: bool = False) -> Prepared:
     `is_nbdime`: `git diff` shows notebooks in nbdime's way, which takes seconds for each.
     """
     attempt(root, "config", "--local", "--unset-all", SWITCH)
+    # A text that was kept while the Python was away is JSON
+    attempt(root, "update-ref", "-d", _TEXTS)
     git(root, "config", "--local", NBDIME, "true" if is_nbdime else "false")
     return prepare(root)
 
@@ -161,7 +169,8 @@ def _wanted(policy: OutputPolicy, python: str, *, is_nbdime: bool) -> dict[str, 
             f"{merge} merge %O %A %B %P --marker-size %L; case $? in 0) exit 0;; 10) exit 1;; esac; "
             "exec git merge-file --marker-size=%L -L ours -L base -L theirs %A %O %B"
         ),
-        f"diff.{DRIVER}.textconv": f'f() {{ {call} text "$1" || cat "$1"; }}; f',
+        f"diff.{DRIVER}.textconv": f'f() {{ : {_TEXT_FORM}; {call} text "$1" || cat "$1"; }}; f',
+        f"diff.{DRIVER}.cachetextconv": "true",
     }
     if is_nbdime:
         plain = 'git --no-pager diff --no-index --no-ext-diff --no-textconv -- "$2" "$5"'
