@@ -165,10 +165,11 @@ export class RunView extends Widget {
         'aria-pressed': String(stage.name === this.stage)
       });
       const took = stage.seconds === null ? '' : duration(stage.seconds);
+      const state = make('span', { class: 'lg-state', 'data-state': stage.state }, stateWord(stage.state));
       const row = make(
         'li',
         { 'data-state': stage.state },
-        make('div', { class: 'lg-stage-line' }, choose, make('span', { class: 'lg-state', 'data-state': stage.state }, stateWord(stage.state)), make('span', { class: 'lg-faint' }, took)),
+        make('div', { class: 'lg-stage-line' }, choose, make('span', { class: 'lg-stage-line' }, state, make('span', { class: 'lg-faint' }, took))),
         stage.note ? make('p', { class: 'lg-stage-note' }, stage.note) : null
       );
       if (stage.name === this.stage) {
