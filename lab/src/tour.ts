@@ -29,7 +29,7 @@ const STEPS: IStep[] = [
   {
     title: 'Watch',
     text: 'This panel shows the queue, the stages, and what they print, live. You may close the page: the run goes on.',
-    at: ['.jp-SideBar .lm-TabBar-tab[data-id="lockgate-runs"]', '#lockgate-runs'],
+    at: ['#lockgate-runs', '.jp-SideBar .lm-TabBar-tab[data-id="lockgate-runs"]'],
     before: 'lockgate:show-runs'
   },
   {
