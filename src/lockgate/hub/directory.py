@@ -29,7 +29,7 @@ _SETTINGS = {
     "transfer.hideRefs": "refs/lockgate/queue",
     "core.logAllRefUpdates": "true",
     # A push under way has the repository itself for an alternate: its refs need not be listed twice
-    "core.alternateRefsCommand": ":",
+    "core.alternateRefsCommand": "true",
     # Without a unit: DVC reads a repository by Dulwich, which knows none
     "core.bigFileThreshold": "33554432",
 }

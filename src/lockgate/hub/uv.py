@@ -26,6 +26,7 @@ _NETWORK = (
     "Network is unreachable", "Could not connect", "503 Service", "502 Bad Gateway", "429 Too Many",
     "Network connectivity is disabled",
 )  # fmt: skip
+_UNTRUSTED = ("invalid peer certificate", "UnknownIssuer")
 _CAUSE_AT_MOST = 400
 
 
@@ -109,6 +110,13 @@ def failure(said: str, doing: str, hint: str, code: str) -> LockgateError:
     line = decisive_line(said)
     if any(mark in said for mark in _DISK):
         return disk_full(doing)
+    if any(mark in said for mark in _UNTRUSTED):
+        return OutsideError(
+            f"{doing} failed, the package index is not trusted: {line}",
+            "The hub's operator writes `system-certs = true` into ~/.config/uv/uv.toml of the hub's account; "
+            "what a login shell sets does not reach a push over ssh.",
+            code="index-unreachable",
+        )
     if any(mark in said for mark in _NETWORK):
         return OutsideError(
             f"{doing} failed, the package index cannot be reached: {line}",

@@ -267,6 +267,7 @@ def test_a_uv_project_and_its_pylock_are_built(runtimes: Runtimes, tmp_path: Pat
     [
         ("error: Failed to install\n  cause: No space left on device (os error 28)\n", "disk-full", False),
         ("error: Failed to fetch: `x`\n  Caused by: dns error: failed\n", "index-unreachable", True),
+        ("error: x\n  cause: invalid peer certificate: UnknownIssuer\n", "index-unreachable", False),
         ("error: odd\n", "c", False),
         ("", "c", False),
     ],

@@ -98,7 +98,12 @@ def _sshd(team: Team, folder: Path) -> Iterator[Server]:
     script.write_text(f'#!/bin/sh\nexec {lockgate} hub ssh-keys --hub {team.hub} "$1" "$2"\n')
     script.chmod(0o755)
     lines = [f"AuthorizedKeysCommand {script} %t %k", "AuthorizedKeysCommandUser root"]
-    server = Server(folder, f"SetEnv LOCKGATE_LINGER_S={LINGER_S}", *(lines if os.getuid() == 0 else ()))
+    # What the hub's account says of packages, as no shell's profile is read: certificates of this host
+    settings = folder / "config-home"
+    (settings / "uv").mkdir(parents=True)
+    (settings / "uv" / "uv.toml").write_text("system-certs = true\n")
+    variables = f"SetEnv LOCKGATE_LINGER_S={LINGER_S} XDG_CONFIG_HOME={settings}"
+    server = Server(folder, variables, *(lines if os.getuid() == 0 else ()))
     every = run_program([lockgate, "hub", "ssh-keys", "--all", "--hub", team.hub], folder, team.env).out
     (folder / "authorized").write_text("" if os.getuid() == 0 else every)
     try:
@@ -211,7 +216,6 @@ def test_members_take_data_of_projects_they_may_read(team: Team) -> None:
 
 
 def test_drift_is_accepted_by_a_leads_key_and_by_no_members(team: Team) -> None:
-    # By path: what sshd starts has no way to the index that the software of checks comes from
     owner = WorkTree(team, team.root / "p")
     rules = '[checks."x.csv".columns]\nn = { type = "integer", drift = true }\n'
     for rows in (range(500), range(900, 1400)):
@@ -225,6 +229,19 @@ def test_drift_is_accepted_by_a_leads_key_and_by_no_members(team: Team) -> None:
     assert "accepted by ada on" in ada.lockgate(*accept, "--by", "bob").out
     assert [each.by for each in team.told("data.accepted")] == ["ada"]
     assert ada.lockgate("data", "check").out.endswith("hold\n")
+
+
+def test_a_check_begun_over_ssh_leaves_its_report(team: Team) -> None:
+    bob = team.tree_of("bob")
+    rules = '[checks."x.csv".columns]\nn = { type = "integer" }\n'
+    WorkTree(team, team.root / "p").commit({"lockgate.toml": ONE_STAGE + rules, "x.csv": "n\n1\n"})
+    WorkTree(team, team.root / "p").git("push", "-q", "-o", "skip", "hub", "main")
+    bob.pull()
+    bob.commit({"x.csv": "n\n1\n2\n"})
+    said = bob.push(code=None).err
+    assert "SUCCEEDED" in said and "cannot run" not in said, said
+    bob.pull()
+    assert json.loads(bob.read("checks/x.csv.json"))["rows"] == 2
 
 
 def test_viewers_read_and_are_told_why_they_may_not_push(team: Team) -> None:
