@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 from e2e_place import ONE_STAGE, TWO_STAGES, Place, WorkTree, receipts, until
 
+from lockgate.hub.directory import open_hub
+from lockgate.hub.index import Index
+from lockgate.hub.queue import enqueue
+
 SLOW_STAGE = """\
 [stages.slow]
 run = "cat i > o; while [ ! -e {gate} ]; do sleep 0.05; done"
@@ -259,6 +263,18 @@ def test_a_push_that_takes_very_long_between_its_hooks_is_one_run_with_a_receipt
     assert "SUCCEEDED" in done.err
     assert len(place.runs()) == 1
     assert place.finished() == [place.runs()[0].request.id]
+
+
+def test_a_hook_that_queues_a_run_which_is_over_leaves_nothing_in_the_queue(place: Place) -> None:
+    """The dispatcher looked after its push meanwhile."""
+    tree = place.project({"lockgate.toml": ONE_STAGE, "i": "1\n"})
+    tree.push()
+    hub = open_hub(place.hub)
+    index = Index(hub.index)
+    enqueue(hub, index, place.runs()[0].request)
+    index.close()
+    assert place.on_hub("for-each-ref", "refs/lockgate/queue") == ""
+    assert [row.state for row in place.runs()] == ["succeeded"]
 
 
 def _runs_in(text: str) -> list[str]:

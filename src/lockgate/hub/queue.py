@@ -13,7 +13,7 @@ import msgspec
 
 from lockgate.errors import OutsideError
 from lockgate.git.loose import write_object
-from lockgate.git.program import git
+from lockgate.git.program import attempt, git
 from lockgate.hub.directory import Hub
 from lockgate.hub.index import Index
 from lockgate.hub.rows import Request
@@ -44,8 +44,12 @@ def enqueue(hub: Hub, index: Index, *requests: Request) -> None:
     moves = [f"update {QUEUE}{request.id} {oid}\n" for request, oid in zip(requests, oids, strict=True)]
     git(repository, "update-ref", "--stdin", stdin="".join(moves).encode())
     with index.transaction():
-        for request in requests:
-            index.queue_run(request.id)
+        others = [request.id for request in requests if not index.queue_run(request.id)]
+    # A dispatcher that looked after a push too slow for it may be done with its run, and has let go its ref
+    for run in others:
+        row = index.run(run)
+        if row is not None and row.ended_at is not None:
+            attempt(repository, "update-ref", "-d", f"{QUEUE}{run}")
 
 
 def _tag(request: Request) -> bytes:
