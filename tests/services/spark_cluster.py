@@ -22,6 +22,9 @@ SCRIPT = Path(__file__).parent / "spark.sh"
 #: Installing it is half a gigabyte; starting it takes half a minute on a busy machine.
 _START_S = 900
 
+#: A program of half a minute ends before what the second compiler makes of it is of use (java(1)).
+SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+
 
 class Cluster(msgspec.Struct, frozen=True):
     """Where a running cluster is, and the Spark that it runs."""
@@ -40,7 +43,10 @@ class Cluster(msgspec.Struct, frozen=True):
             "python": self.python,
             "executor_memory": "460 MiB",
             "total_cores": 2,
-            "conf": {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"},
+            "conf": {
+                "spark.driver.host": "127.0.0.1",
+                "spark.driver.bindAddress": "127.0.0.1",
+            },
         } | more
 
     def state(self) -> Any:
@@ -118,6 +124,7 @@ def running(folder: Path) -> Iterator[Cluster]:
         )
         if done.returncode != 0:
             pytest.skip(f"NOT TESTED: Spark: {(done.stderr.strip().splitlines() or ['no reason given'])[-1]}")
+        (folder / "conf" / "spark-defaults.conf").write_text(f"spark.driver.extraJavaOptions {SHORT_LIVED}\n")
         facts = dict(line.partition("=")[::2] for line in (folder / "facts").read_text().splitlines())
         yield Cluster(
             folder,

@@ -87,7 +87,13 @@ def checked(cluster: Cluster, how: str, place: Path, table: Path, accepted: Path
     done = subprocess.run(
         [sys.executable, "-m", "lockgate.data.checking", how, table, place / "rules.json", report, accepted],
         env=os.environ
-        | {"MASTER": "local[2]", "SPARK_HOME": cluster.home, "PYTHONPATH": ":".join(libraries), "TZ": "UTC"},
+        | {
+            "MASTER": "local[2]",
+            "SPARK_HOME": cluster.home,
+            "SPARK_CONF_DIR": str(cluster.folder / "conf"),
+            "PYTHONPATH": ":".join(libraries),
+            "TZ": "UTC",
+        },
         capture_output=True,
         text=True,
         check=False,
