@@ -12,7 +12,6 @@ from lockgate.data.clone import Clone
 from lockgate.data.dvc_folder import ensure_dvc_folder
 from lockgate.data.ignored_by_git import ignore
 from lockgate.data.linking import keep, keep_bytes, still_changing
-from lockgate.data.listing import listing_of
 from lockgate.data.pointed import Pointed, find_outputs, outputs_of, plain_text, read_text
 from lockgate.data.scan import Tree, count, total_bytes
 from lockgate.data.state import NEVER_NS, Known, State
@@ -146,7 +145,7 @@ def _add(clone: Clone, state: State, target: _Target) -> Added:
         md5 = digest_of_survey(found)
     found = _complete(clone, target.path, found)
     if md5.endswith(".dir") and not clone.has(md5):
-        keep_bytes(clone, listing_of(found.files()), md5)
+        keep_bytes(clone, found.listing(), md5)
     text = _pointer_text(clone, target, found, md5)
     ignore(clone.root, target.path)
     if text != target.text:

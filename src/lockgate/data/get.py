@@ -9,7 +9,7 @@ from lockgate.data.linking import digest_of, place
 from lockgate.data.pointed import Pointed
 from lockgate.data.state import Known, State, now_ns
 from lockgate.data.store_listing import listing, missing
-from lockgate.data.survey import Survey, digest_of_survey, survey
+from lockgate.data.survey import Survey, digest_of_survey, survey, survey_again
 from lockgate.data.whole import WholeObjects
 from lockgate.errors import LockgateError, OutsideError, UserError
 
@@ -91,19 +91,19 @@ def _get(
         state.put(output.path, Known(output.text, here, found.tree, found.digests), found.looked_at_ns)
         return got
     since_ns = found.looked_at_ns if found is not None else now_ns()
-    wanted = _wanted(clone, output, sources)
+    wanted = _wanted(clone, store, output, sources)
     _change(clone, store, output, found, wanted, sources, is_forced, got)
-    _note(clone, state, output, found, wanted, since_ns)
+    _note(clone, state, output, found, wanted, got, since_ns)
     return got
 
 
-def _wanted(clone: Clone, output: Pointed, sources: Sequence[Source]) -> dict[str, str]:
+def _wanted(clone: Clone, store: WholeObjects, output: Pointed, sources: Sequence[Source]) -> dict[str, str]:
     md5 = output.md5 or ""
     if not output.is_folder:
         return {"": md5}
     if not clone.has(md5):
         _bring(clone, {md5}, sources)
-    files = listing(clone, md5)
+    files = listing(clone, md5, is_whole=not store.damaged({md5}))
     if files is None:
         if clone.has(md5):
             raise UserError(
@@ -242,19 +242,38 @@ def _remove_empty(top: str, removed: list[str]) -> None:
 
 
 def _note(
-    clone: Clone, state: State, output: Pointed, found: Survey | None, wanted: dict[str, str], since_ns: int
+    clone: Clone,
+    state: State,
+    output: Pointed,
+    found: Survey | None,
+    wanted: dict[str, str],
+    got: Got,
+    since_ns: int,
 ) -> None:
     """Note what lies there now. What was placed is not read: who changes it leaves a younger time."""
-    before = Known("", "", found.tree, found.digests) if found is not None else None
     top = f"{clone.root}/{output.path}"
 
     def read(path: str, seen: tuple[int, int, int]) -> str:
         return wanted.get(path[len(top) + 1 :]) or digest_of(path, seen)
 
-    now = survey(clone, output.path, before, read)
+    if found is not None and output.is_folder and not found.is_file:
+        now: Survey | None = survey_again(clone, output.path, found, _touched(got), read)
+    else:
+        before = Known("", "", found.tree, found.digests) if found is not None else None
+        now = survey(clone, output.path, before, read)
     if now is not None:
-        known = Known(output.text, digest_of_survey(now), now.tree, now.digests)
-        state.put(output.path, known, since_ns)
+        md5 = output.md5 or "" if now.files() == wanted else digest_of_survey(now)
+        state.put(output.path, Known(output.text, md5, now.tree, now.digests), since_ns)
+
+
+def _touched(got: Got) -> set[str]:
+    """Return the folders that files were placed in or removed from, and those around them, as in a tree."""
+    touched = {""}
+    for folder in {os.path.dirname(path) for path in (*got.placed, *got.removed)}:
+        while folder and f"{folder}/" not in touched:
+            touched.add(f"{folder}/")
+            folder = os.path.dirname(folder)
+    return touched
 
 
 def _check_way(clone: Clone, path: str) -> None:

@@ -27,13 +27,12 @@ def listing_of(files: dict[str, str]) -> bytes:
 
 def files_of(content: bytes) -> dict[str, str]:
     """Return path → md5 of a listing. Raises `ValueError` where it is damaged."""
-    if content.startswith(_HEAD.encode()) and content.isascii() and b"\\" not in content:
-        rows = content.decode()[len(_HEAD) : -len(_END)].split(_BETWEEN)
-        pairs = [row.split(_WITHIN) for row in rows]
-        if all(len(pair) == 2 and len(pair[0]) == 32 for pair in pairs):
-            files = {path: md5 for md5, path in pairs}
-            if listing_of(files) == content:
-                return files
+    text = content.decode() if content.isascii() else ""
+    if text.startswith(_HEAD) and text.endswith(_END) and text.isprintable() and "\\" not in text:
+        pairs = [row.split(_WITHIN) for row in text[len(_HEAD) : -len(_END)].split(_BETWEEN)]
+        # With no quotes but those of the form, what was cut apart is just what stands there
+        if text.count('"') == 8 * len(pairs) and all(len(pair) == 2 and len(pair[0]) == 32 for pair in pairs):
+            return {path: md5 for md5, path in pairs}
     import json  # noqa: PLC0415  (for what is not written as DVC writes it today)
 
     try:

@@ -8,7 +8,7 @@ from lockgate.errors import UserError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     #: Says of a path relative to the data (`/` at the end for a folder) whether `.dvcignore` leaves it out.
     Ignoring = Callable[[str], bool]
@@ -51,6 +51,25 @@ def scan(top: str, is_ignored: Ignoring | None = None) -> Tree | None:
     return tree
 
 
+def rescan(top: str, tree: Tree, folders: Iterable[str], is_ignored: Ignoring | None = None) -> Tree:
+    """Return what lies in the folder `top` now, where only these of its folders are looked at anew, and what
+    is new below them. Raises as `scan`."""
+    now = dict(tree)
+    waiting = list(folders)
+    while waiting:
+        folder = waiting.pop()
+        below: list[str] = []
+        try:
+            now[folder] = _folder(top, folder, below, is_ignored)
+        except (FileNotFoundError, NotADirectoryError):
+            for gone in [each for each in now if each.startswith(folder)]:
+                del now[gone]
+        except PermissionError as error:
+            raise unreadable(error.filename or f"{top}/{folder}") from None
+        waiting += [each for each in below if each not in now]
+    return now
+
+
 def _folder(
     top: str, folder: str, waiting: list[str], is_ignored: Ignoring | None
 ) -> tuple[list[str], list[int]]:
@@ -84,25 +103,25 @@ def _folder(
     return names, stats
 
 
-def is_unchanged(top: str, tree: Tree, part: int = 0, parts: int = 1) -> bool:
-    """Return whether a folder looks just as it did: the same names in the same order, the same stats.
+def differing(top: str, tree: Tree, part: int = 0, parts: int = 1) -> list[str]:
+    """Return the folders that do not look just as they did: the same names in the same order, the same stats.
 
     Of each folder's files only one part of `parts` is looked at, so that several processes share the work.
-    A no may be wrong, where a name is of no data; then `scan` tells.
+    One may be named that is as before, where a name is of no data; `rescan` tells.
     """
-    for folder, (names, stats) in tree.items():
-        found: list[os.DirEntry[str]] = []
-        try:
-            with os.scandir(f"{top}/{folder}" if folder else top) as entries:
-                for entry in entries:
-                    if entry.is_file(follow_symlinks=False):
-                        found.append(entry)
-                    elif f"{folder}{entry.name}/" in tree and entry.is_dir(follow_symlinks=False):
-                        continue
-                    else:
-                        return False
-        except OSError:
-            return False
+    return [folder for folder in tree if not _is_unchanged(top, tree, folder, part, parts)]
+
+
+def _is_unchanged(top: str, tree: Tree, folder: str, part: int, parts: int) -> bool:
+    names, stats = tree[folder]
+    found: list[os.DirEntry[str]] = []
+    try:
+        with os.scandir(f"{top}/{folder}" if folder else top) as entries:
+            for entry in entries:
+                if entry.is_file(follow_symlinks=False):
+                    found.append(entry)
+                elif f"{folder}{entry.name}/" not in tree or not entry.is_dir(follow_symlinks=False):
+                    return False
         if [entry.name for entry in found] != names:
             return False
         start, end = len(found) * part // parts, len(found) * (part + 1) // parts
@@ -110,9 +129,9 @@ def is_unchanged(top: str, tree: Tree, part: int = 0, parts: int = 1) -> bool:
         for entry in found[start:end]:
             about = entry.stat(follow_symlinks=False)
             now += (about.st_ino, about.st_size, about.st_mtime_ns)
-        if now != stats[3 * start : 3 * end]:
-            return False
-    return True
+    except OSError:
+        return False
+    return now == stats[3 * start : 3 * end]
 
 
 def total_bytes(tree: Tree) -> int:

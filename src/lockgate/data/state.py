@@ -79,9 +79,11 @@ class State:
         folders = []
         for folder, (names, stats) in known.tree.items():
             kept = array("q", stats)
-            for at in range(2, len(kept), 3):
-                if not is_settled(kept[at], looked_at_ns):
-                    kept[at] = NEVER_NS
+            # Few folders hold a file so young that each is to be looked at
+            if max(kept[2::3], default=0) + 2 * _COARSE_NS >= looked_at_ns:
+                for at in range(2, len(kept), 3):
+                    if not is_settled(kept[at], looked_at_ns):
+                        kept[at] = NEVER_NS
             raw = bytes.fromhex("".join(known.digests[folder]))
             folders.append((folder, "\0".join(names), kept.tobytes(), raw))
         self._packed[path] = (known.pointer, known.md5, folders)

@@ -8,12 +8,12 @@ import sys
 from lockgate.data.clone import Clone
 from lockgate.data.linking import ChangedError, still_changing
 from lockgate.data.listing import listing_of
-from lockgate.data.scan import is_unchanged, scan
+from lockgate.data.scan import differing, rescan, scan
 from lockgate.data.state import Known, now_ns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from lockgate.data.scan import Ignoring, Tree
 
@@ -29,7 +29,7 @@ _MANY = 3000
 class Survey:
     """The files of one output, each with its digest."""
 
-    __slots__ = ("_digests", "is_as_known", "looked_at_ns", "read_count", "tree")
+    __slots__ = ("_digests", "_listing", "is_as_known", "looked_at_ns", "read_count", "tree")
 
     def __init__(self, tree: Tree, digests: dict[str, list[str]] | Known, looked_at_ns: int, read_count: int):
         self.tree = tree
@@ -39,6 +39,7 @@ class Survey:
         self.looked_at_ns = looked_at_ns
         self.read_count = read_count
         """So many files were not known and have been read."""
+        self._listing: bytes | None = None
 
     @property
     def digests(self) -> dict[str, list[str]]:
@@ -52,6 +53,12 @@ class Survey:
     def files(self) -> dict[str, str]:
         """Return path within the output → md5; a single file's path is empty."""
         return files_of_tree(self.tree, self.digests)
+
+    def listing(self) -> bytes:
+        """Return the bytes that DVC keeps for a folder of these files."""
+        if self._listing is None:
+            self._listing = listing_of(self.files())
+        return self._listing
 
 
 def files_of_tree(tree: Tree, digests: dict[str, list[str]]) -> dict[str, str]:
@@ -70,14 +77,28 @@ def survey(clone: Clone, path: str, known: Known | None, read: Reader) -> Survey
     looked_at_ns = now_ns()
     top = f"{clone.root}/{path}"
     ignoring = _ignoring(clone.root, path)
-    if known is not None and ignoring is None and _is_unchanged(top, known.tree):
+    folders = _differing(top, known.tree) if known is not None and ignoring is None else None
+    if known is not None and folders == []:
         return Survey(known.tree, known, looked_at_ns, 0)
-    tree = scan(top, ignoring)
+    if known is not None and folders is not None and os.path.isdir(top) and not os.path.islink(top):
+        tree = rescan(top, known.tree, folders) or None
+    else:
+        tree = scan(top, ignoring)
     if tree is None:
         return None
     if known is not None and tree == known.tree:
         return Survey(tree, known, looked_at_ns, 0)
     digests, read_count = digests_of(tree, top, known, read)
+    return Survey(tree, digests, looked_at_ns, read_count)
+
+
+def survey_again(clone: Clone, path: str, before: Survey, folders: Iterable[str], read: Reader) -> Survey:
+    """Look once more at an output that is a folder: at these of its folders, of which somebody knows that
+    they changed. Raises as `survey`."""
+    looked_at_ns = now_ns()
+    top = f"{clone.root}/{path}"
+    tree = rescan(top, before.tree, folders, _ignoring(clone.root, path))
+    digests, read_count = digests_of(tree, top, Known("", "", before.tree, before.digests), read)
     return Survey(tree, digests, looked_at_ns, read_count)
 
 
@@ -107,22 +128,30 @@ def digests_of(tree: Tree, top: str, known: Known | None, read: Reader) -> tuple
     return digests, len(unread)
 
 
-def _is_unchanged(top: str, tree: Tree) -> bool:
-    """Look at many files with two processes, as git does with threads (its `core.preloadIndex`)."""
+def _differing(top: str, tree: Tree) -> list[str] | None:
+    """Return the folders that look different, by two processes, as git looks with threads (its
+    `core.preloadIndex`); None: for these few files a scan is as good."""
     files = sum(len(names) for names, _ in tree.values())
     threads = sys.modules.get("threading")
     is_alone = hasattr(os, "fork") and (threads is None or threads.active_count() == 1)
     if files < _MANY or (os.cpu_count() or 1) < 2 or not is_alone:
-        return False
+        return None
+    ours, theirs = os.pipe()
     child = os.fork()
     if child == 0:
         # Neither buffers nor handlers of the parent are touched
         try:
-            os._exit(0 if is_unchanged(top, tree, 1, 2) else 1)
+            os.close(ours)
+            with open(theirs, "wb") as told:
+                told.write(b"".join(os.fsencode(folder) + b"\0" for folder in differing(top, tree, 1, 2)))
+            os._exit(0)
         finally:
             os._exit(1)
-    is_same = is_unchanged(top, tree, 0, 2)
-    return os.waitpid(child, 0)[1] == 0 and is_same
+    os.close(theirs)
+    found = set(differing(top, tree, 0, 2))
+    with open(ours, "rb") as told:
+        found.update(os.fsdecode(name) for name in told.read().split(b"\0")[:-1])
+    return list(found) if os.waitpid(child, 0)[1] == 0 else None
 
 
 def digest_of_survey(found: Survey) -> str:
@@ -131,7 +160,7 @@ def digest_of_survey(found: Survey) -> str:
         return found.digests[""][0]
     from hashlib import md5  # noqa: PLC0415  (not where nothing changed)
 
-    return md5(listing_of(found.files()), usedforsecurity=False).hexdigest() + ".dir"
+    return md5(found.listing(), usedforsecurity=False).hexdigest() + ".dir"
 
 
 def _by_name(
