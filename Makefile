@@ -27,7 +27,7 @@ demo: setup   ## the flights project on real data, in ./demo: push, pull, change
 	@sh examples/demo.sh
 
 test: setup   ## every test but those of the four targets below
-	$(PYTEST) tests -n $(JOBS) $(ARGS)
+	$(PYTEST) tests -n $(JOBS) --dist worksteal $(ARGS) # else one worker is left with minutes of stories
 
 test-lab: setup ## JupyterLab and JupyterHub in a real browser (needs Node.js with npm, and Chromium)
 	$(PYTEST) tests -m lab -n $(JOBS) --dist loadfile $(ARGS)
