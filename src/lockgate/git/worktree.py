@@ -155,8 +155,8 @@ def snapshot(
     Its parent is HEAD; HEAD itself is returned when nothing differs. Branch, index and files stay untouched.
     `swap` is told what differs, and says what the commit is to have otherwise; `put` are files that it has
     with this content whatever differs; `found`: what `changes` told a moment ago.
-    Raises `UserError`: `merge-under-way`, `embedded-repository`, `file-unreadable`; `OutsideError`:
-    `git-failed`.
+    Raises `UserError`: `merge-under-way`, `embedded-repository`, `file-unreadable`, `file-name`;
+    `OutsideError`: `git-failed`.
     """
     found = found or changes(root)
     if found.unmerged:
@@ -179,17 +179,21 @@ def snapshot(
         # What differs is known by now: git need not look for it once more
         taken = "".join(f"{path}\0" for path in _without(found, set(swaps.out)))
         code, _, error = attempt(
-            root, *PLAIN, "update-index", "--add", "--remove", "--replace", "-z", "--stdin",
-            stdin=taken.encode("utf-8", "surrogateescape"), environment=environment,
+            root, *PLAIN, "update-index", "--ignore-skip-worktree-entries", "--add", "--remove", "--replace",
+            "-z", "--stdin", stdin=taken.encode("utf-8", "surrogateescape"), environment=environment,
         )  # fmt: skip
         words = error.decode("utf-8", "replace")
-        if code != 0 or "Permission denied" in words:
+        if code != 0 or "Permission denied" in words or f"\n{_PASSED_OVER}" in f"\n{words}":
             _explain_add(root, words)
         _swap(root, Swaps(swaps.out, swaps.put | dict(put or {})), environment)
         tree = git(root, *PLAIN, "write-tree", environment=environment).decode().strip()
     if found.head and git(root, "rev-parse", f"{found.head}^{{tree}}").decode().strip() == tree:
         return found.head
     return commit_tree(root, tree, found.head, message)
+
+
+#: How update-index calls a path that git takes from nobody, as `git~1`, and goes on without it.
+_PASSED_OVER = "Ignoring path "
 
 
 def _without(found: Changes, out: set[str]) -> Iterator[str]:
@@ -321,6 +325,13 @@ def _login() -> dict[str, str]:
 def _explain_add(root: Path, words: str) -> NoReturn:
     lines = words.strip().splitlines()
     for line in lines:
+        if line.startswith(_PASSED_OVER):
+            name = line.removeprefix(_PASSED_OVER)
+            raise UserError(
+                f"git takes no file of the name {name!r}, so it would be missing from the snapshot",
+                "Rename it, or name it in `.gitignore`.",
+                code="file-name",
+            )
         if "Permission denied" in line or "unable to index file" in line:
             raise _unreadable(line.split(": ", 1)[-1])
         if "does not have a commit checked out" in line:

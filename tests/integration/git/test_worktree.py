@@ -223,6 +223,36 @@ def test_a_sparse_checkout_keeps_what_is_not_here(root: Path, is_cone: bool) -> 
     assert content(root, made, "train.py") == b"print(5)\n"
 
 
+def test_what_is_staged_and_not_checked_out_stays_in_the_snapshot(root: Path) -> None:
+    (root / "data/a.csv").write_text("newer\n")
+    commit(root, "Newer")
+    git(root, "sparse-checkout", "set", "src")
+    git(root, "reset", "--quiet", "--soft", "HEAD~1")
+    (root / "train.py").write_text("print(5)\n")
+    made = untouched_snapshot(root)
+    assert content(root, made, "data/a.csv") == b"newer\n"
+    assert content(root, made, "train.py") == b"print(5)\n"
+
+
+def test_a_name_that_git_takes_from_nobody_is_told(root: Path) -> None:
+    (root / "git~1").write_text("1")
+    before = state(root)
+    with pytest.raises(UserError, match=r"git~1.*missing from the snapshot") as caught:
+        snapshot(root, "x")
+    assert caught.value.code == "file-name"
+    assert state(root) == before
+
+
+def test_what_changed_since_the_look_does_no_harm(root: Path) -> None:
+    (root / "gone").write_text("1")
+    (root / "train.py").write_text("print(5)\n")
+    found = worktree.changes(root)
+    (root / "gone").unlink()
+    (root / "train.py").unlink()
+    made = snapshot(root, "x", found=found)
+    assert set(listing(root, made)) == {".gitignore", "data/a.csv"}
+
+
 def test_a_linked_work_tree_has_its_own_index(root: Path, tmp_path: Path) -> None:
     linked = tmp_path / "linked"
     git(root, "worktree", "add", "-q", str(linked), "-b", "side")
