@@ -10,12 +10,18 @@ import msgspec
 from lockgate.project.pipeline import Resources
 from lockgate.project.quantities import counted, duration_words, size_words
 from lockgate.runs.cost import Expected
-from lockgate.runs.sizing import Kind, amount_text, enough_memory, enough_walltime, next_size
+from lockgate.runs.sizing import (
+    MEMORY_HEADROOM,
+    WALLTIME_HEADROOM,
+    Kind,
+    amount_text,
+    enough_memory,
+    enough_walltime,
+    next_size,
+)
 
 #: So many warnings are told one by one.
 _WARNED_AT_MOST = 3
-#: A peak is sampled: a job killed with so much of what it asks for now will be killed again.
-_NEARLY = 0.8
 
 
 class StageForecast(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -103,13 +109,15 @@ def _warning(
 ) -> str | None:
     if asked is None:
         return None
-    words = size_words if kind == "memory" else duration_words
+    words, headroom = (
+        (size_words, MEMORY_HEADROOM) if kind == "memory" else (duration_words, WALLTIME_HEADROOM)
+    )
     if most is not None and most > asked:
         others = " of other members" if expected.is_of_others else ""
         jobs = f"{counted(expected.job_count, 'earlier job')}{others}"
         was = f"took {words(most)} at most in {jobs}: it will be killed"
         amount = enough_memory(most) if kind == "memory" else enough_walltime(most)
-    elif killed is not None and killed >= _NEARLY * asked:
+    elif killed is not None and killed * headroom > asked:  # so that no offer is warned of
         was = f"was killed at {words(killed)} the last time"
         amount = next_size(kind, [most] if most else [], killed, asked) or asked
     else:

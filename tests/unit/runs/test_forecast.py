@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from lockgate.project.pipeline import Resources
 from lockgate.runs.cost import Expected
 from lockgate.runs.forecast import RunForecast, StageForecast, forecast_lines, warnings_of, ways, whole
+from lockgate.runs.sizing import next_size
 
 GB = 10**9
 
@@ -114,3 +115,18 @@ def test_enough_or_unlimited_or_unknown_is_not_warned_of() -> None:
     assert warnings_of(Resources(memory_bytes=GB, walltime_s=60), took, where) == ()
     assert warnings_of(Resources(), took, where) == ()
     assert warnings_of(Resources(memory_bytes=1), None, where) == ()
+
+
+@given(killed=st.integers(1, 10**13), asked=st.none() | st.integers(1, 10**13))
+def test_what_is_offered_after_a_kill_is_not_warned_of(killed: int, asked: int | None) -> None:
+    offered = next_size("memory", [], killed, asked)
+    assert offered is not None
+    expected = Expected(killed_at_bytes=killed)
+    assert warnings_of(Resources(memory_bytes=offered), expected, where) == ()
+
+
+@given(killed=st.integers(1, 10**7), asked=st.none() | st.integers(1, 10**7))
+def test_nor_is_the_time(killed: int, asked: int | None) -> None:
+    offered = next_size("walltime", [], killed, asked)
+    assert offered is not None
+    assert warnings_of(Resources(walltime_s=offered), Expected(killed_after_s=killed), where) == ()
