@@ -96,6 +96,7 @@ class _Desk:
         began = time.perf_counter()
         await self._socket.write_message(json.dumps(request))
         while True:
+            self._acknowledge_at_once()
             told = json.loads(await self._socket.read_message())
             if (
                 told["parent_header"].get("msg_id") == id
@@ -103,6 +104,12 @@ class _Desk:
                 and told["content"]["execution_state"] == "idle"
             ):
                 return (time.perf_counter() - began) * 1000
+
+
+    def _acknowledge_at_once(self) -> None:
+        """Else one cell in two waits 40 ms for an acknowledgement that Linux holds back, on either server."""
+        if hasattr(socket, "TCP_QUICKACK"):
+            self._socket.protocol.stream.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
 @contextlib.asynccontextmanager
