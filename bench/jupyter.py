@@ -105,7 +105,6 @@ class _Desk:
             ):
                 return (time.perf_counter() - began) * 1000
 
-
     def _acknowledge_at_once(self) -> None:
         """Else one cell in two waits 40 ms for an acknowledgement that Linux holds back, on either server."""
         if hasattr(socket, "TCP_QUICKACK"):

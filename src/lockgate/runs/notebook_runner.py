@@ -73,9 +73,11 @@ launch_new_instance()
 # What a child prints comes through a pipe that a thread of ipykernel reads when it gets to it: late, it would
 # go to another cell, or be lost. So whoever prints or ends a cell takes first what the pipe holds. ipykernel
 # reads this file, its private profile's configuration, before it opens its streams. A fork shares the pipe.
+# And a kernel that ends stops the thread that publishes while another may wait for it, for ten seconds or
+# for good: so nobody waits longer than that thread lives.
 KERNEL_PROFILE = """
 def complete(stream):
-    import codecs, contextvars, os, select, sys, threading
+    import codecs, contextvars, os, select, sys, threading, time
     from fcntl import ioctl
     from termios import FIONREAD
     lock = threading.RLock()
@@ -112,15 +114,37 @@ def complete(stream):
         drain(self)
         if self.parent_header.get("msg_type") != "execute_request":
             started.clear()
-        return flush(self)
+        thread = getattr(self.pub_thread, "thread", None)
+        if thread is None or not thread.is_alive() or thread is threading.current_thread():
+            return flush(self)
+        done, end = threading.Event(), time.monotonic() + self.flush_timeout
+        self.pub_thread.schedule(self._flush)
+        self.pub_thread.schedule(done.set)
+        while not done.wait(0.05) and thread.is_alive() and time.monotonic() < end:
+            pass
     stream._watch_pipe_fd, stream.write, stream.flush = watch, write_in_order, flush_all
+def outlive(publisher):
+    import zmq
+    schedule = publisher.schedule
+    def schedule_while_it_lives(self, task):
+        if not self.thread.is_alive():
+            return schedule(self, task)
+        self._events.append(task)
+        pipe = self._event_pipe
+        while self.thread.is_alive():
+            try:
+                return pipe.send(b"", zmq.NOBLOCK)
+            except zmq.Again:
+                pipe.poll(50, zmq.POLLOUT)
+    publisher.schedule = schedule_while_it_lives
 try:
-    from ipykernel.iostream import OutStream
-    OutStream._watch_pipe_fd
+    from ipykernel.iostream import IOPubThread, OutStream
+    OutStream._watch_pipe_fd, IOPubThread._event_pipe
 except (ImportError, AttributeError):
     pass
 else:
     complete(OutStream)
+    outlive(IOPubThread)
 """
 
 

@@ -338,6 +338,48 @@ def kernel_pid(bench: Bench) -> int:
     return int(next(line for line in bench.log.splitlines() if line.startswith("pid")).split()[1])
 
 
+STOPPED_BESIDE = """\
+import atexit, threading, time
+from ipykernel.iostream import OutStream
+from ipykernel.kernelbase import Kernel
+
+OutStream.flush_timeout = 3600
+publisher = get_ipython().kernel.iopub_thread
+is_held = threading.Event()
+at_shutdown = Kernel._at_shutdown
+
+def hold():
+    is_held.set()
+    while not publisher._stopped:
+        time.sleep(0.01)
+    time.sleep(0.2)
+    publisher.io_loop.asyncio_loop.stop()
+
+async def hold_the_publisher(self):
+    await at_shutdown(self)
+    publisher.schedule(hold)
+    is_held.wait()
+
+def end_when_it_is_waited_for():
+    while len(publisher._events) < 2:
+        time.sleep(0.01)
+
+Kernel._at_shutdown = hold_the_publisher
+atexit.register(end_when_it_is_waited_for)
+print("ready")
+"""
+
+
+def test_a_kernel_ends_though_its_publisher_is_stopped_while_another_publishes(bench: Bench) -> None:
+    runner = bench.folder / stage_notebook.RUNNER_FILE
+    patient = runner.read_text("utf-8").replace("KERNEL_ENDS_WITHIN_S = 5.0", "KERNEL_ENDS_WITHIN_S = 3600.0")
+    assert patient.count("3600.0") == 1
+    runner.write_text(patient, "utf-8")
+    bench.write([code(STOPPED_BESIDE)])
+    assert bench.run() == 0, bench.log
+    assert bench.cells()[0]["outputs"][0]["text"] == ["ready\n"]
+
+
 @pytest.mark.parametrize("is_group", [True, False])
 def test_sigterm_keeps_the_output_and_marks_the_cell(bench: Bench, is_group: bool) -> None:
     bench.write([code("print('first')"), code(LOOP), code("print('never')")])
