@@ -39,3 +39,54 @@ def files_of(content: bytes) -> dict[str, str]:
         return {str(row["relpath"]): str(row["md5"]) for row in json.loads(content)}
     except (KeyError, TypeError) as error:
         raise ValueError(f"no listing of files: {error}") from None
+
+
+def difference(old: bytes, new: bytes, count: int) -> tuple[dict[str, str], dict[str, str]] | None:
+    """Return path → md5 of what only the old and of what only the new listing has, unpacking what lies
+    between their common ends alone; None: compare the whole.
+
+    `old` is one that `files_of` reads as `count` files. A path that only the new one has must be in no row
+    that both have: whoever knows the old files looks.
+    """
+    head, between, within, end = (each.encode() for each in (_HEAD, _BETWEEN, _WITHIN, _END))
+    if not all(each.startswith(head) and each.endswith(end) for each in (old, new)):
+        return None
+    # With these and no other quotes there is nothing in it but rows of this form, and no path twice
+    if (old.count(b'"'), old.count(between), old.count(within)) != (8 * count, count - 1, count):
+        return None
+    start, end_length = _common_ends(old, new)
+    cut = old.rfind(between, 0, start)
+    start = cut + len(between) if cut >= 0 else len(head)
+    cut = old.find(between, len(old) - end_length)
+    end_length = len(old) - cut if cut >= 0 else len(end)
+    try:
+        here, there = (files_of(head + each[start : len(each) - end_length] + end) for each in (old, new))
+    except ValueError:
+        return None
+    if new.count(between, start, len(new) - end_length) != len(there) - 1:
+        return None
+    return (
+        {path: md5 for path, md5 in here.items() if there.get(path) != md5},
+        {path: md5 for path, md5 in there.items() if here.get(path) != md5},
+    )
+
+
+def _common_ends(one: bytes, other: bytes) -> tuple[int, int]:
+    """Return how many bytes at the start and how many at the end are the same in both, none counted twice."""
+    shorter = min(len(one), len(other))
+    low, high = 0, shorter
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    start = low
+    low, high = 0, shorter - start
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[len(one) - middle : len(one) - low] == other[len(other) - middle : len(other) - low]:
+            low = middle
+        else:
+            high = middle - 1
+    return start, low

@@ -8,7 +8,7 @@ from lockgate.errors import UserError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Container, Iterable, Mapping
 
     #: Says of a path relative to the data (`/` at the end for a folder) whether `.dvcignore` leaves it out.
     Ignoring = Callable[[str], bool]
@@ -46,21 +46,31 @@ def scan(top: str, is_ignored: Ignoring | None = None) -> Tree | None:
         folder = waiting.pop()
         try:
             tree[folder] = _folder(top, folder, waiting, is_ignored)
+        except FileNotFoundError:  # somebody has just taken it away
+            if not folder:
+                return None
         except PermissionError as error:
             raise unreadable(error.filename or f"{top}/{folder}") from None
     return tree
 
 
-def rescan(top: str, tree: Tree, folders: Iterable[str], is_ignored: Ignoring | None = None) -> Tree:
+def rescan(
+    top: str,
+    tree: Tree,
+    folders: Iterable[str],
+    is_ignored: Ignoring | None = None,
+    changed: Container[str] | None = None,
+) -> Tree:
     """Return what lies in the folder `top` now, where only these of its folders are looked at anew, and what
-    is new below them. Raises as `scan`."""
+    is new below them; of files that were there before only those `changed` (None: all). Raises as `scan`."""
     now = dict(tree)
     waiting = list(folders)
     while waiting:
         folder = waiting.pop()
         below: list[str] = []
+        same = _same(tree.get(folder), folder, changed) if changed is not None else {}
         try:
-            now[folder] = _folder(top, folder, below, is_ignored)
+            now[folder] = _folder(top, folder, below, is_ignored, same)
         except (FileNotFoundError, NotADirectoryError):
             for gone in [each for each in now if each.startswith(folder)]:
                 del now[gone]
@@ -70,8 +80,26 @@ def rescan(top: str, tree: Tree, folders: Iterable[str], is_ignored: Ignoring | 
     return now
 
 
+def _same(
+    before: tuple[list[str], list[int]] | None, folder: str, changed: Container[str]
+) -> dict[str, tuple[int, int, int]]:
+    if before is None:
+        return {}
+    names, stats = before
+    numbers = iter(stats)
+    return {
+        name: seen
+        for name, seen in zip(names, zip(numbers, numbers, numbers, strict=True), strict=True)
+        if folder + name not in changed
+    }
+
+
 def _folder(
-    top: str, folder: str, waiting: list[str], is_ignored: Ignoring | None
+    top: str,
+    folder: str,
+    waiting: list[str],
+    is_ignored: Ignoring | None,
+    same: Mapping[str, tuple[int, int, int]] = {},
 ) -> tuple[list[str], list[int]]:
     names: list[str] = []
     stats: list[int] = []
@@ -89,11 +117,17 @@ def _folder(
                     _check_name(top, folder, name)
                 waiting.append(f"{folder}{name}/")
                 continue
-            if not is_file:
-                _check_kind(entry)
-            about = entry.stat(follow_symlinks=not is_file)
+            if name in same:
+                stats += same[name]
+            else:
+                if not is_file:
+                    _check_kind(entry)
+                try:
+                    about = entry.stat(follow_symlinks=not is_file)
+                except FileNotFoundError:  # somebody has just taken it away
+                    continue
+                stats += (about.st_ino, about.st_size, about.st_mtime_ns)
             names.append(name)
-            stats += (about.st_ino, about.st_size, about.st_mtime_ns)
     for name in names:
         if not name.isascii():
             _check_name(top, folder, name)

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import time
 
+from lockgate.data.digests import Digests
 from lockgate.data.remembered import read_remembered, write_remembered
 from lockgate.data.scan import Tree
 
 _FORM = b"lockgate data state 1\n"
+#: A folder as it is written: its name, its files' names, inodes with sizes and times, digests.
+_Folder = tuple[str, str, bytes, bytes]
 #: File systems that count whole seconds (or two, as FAT) show times that end in nine zeros.
 _COARSE_NS = 1_000_000_000
 #: The time of a file that is to be read again.
@@ -22,28 +25,15 @@ NEVER_NS = -1
 class Known:
     """What is known of one output: its tree, and a digest for each file of it in the same order."""
 
-    __slots__ = ("_digests", "md5", "pointer", "tree")
+    __slots__ = ("digests", "md5", "pointer", "tree")
 
-    def __init__(self, pointer: str, md5: str, tree: Tree, digests: dict[str, list[str]] | dict[str, bytes]):
+    def __init__(self, pointer: str, md5: str, tree: Tree, digests: Digests) -> None:
         self.pointer = pointer
         """The text of the `.dvc` file that was valid when the files were placed or added."""
         self.md5 = md5
         """What these files amount to."""
         self.tree = tree
-        self._digests = digests
-
-    @property
-    def digests(self) -> dict[str, list[str]]:
-        """Folder → md5s, unpacked when first asked for: where nothing changed nobody asks."""
-        unpacked: dict[str, list[str]] = {}
-        for folder, raw in self._digests.items():
-            if isinstance(raw, list):
-                unpacked[folder] = raw
-            else:
-                text = raw.hex()
-                unpacked[folder] = [text[at : at + 32] for at in range(0, len(text), 32)]
-        self._digests = unpacked
-        return unpacked
+        self.digests = digests
 
 
 class State:
@@ -51,9 +41,8 @@ class State:
 
     def __init__(self, git_dir: str) -> None:
         self._path = f"{git_dir}/lockgate/data-state"
-        self._packed: dict[str, tuple[str, str, list[tuple[str, str, bytes, bytes]]]] = (
-            read_remembered(self._path, _FORM) or {}
-        )
+        self._packed: dict[str, tuple[str, str, list[_Folder]]] = read_remembered(self._path, _FORM) or {}
+        self._unpacked: dict[str, dict[str, tuple[tuple[list[str], list[int]], _Folder]]] = {}
         self._is_changed = False
 
     def paths(self) -> list[str]:
@@ -66,26 +55,35 @@ class State:
         pointer, md5, folders = packed
         tree: Tree = {}
         digests = {}
-        for folder, names, stats, raw in folders:
+        given = self._unpacked[path] = {}
+        for each in folders:
+            folder, names, stats, raw = each
             listed = names.split("\0") if raw else []
-            tree[folder] = (listed, memoryview(stats).cast("q").tolist())
+            tree[folder] = here = (listed, memoryview(stats).cast("q").tolist())
             digests[folder] = raw
-        return Known(pointer, md5, tree, digests)
+            given[folder] = (here, each)
+        return Known(pointer, md5, tree, Digests(packed=digests))
 
     def put(self, path: str, known: Known, looked_at_ns: int) -> None:
         """Note what is known; `looked_at_ns` is the clock (`now_ns`) before the files were last looked at."""
-        from array import array  # noqa: PLC0415  (not where nothing changed)
+        from struct import pack  # noqa: PLC0415  (not where nothing changed)
 
         folders = []
-        for folder, (names, stats) in known.tree.items():
-            kept = array("q", stats)
+        given = self._unpacked.get(path, {})
+        for folder, here in known.tree.items():
+            names, stats = here
+            before = given.get(folder)
+            raw = known.digests.packed(folder)
+            if before is not None and before[0] is here and before[1][3] == raw:
+                folders.append(before[1])
+                continue
+            kept = list(stats)
             # Few folders hold a file so young that each is to be looked at
             if max(kept[2::3], default=0) + 2 * _COARSE_NS >= looked_at_ns:
                 for at in range(2, len(kept), 3):
                     if not is_settled(kept[at], looked_at_ns):
                         kept[at] = NEVER_NS
-            raw = bytes.fromhex("".join(known.digests[folder]))
-            folders.append((folder, "\0".join(names), kept.tobytes(), raw))
+            folders.append((folder, "\0".join(names), pack(f"{len(kept)}q", *kept), raw))
         self._packed[path] = (known.pointer, known.md5, folders)
         self._is_changed = True
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from lockgate.data.clone import Clone
-from lockgate.data.listing import files_of
+from lockgate.data.listing import difference, files_of
 
 _FEW = 64
 
@@ -21,6 +21,20 @@ def listing(clone: Clone, md5: str, is_whole: bool = False) -> dict[str, str] | 
         # A flipped bit may leave it readable, and name another file
         return files_of(content) if is_whole or _is_named(content, md5) else None
     except (FileNotFoundError, PermissionError, ValueError):
+        return None
+
+
+def listings_differ(
+    clone: Clone, old: str, new: str, count: int
+) -> tuple[dict[str, str], dict[str, str]] | None:
+    """Return path → md5 of what only the one and of what only the other of two listings has, both known to be
+    what their names say; None: they cannot be compared without reading all of both (see `difference`)."""
+    if not old.endswith(".dir") or not new.endswith(".dir"):
+        return None
+    try:
+        with open(clone.object_path(old), "rb") as before, open(clone.object_path(new), "rb") as after:
+            return difference(before.read(), after.read(), count)
+    except OSError:
         return None
 
 

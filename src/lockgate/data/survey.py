@@ -6,6 +6,7 @@ import os
 import sys
 
 from lockgate.data.clone import Clone
+from lockgate.data.digests import Digests
 from lockgate.data.linking import ChangedError, still_changing
 from lockgate.data.listing import listing_of
 from lockgate.data.scan import differing, rescan, scan
@@ -13,7 +14,7 @@ from lockgate.data.state import Known, now_ns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Container, Iterable
 
     from lockgate.data.scan import Ignoring, Tree
 
@@ -29,22 +30,19 @@ _MANY = 3000
 class Survey:
     """The files of one output, each with its digest."""
 
-    __slots__ = ("_digests", "_listing", "is_as_known", "looked_at_ns", "read_count", "tree")
+    __slots__ = ("_listing", "digests", "is_as_known", "looked_at_ns", "read_count", "tree")
 
-    def __init__(self, tree: Tree, digests: dict[str, list[str]] | Known, looked_at_ns: int, read_count: int):
+    def __init__(
+        self, tree: Tree, digests: Digests, looked_at_ns: int, read_count: int, *, is_as_known: bool = False
+    ) -> None:
         self.tree = tree
-        self._digests = digests
-        self.is_as_known = isinstance(digests, Known)
+        self.digests = digests
+        self.is_as_known = is_as_known
         """Nothing looks different from what was known."""
         self.looked_at_ns = looked_at_ns
         self.read_count = read_count
         """So many files were not known and have been read."""
         self._listing: bytes | None = None
-
-    @property
-    def digests(self) -> dict[str, list[str]]:
-        """Folder → md5s, in the order of the tree."""
-        return self._digests.digests if isinstance(self._digests, Known) else self._digests
 
     @property
     def is_file(self) -> bool:
@@ -61,7 +59,7 @@ class Survey:
         return self._listing
 
 
-def files_of_tree(tree: Tree, digests: dict[str, list[str]]) -> dict[str, str]:
+def files_of_tree(tree: Tree, digests: Digests) -> dict[str, str]:
     files: dict[str, str] = {}
     for folder, (names, _) in tree.items():
         here = digests[folder]
@@ -79,7 +77,7 @@ def survey(clone: Clone, path: str, known: Known | None, read: Reader) -> Survey
     ignoring = _ignoring(clone.root, path)
     folders = _differing(top, known.tree) if known is not None and ignoring is None else None
     if known is not None and folders == []:
-        return Survey(known.tree, known, looked_at_ns, 0)
+        return Survey(known.tree, known.digests, looked_at_ns, 0, is_as_known=True)
     if known is not None and folders is not None and os.path.isdir(top) and not os.path.islink(top):
         tree = rescan(top, known.tree, folders) or None
     else:
@@ -87,33 +85,36 @@ def survey(clone: Clone, path: str, known: Known | None, read: Reader) -> Survey
     if tree is None:
         return None
     if known is not None and tree == known.tree:
-        return Survey(tree, known, looked_at_ns, 0)
+        return Survey(tree, known.digests, looked_at_ns, 0, is_as_known=True)
     digests, read_count = digests_of(tree, top, known, read)
     return Survey(tree, digests, looked_at_ns, read_count)
 
 
-def survey_again(clone: Clone, path: str, before: Survey, folders: Iterable[str], read: Reader) -> Survey:
+def survey_again(
+    clone: Clone, path: str, before: Survey, folders: Iterable[str], changed: Container[str], read: Reader
+) -> Survey:
     """Look once more at an output that is a folder: at these of its folders, of which somebody knows that
-    they changed. Raises as `survey`."""
+    files in them changed. Who else changes one meanwhile leaves it unlike what is told here, so that it is
+    read when it is looked at next. Raises as `survey`."""
     looked_at_ns = now_ns()
     top = f"{clone.root}/{path}"
-    tree = rescan(top, before.tree, folders, _ignoring(clone.root, path))
+    tree = rescan(top, before.tree, folders, _ignoring(clone.root, path), changed)
     digests, read_count = digests_of(tree, top, Known("", "", before.tree, before.digests), read)
     return Survey(tree, digests, looked_at_ns, read_count)
 
 
-def digests_of(tree: Tree, top: str, known: Known | None, read: Reader) -> tuple[dict[str, list[str]], int]:
+def digests_of(tree: Tree, top: str, known: Known | None, read: Reader) -> tuple[Digests, int]:
     """Return the digests of a tree's files, in its order, and how many had to be read for it: those that
     do not look as they did when they were known.
 
     Raises `UserError` (`data-changing`), and what `read` does.
     """
-    digests: dict[str, list[str]] = {}
+    digests = Digests()
     unread: list[tuple[list[str], int, str, tuple[int, int, int]]] = []
     for folder, (names, stats) in tree.items():
         old = known.tree.get(folder) if known is not None else None
         if known is not None and old == (names, stats):
-            digests[folder] = known.digests[folder]
+            digests.take(folder, known.digests)
             continue
         digests[folder] = here = [""] * len(names)
         before = _by_name(old, known.digests[folder]) if known is not None and old is not None else {}

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from lockgate.data.clone import open_clone
 from lockgate.data.digest import Listed, folder_listing
+from lockgate.data.digests import Digests
 from lockgate.data.dvc_folder import ensure_dvc_folder
 from lockgate.data.linking import digest_of, still_changing
 from lockgate.data.output import Output, Pointer
@@ -109,7 +110,7 @@ class _Keeper:
         output = Output(PurePosixPath(folder).name, md5, total_bytes(tree), len(listed))
         return write_pointer(Pointer(pointer_file(output.path), (output,))).encode("utf-8", "surrogateescape")
 
-    def _kept(self, path: str, tree: Tree) -> tuple[dict[str, list[str]], int]:
+    def _kept(self, path: str, tree: Tree) -> tuple[Digests, int]:
         top = f"{self._root}/{path}"
         digests, read_count = digests_of(tree, top, self.state.get(path), digest_of)
         for folder, (names, stats) in tree.items():

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
-import re
-
 _PREFIXES = ("", "k", "m", "g", "t", "p")
-_SIZE = re.compile(r"\s*(\d{1,15}(?:\.\d{1,9})?)\s*(?:([kmgtp]?)(i?)b)\s*", re.IGNORECASE)
+_SIZE = r"(?i)\s*(\d{1,15}(?:\.\d{1,9})?)\s*(?:([kmgtp]?)(i?)b)\s*"
 _SECONDS = {
     "s": 1,
     "sec": 1,
@@ -22,28 +19,33 @@ _SECONDS = {
     "day": 86400,
     "days": 86400,
 }
-_DURATION_PART = re.compile(r"\s*(\d{1,12}(?:\.\d{1,9})?)\s*([a-z]+)\s*", re.IGNORECASE)
+_DURATION_PART = r"(?i)\s*(\d{1,12}(?:\.\d{1,9})?)\s*([a-z]+)\s*"
 
 
 def parse_size(text: str) -> int | None:
     """Return bytes: `4 GB` is 4·10⁹, `4 GiB` is 4·2³⁰, part bytes rounded up; None when it is no size."""
-    found = _SIZE.fullmatch(text)
+    import re  # noqa: PLC0415  (10 ms, which whoever only writes words does not pay)
+
+    found = re.fullmatch(_SIZE, text)
     if not found:
         return None
     number, prefix, binary = found[1], found[2].lower(), found[3]
     if binary and not prefix:
         return None
     whole, _, part = number.partition(".")
-    factor = math.prod([1024 if binary else 1000] * _PREFIXES.index(prefix))
+    factor: int = (1024 if binary else 1000) ** _PREFIXES.index(prefix)
     scale = int("1" + "0" * len(part))
     return -(-int(whole + part) * factor // scale)
 
 
 def parse_duration(text: str) -> int | None:
     """Return seconds, rounded up: `90 s`, `10 min`, `2 h`, `1 d 2 h`; None when it is no duration."""
+    import re  # noqa: PLC0415  (as above)
+
+    part_form = re.compile(_DURATION_PART)
     total, at, used = 0, 0, set[int]()
     while at < len(text):
-        found = _DURATION_PART.match(text, at)
+        found = part_form.match(text, at)
         seconds = _SECONDS.get(found[2].lower()) if found else None
         if not found or seconds is None or seconds in used:
             return None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import shutil
 import socket
 import stat
 import threading
@@ -20,6 +23,7 @@ from lockgate.data.clone import Clone, open_clone
 from lockgate.data.diff import diff
 from lockgate.data.gc import collect
 from lockgate.data.get import get
+from lockgate.data.listing import listing_of
 from lockgate.data.pointed import find_outputs
 from lockgate.data.status import Standing, standing
 from lockgate.data.verify import verify
@@ -39,6 +43,13 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def stands(clone: Clone) -> dict[str, str]:
     return {each.output.path: each.word for each in standing(clone)}
+
+
+def point_to(root: Path, clone: Clone, listing: bytes) -> None:
+    """Leave the listing in the store, and a pointer to it as that of `d`."""
+    md5 = hashlib.md5(listing).hexdigest() + ".dir"
+    linking.keep_bytes(clone, listing, md5)
+    (root / "d.dvc").write_text(f"outs:\n- md5: {md5}\n  size: 1\n  nfiles: 1\n  hash: md5\n  path: d\n")
 
 
 def code_of(call: Callable[[], object]) -> str:
@@ -301,16 +312,48 @@ def test_data_in_data(root: Path, clone: Clone, files: Files) -> None:
 def test_a_listing_that_leads_out_is_refused(root: Path, clone: Clone, files: Files) -> None:
     files({"d/a": "1"})
     add(clone, ["d"])
-    from lockgate.data.listing import listing_of
-
-    content = listing_of({"../../evil": "c4ca4238a0b923820dcc509a6f75849b"})
-    import hashlib
-
-    md5 = hashlib.md5(content).hexdigest() + ".dir"
-    linking.keep_bytes(clone, content, md5)
-    (root / "d.dvc").write_text(f"outs:\n- md5: {md5}\n  size: 1\n  nfiles: 1\n  hash: md5\n  path: d\n")
+    point_to(root, clone, listing_of({"../../evil": md5_of("1")}))
     assert code_of(lambda: bring(clone)) == "path-unsafe"
     assert not (root.parent / "evil").exists()
+
+
+@pytest.mark.parametrize("is_last", [True, False])
+def test_a_listing_with_a_path_twice_means_what_json_makes_of_it(
+    root: Path, clone: Clone, files: Files, is_last: bool
+) -> None:
+    files({"d/a": "1", "d/b": "2", "x": "3"})
+    add(clone, ["d", "x"])
+    (root / "x.dvc").unlink()
+    rows = [{"md5": md5_of("1"), "relpath": "a"}, {"md5": md5_of("3"), "relpath": "a"}]
+    point_to(root, clone, json.dumps(rows if is_last else rows[::-1]).encode())
+    bring(clone)
+    assert contents(root / "d") == {"a": b"3" if is_last else b"1"}
+
+
+def test_of_many_versions_each_is_what_it_was(root: Path, clone: Clone, files: Files) -> None:
+    """Whatever changes from one to the other: what the listings tell is what lies there."""
+    versions = [
+        {"d/a": "1", "d/b": "2", "d/s/c": "3"},
+        {"d/a": "1", "d/b": "changed", "d/s/c": "3"},
+        {"d/a": "1", "d/s/c": "3", "d/s/d/e": "new"},
+        {"d/b": "2"},
+        {"d/é \\ b": "1", "d/a": "2", "d/s": "a file where a folder was"},
+        {"d/a": "1", "d/b": "2", "d/s/c": "3"},
+    ]
+    pointers = []
+    for version in versions:
+        shutil.rmtree(root / "d", ignore_errors=True)
+        files(version)
+        add(clone, ["d"])
+        pointers.append((root / "d.dvc").read_text())
+    for at in [*range(len(versions)), *reversed(range(len(versions))), 3, 0, 4, 2]:
+        (root / "d.dvc").write_text(pointers[at])
+        bring(clone)
+        wanted = {path.removeprefix("d/"): text.encode() for path, text in versions[at].items()}
+        assert contents(root / "d") == wanted
+        assert stands(clone) == {"d": "unchanged"}
+        bring(clone)
+        assert contents(root / "d") == wanted
 
 
 def test_dvcignore_leaves_files_out(root: Path, clone: Clone, files: Files) -> None:

@@ -98,3 +98,37 @@ def test_of_many_files_two_processes_find_what_changed(tmp_path: Path) -> None:
     assert again.read_count == 2
     shutil.rmtree(tmp_path / "data")
     assert survey(clone, "data", known, digest_of) is None
+
+
+def test_what_is_taken_away_meanwhile_is_not_there(tmp_path: Path) -> None:
+    for name in ("data/a", "data/b", "data/sub/c"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    top = tmp_path / "data"
+
+    def take_away(path: str) -> bool:
+        if path == "b":
+            (top / "b").unlink()
+        elif path == "sub/":
+            shutil.rmtree(top / "sub")
+        return False
+
+    before = scan(str(top))
+    found = scan(str(top), take_away)
+    assert before is not None
+    assert found is not None
+    assert {folder: names for folder, (names, _) in found.items()} == {"": ["a"]}
+    (top / "b").write_text("x")
+    assert {name for name in rescan(str(top), before, [""], take_away)[""][0]} == {"a"}
+
+
+def test_of_files_that_somebody_knows_unchanged_nothing_is_asked(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).write_text("x")
+    before = scan(str(tmp_path))
+    assert before is not None
+    for name in ("a", "b", "new"):
+        (tmp_path / name).write_text("longer")
+    after = rescan(str(tmp_path), before, [""], None, {"b"})
+    sizes = {name: after[""][1][3 * at + 1] for at, name in enumerate(after[""][0])}
+    assert sizes == {"a": 1, "b": 6, "new": 6}
