@@ -223,7 +223,7 @@ def many(scratch: Path, quick: bool) -> list[Row]:
 
 
 def runtime(scratch: Path, quick: bool) -> list[Row]:
-    from lockgate.hub.runtimes import Runtimes
+    from lockgate.hub.software.runtimes import Runtimes
 
     env = environment(scratch)
     os.environ["UV_CACHE_DIR"] = env["UV_CACHE_DIR"]

@@ -20,7 +20,7 @@ from lab_notebook import notebook
 from lab_server import Bench, served_lab
 from web_browser import start_browser
 
-from lockgate.hub.setup import set_up
+from lockgate.hub.worktree.setup import set_up
 
 FILES, LINES, SAMPLES = 10_000, 200_000, 7
 PIPELINE = """\

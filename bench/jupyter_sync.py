@@ -15,8 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from lockgate.hub.setup import set_up
 from lockgate.hub.sync.sync import sync
+from lockgate.hub.worktree.setup import set_up
 
 NOTEBOOKS, CELLS, SAMPLES = 100, 20, 5
 #: Needs no notebook: what is pushed runs nothing, which would be measured too.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lockgate.hub.directory import create_hub
-from lockgate.hub.runtimes import Runtimes
+from lockgate.hub.software.runtimes import Runtimes
 from lockgate.runs import notebook_runner
 from lockgate.runs.notebook import notebook_command
 from measure import LOCKGATE, Row, environment, paired, program, sh

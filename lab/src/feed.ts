@@ -1,4 +1,4 @@
-// The feed as the server tells it. Mirrors lockgate.hub.remembering.
+// The feed as the server tells it. Mirrors lockgate.hub.worktree.remembering.
 
 import { Client, Query } from './request';
 

@@ -28,7 +28,7 @@ export interface IReceipt {
   lines: string[];
 }
 
-/** Mirrors lockgate.hub.follow.Progress. */
+/** Mirrors lockgate.hub.running.follow.Progress. */
 export interface IProgress {
   kind: string;
   run: string;

@@ -17,10 +17,10 @@ from unittest.mock import patch
 from lockgate.activity import chain
 from lockgate.activity.entry import Activity
 from lockgate.errors import LockgateError
-from lockgate.hub.index import Index
+from lockgate.hub.indexing.index import Index
+from lockgate.hub.indexing.rows import JobRow, RunRow
 from lockgate.hub.notebooks.clone import ATTRIBUTES
-from lockgate.hub.rows import JobRow, RunRow
-from lockgate.hub.setup import set_up
+from lockgate.hub.worktree.setup import set_up
 
 #: Longer than anything here takes, on a busy machine too.
 DEADLINE_S = 60.0
@@ -235,7 +235,7 @@ class Place:
     def kill_dispatcher(self) -> bool:
         """Kill the dispatcher, and one about to follow it, as a crash would; return whether there was one."""
         pid = self.dispatcher()
-        words = f"lockgate.hub.dispatch {self.hub}"
+        words = f"lockgate.hub.running.dispatch {self.hub}"
         if pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

@@ -16,7 +16,7 @@ import pytest
 from web_site import Site, served
 
 from lockgate.errors import UserError
-from lockgate.hub.index import Index
+from lockgate.hub.indexing.index import Index
 from lockgate.hub.members.book import open_book
 from lockgate.hub.members.values import Role
 from lockgate.hub.reindex import reindex

@@ -8,9 +8,9 @@ import pytest
 from e2e_place import Place, WorkTree
 
 from lockgate.hub.directory import open_hub
+from lockgate.hub.indexing.rows import JobRow
 from lockgate.hub.members.book import open_book
 from lockgate.hub.members.values import Member
-from lockgate.hub.rows import JobRow
 
 pytestmark = pytest.mark.slow
 

@@ -22,7 +22,7 @@ from lockgate.data.digest import md5_of
 from lockgate.data.store import Store
 from lockgate.git.objects import Repository
 from lockgate.git.program import git
-from lockgate.hub.bundle import read_bundle, write_bundle
+from lockgate.hub.giving.bundle import read_bundle, write_bundle
 
 PIPELINE = """\
 [project]

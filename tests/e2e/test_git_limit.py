@@ -11,10 +11,10 @@ from e2e_place import Place, WorkTree
 from lockgate.data.digest import md5_of
 from lockgate.data.linking import digest_of
 from lockgate.git.worktree import Changes
-from lockgate.hub import git_rule, history_repair, large_files
-from lockgate.hub.carrying import Carried
+from lockgate.hub.exchanging.carrying import Carried
 from lockgate.hub.push import Options
-from lockgate.hub.submission import submit
+from lockgate.hub.worktree import git_rule, history_repair, large_files
+from lockgate.hub.worktree.submission import submit
 
 MANIFEST = """\
 [data]

@@ -17,8 +17,8 @@ from data_place import add_data, hub_store
 from e2e_place import Place, WorkTree, until
 
 from lockgate.data.store import Store
-from lockgate.hub.collecting import GRACE_S, collect
 from lockgate.hub.directory import open_hub
+from lockgate.hub.operation.collecting import GRACE_S, collect
 
 PROJECT = (
     '[data]\nresult_limit = "1 B"\n[stages.s]\nrun = "cat x d/* > o"\nneeds = ["x", "d"]\nmakes = ["o"]\n'

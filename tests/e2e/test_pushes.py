@@ -11,7 +11,7 @@ import pytest
 from e2e_place import ONE_STAGE, TWO_STAGES, Place, WorkTree, receipts, until
 
 from lockgate.hub.directory import open_hub
-from lockgate.hub.index import Index
+from lockgate.hub.indexing.index import Index
 from lockgate.hub.queue import enqueue
 
 SLOW_STAGE = """\

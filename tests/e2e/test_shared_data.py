@@ -12,11 +12,11 @@ from data_place import add_data, forget, hub_store, store_of
 from dvc_program import Dvc, dvc_program
 from e2e_place import Place, WorkTree
 
-from lockgate.hub.dataset_page import look_up
+from lockgate.hub.datasets.dataset_page import look_up
 from lockgate.hub.directory import open_hub
-from lockgate.hub.holdings import Holdings
 from lockgate.hub.members.book import open_book
 from lockgate.hub.members.values import Member
+from lockgate.hub.supplying.holdings import Holdings
 
 STAGE = '[stages.s]\nrun = "cat x/* > o"\nneeds = ["x"]\nmakes = ["o"]\n'
 

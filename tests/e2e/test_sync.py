@@ -10,7 +10,7 @@ import pytest
 from e2e_place import ONE_STAGE, Place, WorkTree
 
 from lockgate.activity.execution import Execution
-from lockgate.hub.journal import Journal
+from lockgate.hub.worktree.journal import Journal
 
 
 def synced(tree: WorkTree, *words: str, code: int = 0) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from lockgate.activity.journal import REFS, Entry, append
 from lockgate.git.objects import Repository
 from lockgate.git.program import git
 from lockgate.hub.directory import Hub
-from lockgate.hub.sending import member_slug
+from lockgate.hub.members.slug import member_slug
 
 #: A noon, UTC: what comes within some hours is of one day.
 AT = 1_779_969_600.0

@@ -9,12 +9,12 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from lockgate.hub.admission import admit
 from lockgate.hub.directory import Hub
-from lockgate.hub.index import Index
+from lockgate.hub.indexing.index import Index
 from lockgate.hub.members.book import open_book
 from lockgate.hub.members.tokens import issue
 from lockgate.hub.members.values import Member
+from lockgate.hub.worktree.admission import admit
 
 MANIFEST = '[stages.copy]\nrun = "cat i > o"\nneeds = ["i"]\nmakes = ["o"]\n'
 DEADLINE_S = 120.0

@@ -15,11 +15,11 @@ from lockgate.data.store import Store
 from lockgate.git.listing import FILE, FOLDER, Entry
 from lockgate.git.objects import Repository
 from lockgate.git.program import git
-from lockgate.hub.admission import admit
 from lockgate.hub.directory import Hub
+from lockgate.hub.indexing.rows import Request
 from lockgate.hub.instant import iso
-from lockgate.hub.recording import Outcomes, append_activity, write_results
-from lockgate.hub.rows import Request
+from lockgate.hub.running.recording import Outcomes, append_activity, write_results
+from lockgate.hub.worktree.admission import admit
 from lockgate.project.pipeline import Kind, Scalar
 from lockgate.runs.job import ExitRecord
 from lockgate.runs.record import Artifact, StageRecord

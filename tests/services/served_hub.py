@@ -33,8 +33,8 @@ class ServedHub:
         if worker is not None:
             code = (
                 "import sys; from pathlib import Path; from lockgate.hub.directory import open_hub\n"
-                "from lockgate.hub.logline import start_logging\n"
-                "from lockgate.hub.supervisor import ServeOptions, serve\n"
+                "from lockgate.hub.operation.logline import start_logging\n"
+                "from lockgate.hub.operation.supervisor import ServeOptions, serve\n"
                 "start_logging(); hub, *worker = sys.argv[1:]\n"
                 "sys.exit(serve(open_hub(Path(hub)), ServeOptions(port=0, drain_s=20), worker))"
             )

@@ -17,14 +17,14 @@ from urllib.parse import quote
 
 import httpx
 
-from lockgate.hub.admission import admit
 from lockgate.hub.directory import create_hub, open_hub
-from lockgate.hub.index import Index
+from lockgate.hub.indexing.index import Index
+from lockgate.hub.indexing.rows import RunRow
 from lockgate.hub.members.authenticate import hash_password
 from lockgate.hub.members.book import open_book
 from lockgate.hub.members.tokens import issue
 from lockgate.hub.members.values import Member, Role, Scope
-from lockgate.hub.rows import RunRow
+from lockgate.hub.worktree.admission import admit
 
 DEADLINE_S = 60.0
 PASSWORD = "seven barges below the weir"

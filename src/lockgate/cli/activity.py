@@ -11,7 +11,7 @@ from lockgate.cli.options import hub_options, json_option
 from lockgate.cli.output import bold, echo, print_json, table
 
 if TYPE_CHECKING:
-    from lockgate.hub.remembering import Line, Page, Shown
+    from lockgate.hub.worktree.remembering import Line, Page, Shown
 
 KINDS = ("cell", "figure", "error", "run", "sync", "other")
 
@@ -53,7 +53,7 @@ def command(
     """
     import msgspec  # noqa: PLC0415
 
-    from lockgate.hub.remembering import Wanted, entry_named, page_of, show  # noqa: PLC0415
+    from lockgate.hub.worktree.remembering import Wanted, entry_named, page_of, show  # noqa: PLC0415
 
     repository, warning = _repository(hub, project)
     if entry is not None:
@@ -76,15 +76,15 @@ def command(
 def _repository(hub: Path | None, project: str | None) -> tuple[Path, str | None]:
     """Return where the feed lies, brought up to date, and why it could not be."""
     if hub is not None:
-        from lockgate.hub.address import LocalHub, address  # noqa: PLC0415
+        from lockgate.hub.reaching.address import LocalHub, address  # noqa: PLC0415
 
         place = address(hub, project, Path.cwd())
         assert isinstance(place, LocalHub)
         return place.hub.repository(place.project), None
     from lockgate.errors import LockgateError  # noqa: PLC0415
     from lockgate.git.worktree import find_root  # noqa: PLC0415
-    from lockgate.hub.history import refresh  # noqa: PLC0415
-    from lockgate.hub.journal import fetch_journals  # noqa: PLC0415
+    from lockgate.hub.worktree.history import refresh  # noqa: PLC0415
+    from lockgate.hub.worktree.journal import fetch_journals  # noqa: PLC0415
 
     root = find_root(Path.cwd())
     warning = refresh(root).warning

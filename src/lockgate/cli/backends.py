@@ -34,7 +34,7 @@ def command(context: click.Context, hub: Path | None, project: str | None, is_js
     """
     if context.invoked_subcommand is not None:
         return
-    from lockgate.hub.asking import ask_backends  # noqa: PLC0415
+    from lockgate.hub.worktree.asking import ask_backends  # noqa: PLC0415
 
     place = ask_hub(hub, project, ["backends", *(["--json"] if is_json else [])])
     found = ask_backends(place)

@@ -26,7 +26,7 @@ def command(name: str, timeout: str, hub: Path | None, project: str | None, is_j
     Example:
       lockgate backends check slurm
     """
-    from lockgate.hub.asking import ask_check  # noqa: PLC0415
+    from lockgate.hub.worktree.asking import ask_check  # noqa: PLC0415
 
     timeout_s = parse_duration(timeout)
     if timeout_s is None:

@@ -47,8 +47,8 @@ def command(
     """
     from lockgate.cli.progress import watch  # noqa: PLC0415
     from lockgate.git.worktree import find_root  # noqa: PLC0415
-    from lockgate.hub.batch_script import run_script  # noqa: PLC0415
     from lockgate.hub.push import Options, read_resource  # noqa: PLC0415
+    from lockgate.hub.worktree.batch_script import run_script  # noqa: PLC0415
 
     options = Options(
         is_wait=True,

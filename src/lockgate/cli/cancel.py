@@ -23,7 +23,7 @@ def command(run: str, by: str | None, hub: Path | None, project: str | None, is_
       lockgate cancel 8F3KQ2ZD
     """
     from lockgate.git.worktree import member_here  # noqa: PLC0415
-    from lockgate.hub.asking import ask_cancel  # noqa: PLC0415
+    from lockgate.hub.worktree.asking import ask_cancel  # noqa: PLC0415
 
     member = by or member_here()
     words = ["cancel", run, *(["--by", member] if member else []), *(["--json"] if is_json else [])]

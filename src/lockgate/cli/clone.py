@@ -30,7 +30,7 @@ def command(url: str, project: str, into: Path, is_json: bool) -> None:
     Example:
       lockgate clone https://hub.example.org flights
     """
-    from lockgate.hub.cloning import clone  # noqa: PLC0415
+    from lockgate.hub.worktree.cloning import clone  # noqa: PLC0415
 
     done = clone(url, project, into)
     if is_json:

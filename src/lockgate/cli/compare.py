@@ -9,7 +9,7 @@ import click
 
 from lockgate.cli.options import ask_hub, hub_options, json_option
 from lockgate.cli.output import bold, echo, print_json, table
-from lockgate.hub.asking import ask_comparison
+from lockgate.hub.worktree.asking import ask_comparison
 from lockgate.project.quantities import size_words
 from lockgate.runs.comparison import Comparison, MetricRow
 from lockgate.runs.runid import short

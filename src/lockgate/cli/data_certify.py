@@ -43,9 +43,9 @@ def command(
     """
     from lockgate.data.certification import in_words  # noqa: PLC0415
     from lockgate.git.worktree import member_here  # noqa: PLC0415
-    from lockgate.hub.asking import ask_certification  # noqa: PLC0415
-    from lockgate.hub.catalogue import standing_now  # noqa: PLC0415
-    from lockgate.hub.certifying import Asked  # noqa: PLC0415
+    from lockgate.hub.datasets.catalogue import standing_now  # noqa: PLC0415
+    from lockgate.hub.datasets.certifying import Asked  # noqa: PLC0415
+    from lockgate.hub.worktree.asking import ask_certification  # noqa: PLC0415
 
     if version is None and hub is None and rev is None:
         path, version = _seen_here(path)
@@ -66,7 +66,7 @@ def command(
 def _refresh_copy(hub: Path | None) -> None:
     """Bring the chain's copy up to date, by which `lockgate data show` tells it."""
     from lockgate.git.worktree import find_root  # noqa: PLC0415
-    from lockgate.hub.history import refresh  # noqa: PLC0415
+    from lockgate.hub.worktree.history import refresh  # noqa: PLC0415
 
     if hub is None:
         refresh(find_root(Path.cwd()))

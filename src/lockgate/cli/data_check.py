@@ -80,8 +80,8 @@ def _accept(
     from lockgate.data.acceptance import in_words  # noqa: PLC0415
     from lockgate.data.clone import open_clone  # noqa: PLC0415
     from lockgate.git.worktree import member_here  # noqa: PLC0415
-    from lockgate.hub.accepting import Asked  # noqa: PLC0415
-    from lockgate.hub.asking import ask_acceptance  # noqa: PLC0415
+    from lockgate.hub.datasets.accepting import Asked  # noqa: PLC0415
+    from lockgate.hub.worktree.asking import ask_acceptance  # noqa: PLC0415
 
     if hub is None:
         path = inside(open_clone(os.curdir), [path])[0]
@@ -107,14 +107,14 @@ def _accept(
 def _refresh_copy(hub: Path | None) -> None:
     """Bring the chain's copy up to date, by which `data show` and `data check` know what was accepted."""
     from lockgate.git.worktree import find_root  # noqa: PLC0415
-    from lockgate.hub.history import refresh  # noqa: PLC0415
+    from lockgate.hub.worktree.history import refresh  # noqa: PLC0415
 
     if hub is None:
         refresh(find_root(Path.cwd()))
 
 
 def _check(root: Path, named: list[str], is_json: bool) -> int:
-    from lockgate.hub.table_check import check_here, tables  # noqa: PLC0415
+    from lockgate.hub.worktree.table_check import check_here, tables  # noqa: PLC0415
 
     found = tables(root, named)
     has_failed = False
@@ -136,7 +136,7 @@ def _check(root: Path, named: list[str], is_json: bool) -> int:
 
 
 def _suggest(root: Path, named: list[str], is_write: bool, is_json: bool) -> int:
-    from lockgate.hub.table_check import suggest_here, write_check  # noqa: PLC0415
+    from lockgate.hub.worktree.table_check import suggest_here, write_check  # noqa: PLC0415
     from lockgate.project.check_text import check_text  # noqa: PLC0415
     from lockgate.project.pipeline import MANIFEST_FILE  # noqa: PLC0415
 

@@ -11,7 +11,7 @@ import click
 from lockgate.cli.options import ask_hub, hub_options
 
 if TYPE_CHECKING:
-    from lockgate.hub.published_form import Form
+    from lockgate.hub.datasets.published_form import Form
 
 
 @click.command("export")
@@ -41,7 +41,7 @@ def command(
       lockgate data export data/flights.csv --as croissant > flights.croissant.json
       lockgate data export --as dcat --address https://hub.example.org
     """
-    from lockgate.hub.published_form import published_form  # noqa: PLC0415
+    from lockgate.hub.datasets.published_form import published_form  # noqa: PLC0415
 
     if form == "croissant" and path is None:
         raise click.UsageError("a Croissant document is of one dataset: name its PATH")

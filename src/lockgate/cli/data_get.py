@@ -41,7 +41,7 @@ def command(
     from lockgate.data.get import get  # noqa: PLC0415
     from lockgate.data.pointed import find_outputs  # noqa: PLC0415
     from lockgate.data.remote_source import RemoteSource  # noqa: PLC0415
-    from lockgate.hub.hub_source import HubSource  # noqa: PLC0415
+    from lockgate.hub.exchanging.hub_source import HubSource  # noqa: PLC0415
 
     clone = open_clone(os.curdir)
     if rev is None:

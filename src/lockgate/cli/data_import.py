@@ -13,7 +13,7 @@ from lockgate.cli.output import print_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from lockgate.hub.data_importing import Taken
+    from lockgate.hub.exchanging.data_importing import Taken
 
 
 @click.command("import")
@@ -40,8 +40,8 @@ def command(source: str, path: str | None, is_update: bool, version: str | None,
     """
     from lockgate.data.clone import open_clone  # noqa: PLC0415
     from lockgate.data.dataset_name import parse_dataset_name  # noqa: PLC0415
-    from lockgate.hub.data_importing import import_dataset, update_import  # noqa: PLC0415
-    from lockgate.hub.hub_source import HubSource  # noqa: PLC0415
+    from lockgate.hub.exchanging.data_importing import import_dataset, update_import  # noqa: PLC0415
+    from lockgate.hub.exchanging.hub_source import HubSource  # noqa: PLC0415
 
     clone, sources = open_clone(os.curdir), [HubSource(tell)]
     if is_update:

@@ -63,8 +63,8 @@ def command(rev: str | None, is_json: bool) -> None:
 
 def _certified(root: Path, outputs: Sequence[Pointed]) -> set[str]:
     """Return the paths of certified versions by the clone's copy of the chain, without what git holds."""
-    from lockgate.hub.catalogue import of_path, standing_now  # noqa: PLC0415
-    from lockgate.hub.known_entries import known_certifications  # noqa: PLC0415
+    from lockgate.hub.datasets.catalogue import of_path, standing_now  # noqa: PLC0415
+    from lockgate.hub.worktree.known_entries import known_certifications  # noqa: PLC0415
 
     said = known_certifications(root)
     return {each.path for each in outputs if standing_now(of_path(said, each.path), each.md5).is_certified}

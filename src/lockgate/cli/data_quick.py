@@ -58,7 +58,7 @@ def _get(paths: list[str]) -> int:
     from lockgate.data.get import get  # noqa: PLC0415
     from lockgate.data.pointed import find_outputs  # noqa: PLC0415
     from lockgate.data.remote_source import RemoteSource  # noqa: PLC0415
-    from lockgate.hub.hub_source import HubSource  # noqa: PLC0415
+    from lockgate.hub.exchanging.hub_source import HubSource  # noqa: PLC0415
 
     clone = open_clone(os.curdir)
     chosen = choose(find_outputs(clone), inside(clone, paths))

@@ -25,7 +25,7 @@ def command(is_json: bool) -> None:
       git push hub main
     """
     from lockgate.git.worktree import find_root  # noqa: PLC0415
-    from lockgate.hub.history_repair import repair  # noqa: PLC0415
+    from lockgate.hub.worktree.history_repair import repair  # noqa: PLC0415
 
     done = repair(find_root(Path.cwd()))
     if is_json:

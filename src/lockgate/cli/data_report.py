@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lockgate.data.clone import Clone
     from lockgate.data.get import Got
     from lockgate.data.status import Standing
-    from lockgate.hub.data_importing import Newer, Unasked
+    from lockgate.hub.exchanging.data_importing import Newer, Unasked
 
 _NAMED_AT_MOST = 20
 
@@ -102,7 +102,7 @@ def newer_of(clone: Clone, standing: Sequence[Standing]) -> tuple[Sequence[Newer
     imports = [each.output for each in standing if "rev_lock:" in each.output.text]
     if not imports:
         return (), ()
-    from lockgate.hub.data_importing import newer_versions  # noqa: PLC0415
+    from lockgate.hub.exchanging.data_importing import newer_versions  # noqa: PLC0415
 
     return newer_versions(clone, imports)
 

@@ -16,7 +16,7 @@ from lockgate.project.quantities import counted, size_words
 
 if TYPE_CHECKING:
     from lockgate.data.profile import Column, Profile
-    from lockgate.hub.dataset_checks import Accepted
+    from lockgate.hub.datasets.dataset_checks import Accepted
     from lockgate.project.description import Description
 
 _WORDS = {
@@ -47,9 +47,9 @@ def command(path: str, no_columns: bool, is_json: bool) -> None:
     from lockgate.data.clone import open_clone  # noqa: PLC0415
     from lockgate.data.dataset import dataset  # noqa: PLC0415
     from lockgate.data.local_profile import profile_here  # noqa: PLC0415
-    from lockgate.hub.catalogue import standing_now  # noqa: PLC0415
-    from lockgate.hub.dataset_checks import accepted_reports  # noqa: PLC0415
-    from lockgate.hub.known_entries import known_acceptances, known_certifications  # noqa: PLC0415
+    from lockgate.hub.datasets.catalogue import standing_now  # noqa: PLC0415
+    from lockgate.hub.datasets.dataset_checks import accepted_reports  # noqa: PLC0415
+    from lockgate.hub.worktree.known_entries import known_acceptances, known_certifications  # noqa: PLC0415
 
     clone = open_clone(os.curdir)
     named = find_dataset(clone, inside(clone, [path])[0])

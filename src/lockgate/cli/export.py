@@ -46,7 +46,7 @@ def command(
       lockgate export latest --pointers -o result.zip
       lockgate export
     """
-    from lockgate.hub.exporting import export  # noqa: PLC0415
+    from lockgate.hub.giving.exporting import export  # noqa: PLC0415
 
     done = export(what, target, Path.cwd(), hub=hub, project=project, is_pointers=is_pointers)
     if is_json:

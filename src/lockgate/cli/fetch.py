@@ -28,7 +28,7 @@ def command(run: str | None, is_forced: bool, is_json: bool) -> None:
       lockgate fetch
     """
     from lockgate.git.worktree import find_root  # noqa: PLC0415
-    from lockgate.hub.fetching import fetch_named, fetch_run  # noqa: PLC0415
+    from lockgate.hub.worktree.fetching import fetch_named, fetch_run  # noqa: PLC0415
 
     root = find_root(Path.cwd())
     done = fetch_named(root) if run is None else fetch_run(root, run, is_forced=is_forced)

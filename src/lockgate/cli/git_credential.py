@@ -16,7 +16,7 @@ def command(operation: str) -> None:
     Example:
       printf 'protocol=https\\nhost=hub.example.org\\n' | lockgate git-credential get
     """
-    from lockgate.hub.login import answer_git  # noqa: PLC0415
+    from lockgate.hub.worktree.login import answer_git  # noqa: PLC0415
 
     asked = dict(line.rstrip("\n").partition("=")[::2] for line in sys.stdin)
     if operation == "get":

@@ -26,14 +26,14 @@ def quick(arguments: Sequence[str]) -> int | None:
 
 def check() -> None:
     """Stop a commit that adds what git may not hold. Raises what `check_commit` does."""
-    from lockgate.hub.commit_check import check_commit  # noqa: PLC0415
+    from lockgate.hub.worktree.commit_check import check_commit  # noqa: PLC0415
 
     check_commit(find_root(Path.cwd()))
 
 
 def send(remote: str, url: str) -> None:
     """Send the data of what is pushed, and say how much it was."""
-    from lockgate.hub.sending_pushed import send_pushed  # noqa: PLC0415
+    from lockgate.hub.exchanging.sending_pushed import send_pushed  # noqa: PLC0415
 
     sent = send_pushed(find_root(Path.cwd()), remote, url, sys.stdin.read().splitlines())
     if sent.count:

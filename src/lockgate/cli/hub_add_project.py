@@ -25,7 +25,7 @@ def command(name: str, hub: Path | None, is_json: bool) -> None:
       lockgate hub add-project flights --hub /srv/hub
       git clone -o hub /srv/hub/repositories/flights.git
     """
-    from lockgate.hub.admission import admit  # noqa: PLC0415
+    from lockgate.hub.worktree.admission import admit  # noqa: PLC0415
 
     path, is_new = admit(choose_hub(hub), name)
     if is_json:

@@ -24,7 +24,7 @@ def command(target: Path, without_runs: bool, hub: Path | None, is_json: bool) -
       lockgate hub backup /mnt/backups --hub /srv/hub
       lockgate hub restore /mnt/backups/hub-2026-11-25T120000Z.tar.zst /srv/new-hub
     """
-    from lockgate.hub.backup import back_up  # noqa: PLC0415
+    from lockgate.hub.operation.backup import back_up  # noqa: PLC0415
     from lockgate.project.quantities import size_words  # noqa: PLC0415
 
     done = back_up(choose_hub(hub), target, has_runs=not without_runs)

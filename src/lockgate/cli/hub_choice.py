@@ -9,8 +9,8 @@ from typing import TypeVar
 import click
 
 from lockgate.errors import UserError
-from lockgate.hub.address import HttpHub, RemoteHub, address
 from lockgate.hub.directory import Hub, open_hub, private_hub_root
+from lockgate.hub.reaching.address import HttpHub, RemoteHub, address
 
 _F = TypeVar("_F", bound=Callable[..., object])
 

@@ -34,8 +34,8 @@ def command(hub: Path | None, linger_s: float | None, is_json: bool) -> None:
     import logging  # noqa: PLC0415
     import sys  # noqa: PLC0415
 
-    from lockgate.hub.dispatcher import dispatch  # noqa: PLC0415
-    from lockgate.hub.examination import dispatcher_pid  # noqa: PLC0415
+    from lockgate.hub.operation.examination import dispatcher_pid  # noqa: PLC0415
+    from lockgate.hub.running.dispatcher import dispatch  # noqa: PLC0415
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     place = choose_hub(hub)

@@ -25,7 +25,7 @@ def command(hub: Path | None, is_fix: bool, is_deep: bool, is_json: bool) -> Non
     Example:
       lockgate hub doctor --fix --hub /srv/hub
     """
-    from lockgate.hub.examination import examine, mend  # noqa: PLC0415
+    from lockgate.hub.operation.examination import examine, mend  # noqa: PLC0415
 
     place = choose_hub(hub)
     if is_fix:

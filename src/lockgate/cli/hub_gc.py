@@ -30,7 +30,7 @@ def command(hub: Path | None, is_removed: bool, grace_h: float, is_json: bool) -
       lockgate hub gc --hub /srv/hub
       lockgate hub gc --hub /srv/hub --remove
     """
-    from lockgate.hub.collecting import collect  # noqa: PLC0415
+    from lockgate.hub.operation.collecting import collect  # noqa: PLC0415
 
     found = collect(choose_hub(hub), is_removed=is_removed, grace_s=int(grace_h * 3600))
     if is_json:

@@ -19,7 +19,7 @@ def command(hub: Path, project: str, is_json: bool) -> None:
     byte from which on it is wanted. Lockgate calls it over ssh to fetch data.
     """
     from lockgate.hub.directory import open_hub  # noqa: PLC0415
-    from lockgate.hub.taking import give  # noqa: PLC0415
+    from lockgate.hub.supplying.taking import give  # noqa: PLC0415
 
     place = open_hub(hub)
     place.require_project(project)

@@ -20,7 +20,7 @@ def command(hub: Path, project: str, is_json: bool) -> None:
     a JSON list of digests. Lockgate calls it over ssh before it sends data.
     """
     from lockgate.hub.directory import open_hub  # noqa: PLC0415
-    from lockgate.hub.taking import lacking  # noqa: PLC0415
+    from lockgate.hub.supplying.taking import lacking  # noqa: PLC0415
 
     place = open_hub(hub)
     place.require_project(project)

@@ -20,8 +20,8 @@ def command(hub: Path, project: str, is_json: bool) -> None:
     """Say what datasets of other projects are, and lend them to a project of the hub. Standard input: a JSON
     table of `datasets` (`project`, `path`, `version`) and `is_taken`. Lockgate calls it over ssh.
     """
+    from lockgate.hub.datasets.lending import LoanRequest, acting, answer  # noqa: PLC0415
     from lockgate.hub.directory import open_hub  # noqa: PLC0415
-    from lockgate.hub.lending import LoanRequest, acting, answer  # noqa: PLC0415
 
     place = open_hub(hub)
     request = told_value(sys.stdin.buffer.read(), LoanRequest)

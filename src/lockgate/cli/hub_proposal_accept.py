@@ -25,7 +25,7 @@ def command(proposal: str, by: str | None, hub: Path | None, project: str | None
     Example:
       lockgate hub proposal accept 8F3KQ2ZD --by ada
     """
-    from lockgate.hub.proposals import accept  # noqa: PLC0415
+    from lockgate.hub.pushing.proposals import accept  # noqa: PLC0415
 
     place, name = place_meant(hub, project)
     done = accept(place, name, decider(place, by), proposal)

@@ -26,7 +26,7 @@ def command(
     Example:
       lockgate hub proposal decline 8F3KQ2ZD --by ada --reason "one partition is enough"
     """
-    from lockgate.hub.proposals import decline  # noqa: PLC0415
+    from lockgate.hub.pushing.proposals import decline  # noqa: PLC0415
 
     place, name = place_meant(hub, project)
     closed = decline(place, name, decider(place, by), proposal, reason)

@@ -21,8 +21,8 @@ def command(hub: Path | None, project: str | None, is_json: bool) -> None:
     Example:
       lockgate hub proposal list
     """
-    from lockgate.hub.proposals import list_proposals  # noqa: PLC0415
-    from lockgate.hub.push_rules import listed  # noqa: PLC0415
+    from lockgate.hub.pushing.proposals import list_proposals  # noqa: PLC0415
+    from lockgate.hub.pushing.push_rules import listed  # noqa: PLC0415
 
     found = list_proposals(*place_meant(hub, project))
     if is_json:

@@ -23,7 +23,7 @@ def command(proposal: str, hub: Path | None, project: str | None, is_json: bool)
     Example:
       lockgate hub proposal show 8F3KQ2ZD
     """
-    from lockgate.hub.proposals import difference, find_proposal  # noqa: PLC0415
+    from lockgate.hub.pushing.proposals import difference, find_proposal  # noqa: PLC0415
 
     place, name = place_meant(hub, project)
     found = find_proposal(place, name, proposal)

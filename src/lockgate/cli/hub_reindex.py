@@ -25,8 +25,8 @@ def command(hub: Path | None, is_json: bool) -> None:
     Example:
       lockgate hub reindex --hub /srv/hub
     """
+    from lockgate.hub.operation.search_rebuild import rebuild_search  # noqa: PLC0415
     from lockgate.hub.reindex import reindex  # noqa: PLC0415
-    from lockgate.hub.search_rebuild import rebuild_search  # noqa: PLC0415
 
     place = choose_hub(hub)
     done = reindex(place)

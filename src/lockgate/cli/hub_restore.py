@@ -23,7 +23,7 @@ def command(archive: Path, folder: Path, is_json: bool) -> None:
     Example:
       lockgate hub restore hub-2026-11-25T120000Z.tar.zst /srv/hub
     """
-    from lockgate.hub.restoring import bring_back  # noqa: PLC0415
+    from lockgate.hub.operation.restoring import bring_back  # noqa: PLC0415
 
     done = bring_back(archive, folder)
     if is_json:

@@ -24,7 +24,7 @@ def command(commits: tuple[str, ...], is_json: bool) -> int:
       lockgate hub send
     """
     from lockgate.git.worktree import find_root  # noqa: PLC0415
-    from lockgate.hub.clone_data import digests_at, send_data  # noqa: PLC0415
+    from lockgate.hub.exchanging.clone_data import digests_at, send_data  # noqa: PLC0415
 
     root = find_root(Path.cwd())
     digests = [md5 for commit in commits or ("HEAD",) for md5 in digests_at(root, commit)]

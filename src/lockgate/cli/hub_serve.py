@@ -51,8 +51,8 @@ def command(
       lockgate hub serve /srv/hub
       lockgate hub serve /srv/hub --host 0.0.0.0 --tls-cert hub.pem --tls-key hub.key
     """
-    from lockgate.hub.logline import start_logging  # noqa: PLC0415
-    from lockgate.hub.supervisor import ServeOptions, serve  # noqa: PLC0415
+    from lockgate.hub.operation.logline import start_logging  # noqa: PLC0415
+    from lockgate.hub.operation.supervisor import ServeOptions, serve  # noqa: PLC0415
 
     place = choose_hub(folder)
     start_logging()

@@ -26,7 +26,7 @@ def command(projects: tuple[str, ...], hub: Path | None, is_json: bool) -> None:
     Example:
       lockgate hub storage --hub /srv/hub
     """
-    from lockgate.hub.storage import storage_of  # noqa: PLC0415
+    from lockgate.hub.operation.storage import storage_of  # noqa: PLC0415
 
     place = choose_hub(hub)
     found = [storage_of(place, project) for project in projects or place.projects()]

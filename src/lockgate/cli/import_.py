@@ -31,7 +31,7 @@ def command(file: Path, folder: Path | None, key: str | None, is_json: bool) -> 
       lockgate import flights-8f3kq2zd.crate.zip
       lockgate import result.zip flights --key SHA256:2Zk…
     """
-    from lockgate.hub.importing import import_crate  # noqa: PLC0415
+    from lockgate.hub.giving.importing import import_crate  # noqa: PLC0415
 
     done = import_crate(file, folder, Path.cwd(), key)
     if is_json:

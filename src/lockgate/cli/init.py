@@ -24,7 +24,7 @@ def command(folder: Path, is_json: bool) -> None:
       lockgate init
       lockgate run
     """
-    from lockgate.hub.setup import set_up  # noqa: PLC0415
+    from lockgate.hub.worktree.setup import set_up  # noqa: PLC0415
 
     done = set_up(folder.absolute())
     if is_json:

@@ -31,7 +31,7 @@ def command(name: str, language: str, display_name: str | None, is_json: bool) -
       lockgate kernel add flights-r --language R --display-name "Flights in R"
     """
     from lockgate.git.worktree import find_root  # noqa: PLC0415
-    from lockgate.hub.kernels import add_kernel  # noqa: PLC0415
+    from lockgate.hub.worktree.kernels import add_kernel  # noqa: PLC0415
 
     added = add_kernel(find_root(Path.cwd()), name, language, display_name)
     if is_json:

@@ -23,7 +23,7 @@ def command(name: str, is_json: bool) -> None:
       lockgate kernel build flights
     """
     from lockgate.git.worktree import find_root  # noqa: PLC0415
-    from lockgate.hub.kernels import build_runtime, read_kernel_of  # noqa: PLC0415
+    from lockgate.hub.worktree.kernels import build_runtime, read_kernel_of  # noqa: PLC0415
 
     root = find_root(Path.cwd())
     ready = build_runtime(

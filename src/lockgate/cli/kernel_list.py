@@ -20,7 +20,7 @@ def command(is_json: bool) -> None:
       lockgate kernel list
     """
     from lockgate.git.worktree import find_root  # noqa: PLC0415
-    from lockgate.hub.kernels import list_kernels  # noqa: PLC0415
+    from lockgate.hub.worktree.kernels import list_kernels  # noqa: PLC0415
 
     kernels = list_kernels(find_root(Path.cwd()))
     if is_json:

@@ -17,10 +17,10 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from lockgate.hub.carrying import Carried
-from lockgate.hub.follow import Progress as News
-from lockgate.hub.follow import ending
-from lockgate.hub.sending import Receipt
+from lockgate.hub.exchanging.carrying import Carried
+from lockgate.hub.running.follow import Progress as News
+from lockgate.hub.running.follow import ending
+from lockgate.hub.worktree.sending import Receipt
 from lockgate.runs.runid import short
 
 _MARKS = {"done": "[green]✓[/]", "cached": "[cyan]=[/]", "failed": "[red]✗[/]"}

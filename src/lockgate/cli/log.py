@@ -11,7 +11,7 @@ from lockgate.cli.options import hub_options, json_option
 from lockgate.cli.output import bold, echo, print_json, table
 
 if TYPE_CHECKING:
-    from lockgate.hub.history import Entry, Pinned
+    from lockgate.hub.worktree.history import Entry, Pinned
 
 
 @click.command("log")
@@ -37,8 +37,8 @@ def command(
       lockgate log build/model.pkl
       lockgate log --verify
     """
-    from lockgate.hub import history  # noqa: PLC0415
-    from lockgate.hub.address import LocalHub, address  # noqa: PLC0415
+    from lockgate.hub.reaching.address import LocalHub, address  # noqa: PLC0415
+    from lockgate.hub.worktree import history  # noqa: PLC0415
 
     warning: str | None = None
     if hub is not None:

@@ -32,7 +32,7 @@ def command(url: str, member: str | None, has_token: bool, days: int, is_json: b
       lockgate login https://hub.example.org
       lockgate login https://hub.example.org --token-stdin < token.txt
     """
-    from lockgate.hub.login import log_in_by_password, log_in_by_token  # noqa: PLC0415
+    from lockgate.hub.worktree.login import log_in_by_password, log_in_by_token  # noqa: PLC0415
 
     if has_token:
         done = log_in_by_token(url, sys.stdin.readline().strip())

@@ -18,7 +18,7 @@ def command(url: str, is_json: bool) -> None:
     Example:
       lockgate logout https://hub.example.org
     """
-    from lockgate.hub.login import log_out  # noqa: PLC0415
+    from lockgate.hub.worktree.login import log_out  # noqa: PLC0415
 
     done = log_out(url)
     if is_json:

@@ -32,7 +32,7 @@ def command(
 
     Exit codes: with -f, 1 if the run did not succeed.
     """
-    from lockgate.hub.asking import ask_logs  # noqa: PLC0415
+    from lockgate.hub.worktree.asking import ask_logs  # noqa: PLC0415
 
     words = ["logs", run, *([stage] if stage else []), *(["-f"] if is_follow else [])]
     words += ["--json"] if is_json else []

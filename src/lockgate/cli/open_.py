@@ -26,9 +26,9 @@ def command(run: str, stage: str, is_json: bool) -> None:
       lockgate open 8F3KQ2ZD train
     """
     from lockgate.git.worktree import find_root  # noqa: PLC0415
-    from lockgate.hub.address import address  # noqa: PLC0415
-    from lockgate.hub.asking import ask_run  # noqa: PLC0415
-    from lockgate.hub.opening import open_stage  # noqa: PLC0415
+    from lockgate.hub.reaching.address import address  # noqa: PLC0415
+    from lockgate.hub.worktree.asking import ask_run  # noqa: PLC0415
+    from lockgate.hub.worktree.opening import open_stage  # noqa: PLC0415
 
     root = find_root(Path.cwd())
     place = address(None, None, root)

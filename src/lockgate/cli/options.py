@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import click
 
-from lockgate.hub.address import HttpHub, LocalHub, RemoteHub, address
+from lockgate.hub.reaching.address import HttpHub, LocalHub, RemoteHub, address
 
 _F = TypeVar("_F", bound=Callable[..., object])
 

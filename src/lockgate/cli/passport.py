@@ -25,7 +25,7 @@ def command(figure: str, copy: Path) -> None:
     """
     from lockgate.errors import UserError  # noqa: PLC0415
     from lockgate.git.worktree import find_root  # noqa: PLC0415
-    from lockgate.hub.clone_passport import passport_here  # noqa: PLC0415
+    from lockgate.hub.worktree.clone_passport import passport_here  # noqa: PLC0415
     from lockgate.verify.passport import stamped  # noqa: PLC0415
 
     root = find_root(Path.cwd())

@@ -11,9 +11,9 @@ import click
 import msgspec
 
 from lockgate.cli.output import echo
-from lockgate.hub.carrying import Carried
-from lockgate.hub.follow import Progress, lines_of
-from lockgate.hub.sending import Receipt
+from lockgate.hub.exchanging.carrying import Carried
+from lockgate.hub.running.follow import Progress, lines_of
+from lockgate.hub.worktree.sending import Receipt
 from lockgate.runs.runid import short
 
 Show = Callable[[Receipt | Progress | Carried], None]

@@ -10,8 +10,8 @@ import click
 
 from lockgate.cli.hub_choice import choose_hub
 from lockgate.errors import UserError
-from lockgate.hub.address import LocalHub, address
 from lockgate.hub.directory import Hub
+from lockgate.hub.reaching.address import LocalHub, address
 
 if TYPE_CHECKING:
     from lockgate.hub.members.values import Actor

@@ -12,7 +12,7 @@ from lockgate.cli.options import json_option
 from lockgate.cli.output import bold, echo, print_json
 
 if TYPE_CHECKING:
-    from lockgate.hub.rollback import RolledBack, State
+    from lockgate.hub.worktree.rollback import RolledBack, State
 
 NAMED_AT_MOST = 10
 
@@ -38,7 +38,7 @@ def command(state: str, branch: str | None, is_sure: bool, is_json: bool) -> Non
     """
     from lockgate.git.switch import require_branch  # noqa: PLC0415
     from lockgate.git.worktree import find_root  # noqa: PLC0415
-    from lockgate.hub import history, rollback  # noqa: PLC0415
+    from lockgate.hub.worktree import history, rollback  # noqa: PLC0415
 
     root = find_root(Path.cwd())
     require_branch(root)
@@ -47,7 +47,7 @@ def command(state: str, branch: str | None, is_sure: bool, is_json: bool) -> Non
         click.echo(f"note: {warning}", err=True)
     found = _state(root, state)
     if branch is not None:
-        from lockgate.hub.returning import branch_off  # noqa: PLC0415
+        from lockgate.hub.worktree.returning import branch_off  # noqa: PLC0415
 
         done = branch_off(root, found, branch)
         if is_json:
@@ -67,8 +67,8 @@ def command(state: str, branch: str | None, is_sure: bool, is_json: bool) -> Non
 def _state(root: Path, text: str) -> State:
     """Others' journals come with a sync; one that is asked for before is brought now."""
     from lockgate.errors import LockgateError, UserError  # noqa: PLC0415
-    from lockgate.hub.journal import fetch_journals  # noqa: PLC0415
-    from lockgate.hub.remembering import state_named  # noqa: PLC0415
+    from lockgate.hub.worktree.journal import fetch_journals  # noqa: PLC0415
+    from lockgate.hub.worktree.remembering import state_named  # noqa: PLC0415
 
     try:
         return state_named(root, text)

@@ -60,7 +60,7 @@ def command(
     from lockgate.cli.progress import watch  # noqa: PLC0415
     from lockgate.git.worktree import find_root  # noqa: PLC0415
     from lockgate.hub.push import Options, read_resource  # noqa: PLC0415
-    from lockgate.hub.submission import ask, submit  # noqa: PLC0415
+    from lockgate.hub.worktree.submission import ask, submit  # noqa: PLC0415
 
     root = find_root(Path.cwd())
     options = Options(

@@ -23,7 +23,7 @@ def command(limit: int, hub: Path | None, project: str | None, is_json: bool) ->
     Example:
       lockgate runs -n 5
     """
-    from lockgate.hub.asking import ask_runs  # noqa: PLC0415
+    from lockgate.hub.worktree.asking import ask_runs  # noqa: PLC0415
 
     place = ask_hub(hub, project, ["runs", "-n", str(limit), *(["--json"] if is_json else [])])
     lines = ask_runs(place, limit)

@@ -18,9 +18,9 @@ _USES_AT_MOST = 20
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lockgate.hub.dataset_uses import Read
-    from lockgate.hub.queries import RunView
-    from lockgate.hub.rows import JobRow
+    from lockgate.hub.datasets.dataset_uses import Read
+    from lockgate.hub.indexing.queries import RunView
+    from lockgate.hub.indexing.rows import JobRow
     from lockgate.runs.observation import Observation
     from lockgate.verify.report import Verification
 
@@ -37,7 +37,7 @@ def command(run: str, hub: Path | None, project: str | None, is_json: bool) -> N
       lockgate show
       lockgate show 8F3KQ2ZD --json
     """
-    from lockgate.hub.asking import ask_data, ask_run  # noqa: PLC0415
+    from lockgate.hub.worktree.asking import ask_data, ask_run  # noqa: PLC0415
 
     place = ask_hub(hub, project, ["show", run, *(["--json"] if is_json else [])])
     view = ask_run(place, run)

@@ -21,7 +21,7 @@ def command(name: str, is_json: bool) -> None:
       lockgate stage show clean
     """
     from lockgate.git.worktree import find_root  # noqa: PLC0415
-    from lockgate.hub.stages import read_stage  # noqa: PLC0415
+    from lockgate.hub.worktree.stages import read_stage  # noqa: PLC0415
 
     found = read_stage(find_root(Path.cwd()), name)
     if is_json:

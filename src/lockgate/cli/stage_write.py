@@ -38,7 +38,7 @@ def command(
       lockgate stage write clean --needs raw.csv --makes clean.csv < clean.py
     """
     from lockgate.git.worktree import find_root  # noqa: PLC0415
-    from lockgate.hub.stages import write_stage  # noqa: PLC0415
+    from lockgate.hub.worktree.stages import write_stage  # noqa: PLC0415
 
     given = {"cpus": cpus, "memory": memory, "walltime": walltime}
     resources = {key: value for key, value in given.items() if value is not None}

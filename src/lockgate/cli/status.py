@@ -15,7 +15,7 @@ from lockgate.cli.parameters import parse_parameters
 from lockgate.project.quantities import counted
 
 if TYPE_CHECKING:
-    from lockgate.hub.standing import Standing, Undeclared
+    from lockgate.hub.worktree.standing import Standing, Undeclared
 
 _NAMED_AT_MOST = 40
 
@@ -51,12 +51,12 @@ def command(
       lockgate status --add settings.ini --ignore env:USER
     """
     from lockgate.git.worktree import find_root  # noqa: PLC0415
-    from lockgate.hub.standing import standing  # noqa: PLC0415
+    from lockgate.hub.worktree.standing import standing  # noqa: PLC0415
 
     root = find_root(Path.cwd())
     found = standing(root, parse_parameters(params))
     if added or ignored:
-        from lockgate.hub.declaring import declare  # noqa: PLC0415
+        from lockgate.hub.worktree.declaring import declare  # noqa: PLC0415
 
         done = declare(root, found.undeclared, added, ignored)
         if is_json:

@@ -38,8 +38,8 @@ def command(file: str, is_stdin: bool, hub: Path | None, project: str | None, is
 
     Exit codes: 0 found, 1 no run is known that made it, 2 refused, 3 the hub cannot be reached.
     """
-    from lockgate.hub.address import RemoteHub, address  # noqa: PLC0415
-    from lockgate.hub.tracing import ask_trace  # noqa: PLC0415
+    from lockgate.hub.reaching.address import RemoteHub, address  # noqa: PLC0415
+    from lockgate.hub.worktree.tracing import ask_trace  # noqa: PLC0415
 
     is_piped = is_stdin or file == "-"
     place = address(hub, project, Path.cwd())

@@ -58,8 +58,8 @@ def command(
     """
     from lockgate.cli.progress import watch  # noqa: PLC0415
     from lockgate.git.worktree import member_here  # noqa: PLC0415
-    from lockgate.hub.asking import ask_verification  # noqa: PLC0415
-    from lockgate.hub.verification import Asked  # noqa: PLC0415
+    from lockgate.hub.proving.verification import Asked  # noqa: PLC0415
+    from lockgate.hub.worktree.asking import ask_verification  # noqa: PLC0415
 
     member = by or member_here()
     asked = Asked(backend=backend, is_fresh=fresh, stages=stages, seeks_cause=not no_cause)

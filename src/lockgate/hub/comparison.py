@@ -8,8 +8,8 @@ import msgspec
 
 from lockgate.git.program import git
 from lockgate.hub.directory import Hub
-from lockgate.hub.queries import RunView, read_metrics, show_run
-from lockgate.hub.runtimes import Runtimes
+from lockgate.hub.indexing.queries import RunView, read_metrics, show_run
+from lockgate.hub.software.runtimes import Runtimes
 from lockgate.project.pipeline import LOCK_FILE
 from lockgate.runs.comparison import CodeChange, Comparison, Side, compare
 

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from lockgate.git.program import attempt
-from lockgate.hub.history import entries, refresh
+from lockgate.hub.worktree.history import entries, refresh
 
 
 class Happening(msgspec.Struct, frozen=True):

@@ -62,7 +62,7 @@ _FORMS = {
         flags=frozenset({"--withdraw"}),
         valued=frozenset({"--version", "--until", "--words", "--rev", "--by"}),
     ),
-    # Who may, `lockgate.hub.accepting` decides: the owner of a dataset may too
+    # Who may, `lockgate.hub.datasets.accepting` decides: the owner of a dataset may too
     "data check": _Form("push", (0, 0), valued=frozenset({"--accept", "--as", "--message", "--run", "--by"})),
     "cancel": _Form("cancel", (1, 1), valued=frozenset({"--by"})),
 }

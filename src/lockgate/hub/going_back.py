@@ -9,12 +9,12 @@ from lockgate.errors import UserError
 from lockgate.git.objects import Repository
 from lockgate.git.program import attempt
 from lockgate.hub.directory import Hub
-from lockgate.hub.history import SEARCHED, entries
 from lockgate.hub.members.values import Actor
-from lockgate.hub.own_push import Moved, move
 from lockgate.hub.push import ABSENT, Options
-from lockgate.hub.remembering import journal_state
-from lockgate.hub.rollback import State, find_state
+from lockgate.hub.pushing.own_push import Moved, move
+from lockgate.hub.worktree.history import SEARCHED, entries
+from lockgate.hub.worktree.remembering import journal_state
+from lockgate.hub.worktree.rollback import State, find_state
 
 
 def state_on_hub(hub: Hub, project: str, text: str) -> State:

@@ -15,8 +15,8 @@ from lockgate.errors import OutsideError
 from lockgate.git.loose import write_object
 from lockgate.git.program import attempt, git
 from lockgate.hub.directory import Hub
-from lockgate.hub.index import Index
-from lockgate.hub.rows import Request
+from lockgate.hub.indexing.index import Index
+from lockgate.hub.indexing.rows import Request
 from lockgate.hub.wake import wake_up
 
 QUEUE = "refs/lockgate/queue/"
@@ -133,7 +133,7 @@ def _spawn_detached(hub: Hub, environment: dict[str, str], log: int, start: int)
             os.set_inheritable(descriptor, False)
     os.posix_spawn(
         sys.executable,
-        [sys.executable, "-I", "-m", "lockgate.hub.dispatch", str(hub.root), str(_START)],
+        [sys.executable, "-I", "-m", "lockgate.hub.running.dispatch", str(hub.root), str(_START)],
         environment,
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),

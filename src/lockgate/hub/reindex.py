@@ -17,14 +17,14 @@ from lockgate.data.certification import CERTIFIED, WITHDRAWN
 from lockgate.errors import OutsideError, UserError
 from lockgate.git.contents import read_many
 from lockgate.git.program import attempt, git
-from lockgate.hub.accepting import acceptance_of
-from lockgate.hub.certifying import certification_of
+from lockgate.hub.datasets.accepting import acceptance_of
+from lockgate.hub.datasets.certifying import certification_of
 from lockgate.hub.directory import Hub
-from lockgate.hub.dispatcher import DispatcherLock
-from lockgate.hub.index import Index
+from lockgate.hub.indexing.index import Index
+from lockgate.hub.indexing.rows import JobRow, Request, RunRow
 from lockgate.hub.queue import QUEUE, ensure_dispatcher
-from lockgate.hub.recording import VERIFICATION
-from lockgate.hub.rows import JobRow, Request, RunRow
+from lockgate.hub.running.dispatcher import DispatcherLock
+from lockgate.hub.running.recording import VERIFICATION
 from lockgate.runs.cost import Cost
 from lockgate.runs.job import ExitRecord
 from lockgate.runs.observation import Observation

@@ -11,12 +11,12 @@ from typing import NoReturn
 from lockgate.errors import UserError
 from lockgate.git.program import clean_environment
 from lockgate.hub.directory import Hub
-from lockgate.hub.entitlement import record_refusal
 from lockgate.hub.forced_command import Call, GitCall, ObjectCall, Question, VersionCall, parse_call
 from lockgate.hub.members.acting import by_name, environment_of
 from lockgate.hub.members.book import MemberBook, open_book
 from lockgate.hub.members.rules import may, refusal
 from lockgate.hub.members.values import Actor
+from lockgate.hub.pushing.entitlement import record_refusal
 
 
 def answer(hub: Hub, name: str, environment: Mapping[str, str]) -> NoReturn:
@@ -99,7 +99,7 @@ def _readable(hub: Hub, actor: Actor, project: str | None, text: str) -> str:
 
 
 def _object(hub: Hub, actor: Actor, md5: str, path: str) -> Path:
-    from lockgate.hub.object_lookup import find_object  # noqa: PLC0415  (libgit2)
+    from lockgate.hub.supplying.object_lookup import find_object  # noqa: PLC0415  (libgit2)
 
     for project in hub.projects():
         if may(actor, "read", project):

@@ -13,9 +13,9 @@ from lockgate.backends.registry import load_backend
 from lockgate.data.store import Store
 from lockgate.git.objects import Repository
 from lockgate.hub.directory import Hub
-from lockgate.hub.index import Index
+from lockgate.hub.indexing.index import Index
 from lockgate.hub.isolation import build_isolation
-from lockgate.hub.runtimes import Runtimes
+from lockgate.hub.software.runtimes import Runtimes
 from lockgate.project.described import is_described
 
 

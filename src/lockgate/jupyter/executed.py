@@ -9,12 +9,12 @@ import msgspec
 
 from lockgate.errors import UserError
 from lockgate.git.exclude import exclude
-from lockgate.hub.address import address
-from lockgate.hub.asking import ask_run
-from lockgate.hub.notebook_cells import MOST_BYTES, Notebook, read_notebook
-from lockgate.hub.notebook_diff import notebook_diff
-from lockgate.hub.opening import FOLDER_OF_ALL
-from lockgate.hub.results import Results
+from lockgate.hub.reaching.address import address
+from lockgate.hub.showing.notebook_cells import MOST_BYTES, Notebook, read_notebook
+from lockgate.hub.showing.notebook_diff import notebook_diff
+from lockgate.hub.worktree.asking import ask_run
+from lockgate.hub.worktree.opening import FOLDER_OF_ALL
+from lockgate.hub.worktree.results import Results
 from lockgate.runs.runid import short
 
 

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from lockgate.errors import LockgateError
-from lockgate.hub.address import Address, HttpHub, LocalHub, RemoteHub, address
-from lockgate.hub.asking import ask_runs
-from lockgate.hub.http_client import HttpClient
-from lockgate.hub.index import Index
+from lockgate.hub.indexing.index import Index
+from lockgate.hub.reaching.address import Address, HttpHub, LocalHub, RemoteHub, address
+from lockgate.hub.reaching.http_client import HttpClient
+from lockgate.hub.worktree.asking import ask_runs
 
 Tell = Callable[[str, Path, object], None]
 """Tells every page of this kind of thing, in this project, with this about it."""

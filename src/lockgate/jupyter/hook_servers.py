@@ -8,10 +8,10 @@ import threading
 from pathlib import Path
 
 from lockgate.errors import LockgateError
-from lockgate.hub.address import LocalHub, address
 from lockgate.hub.directory import Hub
 from lockgate.hub.hook import SOCKET
-from lockgate.hub.hookserver import HookServer
+from lockgate.hub.pushing.hookserver import HookServer
+from lockgate.hub.reaching.address import LocalHub, address
 
 
 class HookServers:

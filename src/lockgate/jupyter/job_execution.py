@@ -12,11 +12,11 @@ from jupyter_scheduler.executors import DefaultExecutionManager
 from lockgate.errors import OutsideError, UserError
 from lockgate.git.contents import read_many
 from lockgate.git.worktree import find_root
-from lockgate.hub.carrying import Carried
-from lockgate.hub.follow import Progress
+from lockgate.hub.exchanging.carrying import Carried
 from lockgate.hub.push import Options
-from lockgate.hub.sending import Receipt
-from lockgate.hub.submission import submit
+from lockgate.hub.running.follow import Progress
+from lockgate.hub.worktree.sending import Receipt
+from lockgate.hub.worktree.submission import submit
 from lockgate.project.pipeline import Stage
 from lockgate.project.snapshot import WorktreeSource
 from lockgate.runs.load import load

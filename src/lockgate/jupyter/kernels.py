@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from lockgate.errors import LockgateError
-from lockgate.hub.home import has_hub
+from lockgate.hub.worktree.home import has_hub
 
 #: Folders in which projects are looked for, counted from the server's folder; deeper ones are found when
 #: a file of theirs is opened.

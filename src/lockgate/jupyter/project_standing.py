@@ -8,7 +8,7 @@ import msgspec
 
 from lockgate.errors import UserError
 from lockgate.git.worktree import head
-from lockgate.hub.standing import Standing, standing
+from lockgate.hub.worktree.standing import Standing, standing
 from lockgate.jupyter.service import Service
 from lockgate.project.pipeline import Scalar
 

@@ -18,7 +18,7 @@ from typing import Any
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from lockgate.errors import LockgateError
-from lockgate.hub.kernels import Building, Ready, build_runtime, read_kernel_of
+from lockgate.hub.worktree.kernels import Building, Ready, build_runtime, read_kernel_of
 from lockgate.jupyter.service import Service
 from lockgate.project.kernel import KernelFile
 

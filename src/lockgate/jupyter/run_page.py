@@ -9,15 +9,15 @@ from pathlib import Path
 import msgspec
 
 from lockgate.errors import LockgateError
-from lockgate.hub.address import HttpHub, address
-from lockgate.hub.artifact_content import File
-from lockgate.hub.asking import ask_run
-from lockgate.hub.fetching import fetch_commit
+from lockgate.hub.indexing.queries import RunLine, RunView
 from lockgate.hub.push import VERIFICATIONS
-from lockgate.hub.queries import RunLine, RunView
-from lockgate.hub.results import LISTED_AT_MOST, Results
-from lockgate.hub.stage_layers import layers_of
-from lockgate.hub.stage_lines import note_of, upstream_of
+from lockgate.hub.reaching.address import HttpHub, address
+from lockgate.hub.showing.artifact_content import File
+from lockgate.hub.showing.stage_layers import layers_of
+from lockgate.hub.showing.stage_lines import note_of, upstream_of
+from lockgate.hub.worktree.asking import ask_run
+from lockgate.hub.worktree.fetching import fetch_commit
+from lockgate.hub.worktree.results import LISTED_AT_MOST, Results
 from lockgate.project.graph import upstream
 from lockgate.project.snapshot import CommitSource
 from lockgate.runs.load import load

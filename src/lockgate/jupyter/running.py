@@ -8,11 +8,11 @@ from pathlib import Path
 import msgspec
 
 from lockgate.errors import LockgateError
-from lockgate.hub.carrying import Carried
-from lockgate.hub.follow import Progress
+from lockgate.hub.exchanging.carrying import Carried
 from lockgate.hub.push import Options
-from lockgate.hub.sending import Receipt
-from lockgate.hub.submission import submit
+from lockgate.hub.running.follow import Progress
+from lockgate.hub.worktree.sending import Receipt
+from lockgate.hub.worktree.submission import submit
 from lockgate.jupyter.service import Service
 
 

@@ -15,8 +15,8 @@ from traitlets import Type as TType
 
 from lockgate.errors import LockgateError
 from lockgate.git.worktree import member_here
-from lockgate.hub.address import address
-from lockgate.hub.asking import ask_cancel
+from lockgate.hub.reaching.address import address
+from lockgate.hub.worktree.asking import ask_cancel
 from lockgate.jupyter.job_execution import NOTEBOOK, noted_run
 
 

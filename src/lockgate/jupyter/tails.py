@@ -9,9 +9,9 @@ from pathlib import Path
 import msgspec
 
 from lockgate.errors import LockgateError
-from lockgate.hub.address import address
-from lockgate.hub.asking import ask_logs
-from lockgate.hub.terminal_text import Stretch, stretches_of
+from lockgate.hub.reaching.address import address
+from lockgate.hub.showing.terminal_text import Stretch, stretches_of
+from lockgate.hub.worktree.asking import ask_logs
 from lockgate.jupyter.following import Tell
 
 #: Of each log the end is kept, and given in parts.

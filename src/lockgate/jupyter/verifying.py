@@ -8,11 +8,11 @@ import msgspec
 
 from lockgate.errors import LockgateError
 from lockgate.git.worktree import member_here
-from lockgate.hub.address import address
-from lockgate.hub.asking import ask_verification
-from lockgate.hub.follow import Progress
-from lockgate.hub.sending import Receipt
-from lockgate.hub.verification import Asked
+from lockgate.hub.proving.verification import Asked
+from lockgate.hub.reaching.address import address
+from lockgate.hub.running.follow import Progress
+from lockgate.hub.worktree.asking import ask_verification
+from lockgate.hub.worktree.sending import Receipt
 from lockgate.jupyter.service import Service
 from lockgate.verify.report import in_words
 

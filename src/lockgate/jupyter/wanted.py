@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import msgspec
 
 from lockgate.errors import UserError
-from lockgate.hub.address import service_base
-from lockgate.hub.cloning import require_project_name
+from lockgate.hub.reaching.address import service_base
+from lockgate.hub.worktree.cloning import require_project_name
 
 
 class Wanted(msgspec.Struct, frozen=True):

@@ -11,10 +11,10 @@ from litestar import Request, Response
 from litestar.datastructures import State
 from litestar.response import File
 
-from lockgate.hub.artifact_content import File as Made
-from lockgate.hub.artifact_content import read_file, stored_at
-from lockgate.hub.journal_entry import read_picture
-from lockgate.hub.stamping import stamped_copy
+from lockgate.hub.showing.artifact_content import File as Made
+from lockgate.hub.showing.artifact_content import read_file, stored_at
+from lockgate.hub.showing.stamping import stamped_copy
+from lockgate.hub.worktree.journal_entry import read_picture
 from lockgate.runs.record import StageRecord
 from lockgate.web.security import SANDBOX
 from lockgate.web.service import Service

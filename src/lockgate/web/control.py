@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 class Control:
-    """Our end of the channel that `lockgate.hub.supervisor` opens."""
+    """Our end of the channel that `lockgate.hub.operation.supervisor` opens."""
 
     def __init__(self, fd: int) -> None:
         self._channel = socket.socket(fileno=fd)

@@ -19,7 +19,7 @@ from litestar.datastructures import State
 from lockgate.errors import LockgateError, UserError
 from lockgate.git.program import attempt
 from lockgate.hub.directory import Hub
-from lockgate.hub.index import Index
+from lockgate.hub.indexing.index import Index
 from lockgate.hub.members.rules import may
 from lockgate.web.authentication import address_of, identify, is_loopback
 from lockgate.web.metrics import Metrics

@@ -7,7 +7,7 @@ import re
 import secrets
 from contextvars import ContextVar
 
-from lockgate.hub.logline import start_logging
+from lockgate.hub.operation.logline import start_logging
 
 _REQUEST: ContextVar[str | None] = ContextVar("request", default=None)
 _ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")

@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from lockgate.errors import LockgateError
 from lockgate.hub.directory import Hub
-from lockgate.hub.figures import Figures, figures, stored_bytes
+from lockgate.hub.operation.figures import Figures, figures, stored_bytes
 
 #: What a hub's index says is asked for so often at most, however many scrape.
 FRESH_S = 5.0

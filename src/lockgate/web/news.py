@@ -19,10 +19,10 @@ import msgspec
 from lockgate.activity.chain import REF
 from lockgate.errors import LockgateError
 from lockgate.hub.directory import Hub
-from lockgate.hub.follow import Followed, Progress
-from lockgate.hub.index import Index
+from lockgate.hub.indexing.index import Index
+from lockgate.hub.indexing.rows import RunRow
 from lockgate.hub.queue import ensure_dispatcher
-from lockgate.hub.rows import RunRow
+from lockgate.hub.running.follow import Followed, Progress
 from lockgate.hub.search.journal_intake import Stamp, stamp_of
 from lockgate.web.channel import Channel, frame
 

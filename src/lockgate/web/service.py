@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 
 from lockgate.errors import UserError
 from lockgate.hub.directory import Hub
-from lockgate.hub.entitlement import record_denial, record_refusal
 from lockgate.hub.members.book import MemberBook, open_book
 from lockgate.hub.members.logins import read_logins
 from lockgate.hub.members.providers import Providers
@@ -17,6 +16,7 @@ from lockgate.hub.members.rules import Action, may, refusal, unknown_project
 from lockgate.hub.members.values import Actor
 from lockgate.hub.oauth.circle import require_no_circle
 from lockgate.hub.oauth.clients import read_clients
+from lockgate.hub.pushing.entitlement import record_denial, record_refusal
 from lockgate.hub.search.database import Database, open_database
 from lockgate.hub.search.datasets import DatasetIntake
 from lockgate.hub.search.intake import Intake

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Callable
 import msgspec
 
 from lockgate.hub.directory import Hub
-from lockgate.hub.index import Index
-from lockgate.hub.logs import logs_of, read_part
+from lockgate.hub.indexing.index import Index
+from lockgate.hub.showing.logs import logs_of, read_part
 from lockgate.web.channel import BEAT, HEARTBEAT_S, Channel, Welcome, frame
 
 _LOOK_S = 0.2

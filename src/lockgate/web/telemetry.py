@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from lockgate import __version__
-from lockgate.hub.logline import facts_of, one_line, without_secrets
+from lockgate.hub.operation.logline import facts_of, one_line, without_secrets
 
 if TYPE_CHECKING:
     from opentelemetry._logs import Logger

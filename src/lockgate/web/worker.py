@@ -16,7 +16,7 @@ import uvicorn
 
 from lockgate.errors import LockgateError
 from lockgate.hub.directory import open_hub
-from lockgate.hub.hookserver import hook_server
+from lockgate.hub.pushing.hookserver import hook_server
 from lockgate.web import logs, telemetry
 from lockgate.web.app import create_app
 from lockgate.web.control import Control

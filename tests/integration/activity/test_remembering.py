@@ -12,10 +12,10 @@ from lockgate.activity.execution import Execution, entry_of
 from lockgate.activity.journal import REFS, Entry, append
 from lockgate.errors import UserError
 from lockgate.git.objects import Repository
-from lockgate.hub.journal import Journal, device, journal_ref
-from lockgate.hub.remembering import Line, Wanted, page_of, show, state_at
-from lockgate.hub.returning import branch_off, foresee_return
-from lockgate.hub.rollback import roll_back
+from lockgate.hub.worktree.journal import Journal, device, journal_ref
+from lockgate.hub.worktree.remembering import Line, Wanted, page_of, show, state_at
+from lockgate.hub.worktree.returning import branch_off, foresee_return
+from lockgate.hub.worktree.rollback import roll_back
 
 AT = 1_780_000_000.0
 

@@ -17,10 +17,10 @@ import pytest
 from pushing_team import MANIFEST, Pusher, add_members, make_project, missing
 from served_hub import ServedHub
 
-from lockgate.hub.backup import back_up
 from lockgate.hub.directory import Hub, create_hub, is_configured, open_hub
-from lockgate.hub.examination import examine
 from lockgate.hub.members.book import open_book
+from lockgate.hub.operation.backup import back_up
+from lockgate.hub.operation.examination import examine
 from lockgate.hub.queue import ensure_dispatcher
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]

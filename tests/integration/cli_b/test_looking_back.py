@@ -95,7 +95,7 @@ class Place:
 
     def wait_until_idle(self) -> None:
         from lockgate.hub.directory import open_hub
-        from lockgate.hub.dispatcher import DispatcherLock
+        from lockgate.hub.running.dispatcher import DispatcherLock
 
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
@@ -463,9 +463,9 @@ def test_reindex_makes_the_same_index_again(own: Place) -> None:
 def test_reindex_queues_again_what_had_not_ended(own: Place) -> None:
     """The index is lost with a run in the queue; its ref is not."""
     from lockgate.hub.directory import open_hub
-    from lockgate.hub.index import Index
+    from lockgate.hub.indexing.index import Index
+    from lockgate.hub.indexing.rows import Request
     from lockgate.hub.queue import enqueue
-    from lockgate.hub.rows import Request
     from lockgate.runs.runid import new_run_id
 
     hub = open_hub(own.hub)
@@ -498,7 +498,7 @@ def test_reindex_queues_again_what_had_not_ended(own: Place) -> None:
 
 def test_reindex_waits_for_no_dispatcher(own: Place) -> None:
     from lockgate.hub.directory import open_hub
-    from lockgate.hub.dispatcher import DispatcherLock
+    from lockgate.hub.running.dispatcher import DispatcherLock
 
     with DispatcherLock(open_hub(own.hub)) as lock:
         assert lock.acquire()

@@ -14,10 +14,10 @@ from lockgate.data.certification import Standing
 from lockgate.data.digest import md5_of
 from lockgate.data.profiling import Look, LookFile, profile
 from lockgate.data.rdf import json_ld, turtle
-from lockgate.hub.catalogue import Entry
-from lockgate.hub.croissant import croissant
-from lockgate.hub.dcat import PREFIXES, dcat
-from lockgate.hub.published import Published, PublishedFile
+from lockgate.hub.datasets.catalogue import Entry
+from lockgate.hub.datasets.croissant import croissant
+from lockgate.hub.datasets.dcat import PREFIXES, dcat
+from lockgate.hub.datasets.published import Published, PublishedFile
 from lockgate.project.description import Description
 
 TABLES = {

@@ -10,7 +10,7 @@ from e2e_place import ONE_STAGE, Place, WorkTree, until
 
 from lockgate.hub.directory import open_hub
 from lockgate.hub.hook import SOCKET
-from lockgate.hub.hookserver import hook_server
+from lockgate.hub.pushing.hookserver import hook_server
 from lockgate.jupyter.hook_servers import HookServers, is_served
 
 

@@ -13,8 +13,8 @@ from lab_server import Bench, Lab
 from playwright.sync_api import Browser, Locator, expect
 
 from lockgate.activity.execution import Execution
-from lockgate.hub.journal import Journal
-from lockgate.hub.remembering import Wanted, page_of
+from lockgate.hub.worktree.journal import Journal
+from lockgate.hub.worktree.remembering import Wanted, page_of
 
 pytestmark = pytest.mark.lab
 

@@ -250,7 +250,7 @@ def test_the_projects_somebody_has_a_part_in(hub: Hub) -> None:
 
 def test_members_are_known_without_what_is_heavy() -> None:
     code = (
-        "import sys, lockgate.hub.members.authenticate as _, lockgate.hub.entitlement as _\n"
+        "import sys, lockgate.hub.members.authenticate as _, lockgate.hub.pushing.entitlement as _\n"
         "heavy = ('argon2', 'sqlalchemy', 'pygit2', 'litestar', 'cryptography')\n"
         "print([name for name in heavy if name in sys.modules])"
     )

@@ -11,13 +11,13 @@ import pytest
 
 from lockgate.activity import chain
 from lockgate.errors import UserError
-from lockgate.hub.admission import admit
 from lockgate.hub.directory import Hub, create_hub
 from lockgate.hub.members.acting import MEMBER, SCOPE, actor_in, environment_of
 from lockgate.hub.members.book import MemberBook, open_book
 from lockgate.hub.members.changes import change, give_token, invite, remove, take_token
 from lockgate.hub.members.edits import Edit, edited
 from lockgate.hub.members.values import OWNER, Actor, Member
+from lockgate.hub.worktree.admission import admit
 
 LEAD = Actor(name="ada", roles={"flights": "lead"})
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lockgate.hub.runtimes import Runtimes
+from lockgate.hub.software.runtimes import Runtimes
 
 
 @pytest.fixture(scope="session")

@@ -15,10 +15,10 @@ from otlp_receiver import OtlpReceiver
 from prometheus_client.parser import text_string_to_metric_families
 from served_hub import ServedHub
 
-from lockgate.hub.admission import admit
 from lockgate.hub.directory import Hub, create_hub
-from lockgate.hub.index import Index
-from lockgate.hub.rows import Request
+from lockgate.hub.indexing.index import Index
+from lockgate.hub.indexing.rows import Request
+from lockgate.hub.worktree.admission import admit
 
 pytestmark = pytest.mark.slow
 RUN = "01KBA00000000000000000000A"

@@ -16,15 +16,15 @@ import pytest
 
 from lockgate.errors import LockgateError, UserError
 from lockgate.git.listing import Entry, blob_id
-from lockgate.hub import uv
-from lockgate.hub.runtimes import Locked, Runtimes
+from lockgate.hub.software import uv
+from lockgate.hub.software.runtimes import Locked, Runtimes
 from lockgate.project.pipeline import Runtime
 from lockgate.project.runtime import NOTEBOOK_PACKAGES
 
 BUILD = """
 import sys
 from pathlib import Path
-from lockgate.hub.runtimes import Runtimes
+from lockgate.hub.software.runtimes import Runtimes
 folder, digest, lock, python = sys.argv[1:]
 print(Runtimes(Path(folder)).build(digest, Path(lock).read_text(), "requirements", Path(python)))
 """

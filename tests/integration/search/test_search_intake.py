@@ -16,8 +16,8 @@ from lockgate.activity import chain
 from lockgate.cli.hub_reindex import command
 from lockgate.git.program import git
 from lockgate.hub.directory import Hub
-from lockgate.hub.index import Index
-from lockgate.hub.rows import Request
+from lockgate.hub.indexing.index import Index
+from lockgate.hub.indexing.rows import Request
 from lockgate.hub.search import intake as intake_module
 from lockgate.hub.search import tables
 from lockgate.hub.search.database import Database, open_database

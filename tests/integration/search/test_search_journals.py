@@ -11,7 +11,6 @@ from lockgate.activity.entry import Activity
 from lockgate.activity.execution import KIND, Picture
 from lockgate.errors import UserError
 from lockgate.git.program import git
-from lockgate.hub.admission import admit
 from lockgate.hub.directory import Hub
 from lockgate.hub.members.book import open_book
 from lockgate.hub.members.values import Member
@@ -21,6 +20,7 @@ from lockgate.hub.search.database import Database
 from lockgate.hub.search.feed import FeedEntry, feed
 from lockgate.hub.search.find import search
 from lockgate.hub.search.intake import Intake
+from lockgate.hub.worktree.admission import admit
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from lockgate.hub.directory import create_hub
-from lockgate.hub.rows import Request, RunRow
+from lockgate.hub.indexing.rows import Request, RunRow
 from lockgate.hub.search import narrowing, slices
 from lockgate.hub.search.database import Database, open_database
 from lockgate.hub.search.document import Document

@@ -14,9 +14,9 @@ from sqlalchemy import func, inspect, select, text, update
 
 from lockgate.git.program import git
 from lockgate.hub.directory import Hub
-from lockgate.hub.index import Index
+from lockgate.hub.indexing.index import Index
+from lockgate.hub.indexing.rows import Request
 from lockgate.hub.members.values import Member
-from lockgate.hub.rows import Request
 from lockgate.hub.search import database as database_module
 from lockgate.hub.search import tables
 from lockgate.hub.search.attempts import Attempts

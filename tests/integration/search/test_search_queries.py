@@ -12,10 +12,10 @@ from search_index import Filled
 
 from lockgate.errors import UserError
 from lockgate.hub.directory import Hub
-from lockgate.hub.index import Index
+from lockgate.hub.indexing.index import Index
+from lockgate.hub.indexing.rows import Request
 from lockgate.hub.members.mark import mark_of
 from lockgate.hub.members.values import Member
-from lockgate.hub.rows import Request
 from lockgate.hub.search import narrowing, titles
 from lockgate.hub.search.database import Database
 from lockgate.hub.search.feed import feed

@@ -12,8 +12,8 @@ from recorded_runs import Recorder, measured
 from sqlalchemy import text
 
 from lockgate.hub.directory import Hub
-from lockgate.hub.index import Index
-from lockgate.hub.rows import Request, RunRow
+from lockgate.hub.indexing.index import Index
+from lockgate.hub.indexing.rows import Request, RunRow
 from lockgate.hub.search.database import Database, open_database
 from lockgate.hub.search.intake import Intake
 from lockgate.hub.search.reading import ReadRun, Value

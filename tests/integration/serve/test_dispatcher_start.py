@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from lockgate.hub.directory import Hub, create_hub
-from lockgate.hub.examination import dispatcher_pid
+from lockgate.hub.operation.examination import dispatcher_pid
 from lockgate.hub.queue import ensure_dispatcher
 from lockgate.hub.wake import wake_up
 

@@ -20,9 +20,9 @@ from pushing_team import MANIFEST, make_project
 from lockgate.hub import hook as client
 from lockgate.hub.directory import Hub, create_hub
 from lockgate.hub.hook import SOCKET
-from lockgate.hub.hookserver import HookServer, hook_server
-from lockgate.hub.index import Index
-from lockgate.hub.rows import RunRow
+from lockgate.hub.indexing.index import Index
+from lockgate.hub.indexing.rows import RunRow
+from lockgate.hub.pushing.hookserver import HookServer, hook_server
 
 DEADLINE_S = 60.0
 

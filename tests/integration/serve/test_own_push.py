@@ -11,8 +11,8 @@ from pushing_team import make_project
 from lockgate.errors import UserError
 from lockgate.hub.directory import Hub, create_hub
 from lockgate.hub.members.values import OWNER
-from lockgate.hub.own_push import move
 from lockgate.hub.push import Options
+from lockgate.hub.pushing.own_push import move
 
 BRANCH = "refs/heads/main"
 

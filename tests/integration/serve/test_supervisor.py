@@ -20,10 +20,10 @@ import pytest
 from served_hub import ServedHub
 
 from lockgate.git.program import git
-from lockgate.hub.admission import admit
 from lockgate.hub.directory import Hub, create_hub
-from lockgate.hub.index import Index
-from lockgate.hub.rows import Request
+from lockgate.hub.indexing.index import Index
+from lockgate.hub.indexing.rows import Request
+from lockgate.hub.worktree.admission import admit
 
 SLOW: list[str | Path] = [sys.executable, Path(__file__).with_name("slow_worker.py")]
 pytestmark = pytest.mark.slow

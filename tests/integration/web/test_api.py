@@ -15,7 +15,7 @@ from lockgate.activity.entry import Activity
 from lockgate.activity.execution import KIND, Picture
 from lockgate.git.worktree import snapshot
 from lockgate.hub.comparison import compare_runs
-from lockgate.hub.queries import show_run
+from lockgate.hub.indexing.queries import show_run
 
 ASKED = "/projects/flights/runs"
 

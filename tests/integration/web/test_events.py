@@ -16,7 +16,7 @@ import pytest
 from msgspec.structs import replace
 from web_site import PASSWORD, PROJECT, Site, served
 
-from lockgate.hub.index import Index
+from lockgate.hub.indexing.index import Index
 from lockgate.hub.members.authenticate import set_password
 from lockgate.hub.members.book import open_book
 from lockgate.hub.members.tokens import revoke

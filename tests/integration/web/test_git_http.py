@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from web_site import PASSWORD, Site, served
 
-from lockgate.hub.index import Index
+from lockgate.hub.indexing.index import Index
 
 
 def until(condition: Callable[[], object], what: str, deadline_s: float = 60.0) -> None:
@@ -230,7 +230,7 @@ def children(pid: int) -> list[int]:
 
 
 def hook_servers(pid: int) -> list[int]:
-    return [each for each in below(pid) if b"lockgate.hub.hookserver" in command(each)]
+    return [each for each in below(pid) if b"lockgate.hub.pushing.hookserver" in command(each)]
 
 
 def below(pid: int) -> list[int]:

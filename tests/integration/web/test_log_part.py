@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lockgate.hub.directory import Hub
 from lockgate.hub.jobname import safe_name
-from lockgate.hub.log_part import PART_BYTES, read_log_part
+from lockgate.hub.showing.log_part import PART_BYTES, read_log_part
 
 
 def test_a_large_log_is_read_from_its_end_and_page_by_page(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from lockgate.data.store import Store
-from lockgate.hub.artifact_content import File
 from lockgate.hub.directory import Hub, create_hub
-from lockgate.hub.parquet import read_parquet
-from lockgate.hub.parquet_reader import Answer, Question
+from lockgate.hub.showing.artifact_content import File
+from lockgate.hub.showing.parquet import read_parquet
+from lockgate.hub.showing.parquet_reader import Answer, Question
 
 
 class Shelf:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-HUB = ("lockgate.hub.dispatcher", "pygit2", "cryptography", "http.client", "importlib.metadata")
+HUB = ("lockgate.hub.running.dispatcher", "pygit2", "cryptography", "http.client", "importlib.metadata")
 
 
 def imported(words: list[str], folder: Path) -> set[str]:
@@ -20,7 +20,7 @@ def imported(words: list[str], folder: Path) -> set[str]:
     return {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
 
 
-@pytest.mark.parametrize("module", ["lockgate.hub.asking", "lockgate.hub.submission"])
+@pytest.mark.parametrize("module", ["lockgate.hub.worktree.asking", "lockgate.hub.worktree.submission"])
 def test_questions_and_runs_do_without_what_only_a_hub_does(module: str, tmp_path: Path) -> None:
     found = imported(["-c", f"import {module}"], tmp_path)
     assert module in found
@@ -32,5 +32,5 @@ def test_a_commit_is_looked_at_without_the_packages_of_the_command_line(tmp_path
     (tmp_path / "lockgate.toml").write_text('[stages.s]\nrun = "true"\n')
     subprocess.run(["git", "add", "."], cwd=tmp_path, check=True)
     found = imported(["-I", "-m", "lockgate", "hook", "pre-commit"], tmp_path)
-    assert "lockgate.hub.commit_check" in found
-    assert not found & {*HUB, "click", "tomli", "lockgate.project.manifest", "lockgate.hub.index"}
+    assert "lockgate.hub.worktree.commit_check" in found
+    assert not found & {*HUB, "click", "tomli", "lockgate.project.manifest", "lockgate.hub.indexing.index"}

@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lockgate.hub.file_diff import LINES_AT_MOST, parse
+from lockgate.hub.showing.file_diff import LINES_AT_MOST, parse
 
 
 def git(folder: Path, *words: str) -> bytes:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lockgate.hub.notebook_cells import Cell, Notebook, Output, read_notebook
-from lockgate.hub.notebook_diff import notebook_diff
+from lockgate.hub.showing.notebook_cells import Cell, Notebook, Output, read_notebook
+from lockgate.hub.showing.notebook_diff import notebook_diff
 from lockgate.web.pages.notebook_page import page_of
 
 

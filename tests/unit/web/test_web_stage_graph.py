@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lockgate.hub.rows import JobRow
-from lockgate.hub.stage_layers import layers_of
-from lockgate.hub.stage_lines import note_of
+from lockgate.hub.indexing.rows import JobRow
+from lockgate.hub.showing.stage_layers import layers_of
+from lockgate.hub.showing.stage_lines import note_of
 from lockgate.web.pages.stage_graph import SHOWN_AT_MOST, Node, draw
 
 NAMES = [f"s{number}" for number in range(9)]

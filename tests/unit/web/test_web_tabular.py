@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lockgate.hub.tabular import Table, page, parse
+from lockgate.hub.showing.tabular import Table, page, parse
 
 
 def test_a_table_is_read_by_its_delimiter() -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from lockgate.hub.members.book import MemberBook
+from lockgate.hub.members.slug import member_slug
 from lockgate.hub.members.values import Member
-from lockgate.hub.sending import member_slug
 
 
 def slugs_of(member: Member) -> tuple[str, ...]:

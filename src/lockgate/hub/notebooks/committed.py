@@ -14,8 +14,8 @@ import msgspec
 from lockgate.git.contents import read_many
 from lockgate.git.program import attempt
 from lockgate.git.worktree import head
-from lockgate.hub.address import REMOTE
 from lockgate.hub.notebooks.policy import Executed
+from lockgate.hub.reaching.address import REMOTE
 from lockgate.project.outputs import NotebookError, OutputPolicy, without_outputs
 from lockgate.project.pipeline import LOCK_FILE
 

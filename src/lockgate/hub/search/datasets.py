@@ -12,9 +12,9 @@ from sqlalchemy import select
 from lockgate.data.profile import Profile
 from lockgate.errors import LockgateError
 from lockgate.git.program import attempt
-from lockgate.hub.catalogue import Entry, commit_at, entries_at
+from lockgate.hub.datasets.catalogue import Entry, commit_at, entries_at
+from lockgate.hub.datasets.profiles import profile_of
 from lockgate.hub.directory import Hub
-from lockgate.hub.profiles import profile_of
 from lockgate.hub.search.database import Database
 from lockgate.hub.search.document import KEPT_CHARS, Document
 from lockgate.hub.search.reading import clean

@@ -23,8 +23,8 @@ from lockgate.errors import LockgateError
 from lockgate.git.batch import Batch
 from lockgate.git.program import git
 from lockgate.hub.directory import Hub
-from lockgate.hub.index import Index
-from lockgate.hub.rows import RunRow
+from lockgate.hub.indexing.index import Index
+from lockgate.hub.indexing.rows import RunRow
 from lockgate.hub.search.chain_walk import new_entries
 from lockgate.hub.search.database import Database
 from lockgate.hub.search.gathering import default_tip, gather

@@ -17,9 +17,9 @@ from lockgate.activity.execution import CODE, CODE_CHARS, KIND, OUTPUT, OUTPUT_C
 from lockgate.activity.journal import STARTED, SYNCED
 from lockgate.activity.secrets import mask
 from lockgate.git.batch import Batch
+from lockgate.hub.members.slug import member_slug
 from lockgate.hub.search.detail import CellLine
 from lockgate.hub.search.reading import clean
-from lockgate.hub.sending import member_slug
 
 #: Larger ones were not written by a capture of ours.
 _ENTRY_BYTES = 64_000

@@ -13,10 +13,10 @@ from lockgate.activity.entry import Activity
 from lockgate.errors import LockgateError
 from lockgate.git.batch import Batch
 from lockgate.git.trees import entries_of
+from lockgate.hub.indexing.queries import METRICS_LIMIT_BYTES, flat_metrics
+from lockgate.hub.indexing.rows import JobRow, RunRow
 from lockgate.hub.push import describe
-from lockgate.hub.queries import METRICS_LIMIT_BYTES, flat_metrics
 from lockgate.hub.reindex import Restored, restore
-from lockgate.hub.rows import JobRow, RunRow
 from lockgate.hub.search.detail import ArtifactRef, Detail
 from lockgate.hub.search.filters import number_of
 from lockgate.project.pipeline import LOCK_FILE, Scalar

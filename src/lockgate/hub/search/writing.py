@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 from sqlalchemy import Connection, Row, delete, insert, select, text, update
 
-from lockgate.hub.rows import RunRow
+from lockgate.hub.indexing.rows import RunRow
 from lockgate.hub.search.document import Document, words_in
 from lockgate.hub.search.likeness import Look
 from lockgate.hub.search.reading import ReadEntry, ReadRun, Value, branch_of, clean, seconds_of

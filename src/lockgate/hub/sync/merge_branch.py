@@ -13,11 +13,9 @@ from lockgate.git.exclude import JUPYTER, exclude_named
 from lockgate.git.history import count, is_ancestor, title
 from lockgate.git.program import attempt
 from lockgate.git.worktree import Changes, Swaps, changes, remotes, snapshot
-from lockgate.hub.address import REMOTE
-from lockgate.hub.kernels import kernel_notes
-from lockgate.hub.large_files import too_large
 from lockgate.hub.notebooks.clone import policy_notes, prepare
 from lockgate.hub.notebooks.pairing import bring_into_step
+from lockgate.hub.reaching.address import REMOTE
 from lockgate.hub.sync import journal as journals
 from lockgate.hub.sync import reaching
 from lockgate.hub.sync.conflict import Choice, Conflict
@@ -25,6 +23,8 @@ from lockgate.hub.sync.content import changed_between
 from lockgate.hub.sync.journal import readable, shown
 from lockgate.hub.sync.message import message_of
 from lockgate.hub.sync.work import Joined, Other, Work, mend, require_rest
+from lockgate.hub.worktree.kernels import kernel_notes
+from lockgate.hub.worktree.large_files import too_large
 
 
 class BranchMerged(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,10 +9,10 @@ import msgspec
 
 from lockgate.errors import LockgateError, OutsideError, UserError
 from lockgate.git.program import attempt, clean_environment
-from lockgate.hub.address import REMOTE
-from lockgate.hub.clone_data import digests_between, known_commits, send_data
+from lockgate.hub.exchanging.clone_data import digests_between, known_commits, send_data
 from lockgate.hub.push import Options
-from lockgate.hub.sending import Receipt, hear, refusal, unknown_member
+from lockgate.hub.reaching.address import REMOTE
+from lockgate.hub.worktree.sending import Receipt, hear, refusal, unknown_member
 
 _FORBIDDEN = re.compile(r"403|not allowed")
 _BEHIND = re.compile(

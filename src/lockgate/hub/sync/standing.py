@@ -8,7 +8,7 @@ import msgspec
 
 from lockgate.git.program import attempt
 from lockgate.git.worktree import changes, remotes
-from lockgate.hub.address import REMOTE
+from lockgate.hub.reaching.address import REMOTE
 from lockgate.hub.sync import journal as journals
 from lockgate.hub.sync import reaching
 

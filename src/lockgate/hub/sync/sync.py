@@ -12,19 +12,19 @@ from lockgate.errors import LockgateError
 from lockgate.git.exclude import JUPYTER, exclude_named
 from lockgate.git.history import count, is_ancestor, title
 from lockgate.git.worktree import changes
-from lockgate.hub.address import REMOTE
-from lockgate.hub.home import ensure_remote
-from lockgate.hub.journal import Journal as Notes
-from lockgate.hub.journal import fetch_journals, push_journals
-from lockgate.hub.kernels import kernel_notes
 from lockgate.hub.notebooks.clone import policy_notes, prepare
 from lockgate.hub.notebooks.committed import before_sending, once_sent, unsent_outputs
 from lockgate.hub.notebooks.pairing import Stepped, bring_into_step
+from lockgate.hub.reaching.address import REMOTE
 from lockgate.hub.sync import journal as journals
 from lockgate.hub.sync import reaching
 from lockgate.hub.sync.conflict import Choice, Conflict
 from lockgate.hub.sync.journal import shown
 from lockgate.hub.sync.work import Other, Work, mend, require_rest
+from lockgate.hub.worktree.home import ensure_remote
+from lockgate.hub.worktree.journal import Journal as Notes
+from lockgate.hub.worktree.journal import fetch_journals, push_journals
+from lockgate.hub.worktree.kernels import kernel_notes
 
 #: So often a push that came too late is merged anew.
 _PUSHES = 5

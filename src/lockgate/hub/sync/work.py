@@ -18,7 +18,6 @@ from lockgate.git.history import is_ancestor
 from lockgate.git.program import attempt
 from lockgate.git.switch import operation_under_way
 from lockgate.git.worktree import Changes, changes, commit_tree, snapshot
-from lockgate.hub.large_files import swaps_for
 from lockgate.hub.notebooks.clone import Prepared
 from lockgate.hub.sync import journal as journals
 from lockgate.hub.sync import moving
@@ -28,6 +27,7 @@ from lockgate.hub.sync.journal import Journal, What
 from lockgate.hub.sync.merging import merge
 from lockgate.hub.sync.message import message_of
 from lockgate.hub.sync.outputs import policy_at, put_right
+from lockgate.hub.worktree.large_files import swaps_for
 from lockgate.runs.runid import new_run_id
 
 #: What makes a folder one of DVC's: written with the first pointer.

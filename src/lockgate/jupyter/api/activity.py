@@ -10,10 +10,10 @@ import msgspec
 from tornado.web import authenticated
 
 from lockgate.errors import LockgateError, UserError
-from lockgate.hub.history import refresh
-from lockgate.hub.remembering import Line, Wanted, page_of, picture, show, state_at
-from lockgate.hub.returning import Foreseen, branch_off, foresee_return
-from lockgate.hub.rollback import RolledBack, roll_back
+from lockgate.hub.worktree.history import refresh
+from lockgate.hub.worktree.remembering import Line, Wanted, page_of, picture, show, state_at
+from lockgate.hub.worktree.returning import Foreseen, branch_off, foresee_return
+from lockgate.hub.worktree.rollback import RolledBack, roll_back
 from lockgate.jupyter.handler import Handler
 
 _TYPES = {"png": "image/png", "jpg": "image/jpeg", "gif": "image/gif", "svg": "image/svg+xml"}

@@ -7,9 +7,9 @@ from typing import Any
 
 from tornado.web import authenticated
 
-from lockgate.hub.address import address
-from lockgate.hub.asking import ask_backends
-from lockgate.hub.backend_list import Offered
+from lockgate.hub.operation.backend_list import Offered
+from lockgate.hub.reaching.address import address
+from lockgate.hub.worktree.asking import ask_backends
 from lockgate.jupyter.handler import Handler
 
 

@@ -14,9 +14,9 @@ from jupyter_server.utils import url_path_join
 from tornado.web import authenticated
 
 from lockgate.errors import LockgateError, UserError
-from lockgate.hub.cloning import clone
-from lockgate.hub.code_login import Begun, begin, code_in, finish, is_let_in
 from lockgate.hub.members.code_flow import failed
+from lockgate.hub.worktree.cloning import clone
+from lockgate.hub.worktree.code_login import Begun, begin, code_in, finish, is_let_in
 from lockgate.jupyter.opening_page import asking, telling
 from lockgate.jupyter.service import Service
 from lockgate.jupyter.wanted import Wanted, read_wanted

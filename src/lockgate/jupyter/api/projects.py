@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from tornado.web import authenticated
 
-from lockgate.hub.setup import set_up
+from lockgate.hub.worktree.setup import set_up
 from lockgate.jupyter.handler import Handler
 
 

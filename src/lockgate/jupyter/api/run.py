@@ -11,13 +11,13 @@ from tornado.web import authenticated
 
 from lockgate.errors import UserError
 from lockgate.git.worktree import member_here
-from lockgate.hub import tabular
-from lockgate.hub.address import address
-from lockgate.hub.asking import ask_cancel, ask_run
-from lockgate.hub.cancel import Cancelled
-from lockgate.hub.opening import Opened, open_stage
-from lockgate.hub.results import Results
-from lockgate.hub.tabular import TablePage
+from lockgate.hub.reaching.address import address
+from lockgate.hub.running.cancel import Cancelled
+from lockgate.hub.showing import tabular
+from lockgate.hub.showing.tabular import TablePage
+from lockgate.hub.worktree.asking import ask_cancel, ask_run
+from lockgate.hub.worktree.opening import Opened, open_stage
+from lockgate.hub.worktree.results import Results
 from lockgate.jupyter.executed import Beside, bring
 from lockgate.jupyter.handler import Handler
 from lockgate.jupyter.run_page import RunShown, show

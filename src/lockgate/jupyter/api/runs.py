@@ -10,11 +10,11 @@ import msgspec
 from tornado.web import authenticated
 
 from lockgate.git.worktree import head
-from lockgate.hub.address import address, project_named
-from lockgate.hub.asking import ask_runs
+from lockgate.hub.indexing.queries import RunLine
 from lockgate.hub.push import Options, read_resource
-from lockgate.hub.queries import RunLine
-from lockgate.hub.submission import ask
+from lockgate.hub.reaching.address import address, project_named
+from lockgate.hub.worktree.asking import ask_runs
+from lockgate.hub.worktree.submission import ask
 from lockgate.jupyter.handler import Handler
 from lockgate.jupyter.running import start
 

@@ -15,7 +15,7 @@ import msgspec
 from lockgate.activity.execution import Execution, mark_of
 from lockgate.activity.secrets import secret_values
 from lockgate.errors import LockgateError
-from lockgate.hub.journal import Journal
+from lockgate.hub.worktree.journal import Journal
 from lockgate.jupyter.capture.cell_ids import CellIds
 from lockgate.jupyter.capture.notebooks import Notebooks
 from lockgate.jupyter.service import Service

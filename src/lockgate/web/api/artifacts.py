@@ -7,9 +7,9 @@ from litestar import Request, Response, get
 from litestar.datastructures import State
 from litestar.response import File
 
-from lockgate.hub.artifact_content import files_of, find_file
-from lockgate.hub.object_lookup import find_object
-from lockgate.hub.queries import show_run
+from lockgate.hub.indexing.queries import show_run
+from lockgate.hub.showing.artifact_content import files_of, find_file
+from lockgate.hub.supplying.object_lookup import find_object
 from lockgate.runs.record import Artifact
 from lockgate.web.artifact_answer import answer_with, object_answer
 from lockgate.web.service import Service

@@ -9,9 +9,9 @@ import msgspec
 from litestar import get, post
 
 from lockgate.errors import UserError
-from lockgate.hub.backend_check import check_backend
-from lockgate.hub.backend_list import Offered, list_backends
-from lockgate.hub.examination import Finding
+from lockgate.hub.operation.backend_check import check_backend
+from lockgate.hub.operation.backend_list import Offered, list_backends
+from lockgate.hub.operation.examination import Finding
 from lockgate.web.service import Service
 from lockgate.web.visitor import Visitor
 

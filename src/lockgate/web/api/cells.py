@@ -9,10 +9,10 @@ from litestar import Response, get
 from litestar.params import Parameter
 
 from lockgate.errors import UserError
-from lockgate.hub.journal_entry import read_cell
 from lockgate.hub.search.cells import LONGEST_PAGE, CellsPage, cells_of, find_cell
 from lockgate.hub.search.detail import CellLine
 from lockgate.hub.search.feed import FeedEntry
+from lockgate.hub.worktree.journal_entry import read_cell
 from lockgate.web.artifact_answer import picture_answer
 from lockgate.web.service import Service
 from lockgate.web.visitor import Visitor

@@ -14,18 +14,18 @@ from lockgate.data.certification import Certification, Standing
 from lockgate.data.dataset_versions import Version
 from lockgate.data.profile import Profile
 from lockgate.data.rdf import json_ld, turtle
-from lockgate.hub.accepting import Asked as Accepting
-from lockgate.hub.accepting import accept
-from lockgate.hub.catalogue import Catalogue, Entry, catalogue
-from lockgate.hub.certifying import Asked, certify
-from lockgate.hub.croissant import croissant
-from lockgate.hub.dataset_checks import DatasetChecks
-from lockgate.hub.dataset_page import look_up
-from lockgate.hub.dataset_uses import Read, Uses, read_by
-from lockgate.hub.dcat import PREFIXES, dcat
-from lockgate.hub.importers import Importer
-from lockgate.hub.publishing import page_of, publish
-from lockgate.hub.queries import show_run
+from lockgate.hub.datasets.accepting import Asked as Accepting
+from lockgate.hub.datasets.accepting import accept
+from lockgate.hub.datasets.catalogue import Catalogue, Entry, catalogue
+from lockgate.hub.datasets.certifying import Asked, certify
+from lockgate.hub.datasets.croissant import croissant
+from lockgate.hub.datasets.dataset_checks import DatasetChecks
+from lockgate.hub.datasets.dataset_page import look_up
+from lockgate.hub.datasets.dataset_uses import Read, Uses, read_by
+from lockgate.hub.datasets.dcat import PREFIXES, dcat
+from lockgate.hub.datasets.importers import Importer
+from lockgate.hub.datasets.publishing import page_of, publish
+from lockgate.hub.indexing.queries import show_run
 from lockgate.web.service import Service
 from lockgate.web.visitor import Visitor
 

@@ -13,9 +13,9 @@ from litestar.params import Parameter
 from litestar.response import Stream
 
 from lockgate.errors import UserError
-from lockgate.hub.index import Index
-from lockgate.hub.queries import find_run
-from lockgate.hub.rows import Request as RunRequest
+from lockgate.hub.indexing.index import Index
+from lockgate.hub.indexing.queries import find_run
+from lockgate.hub.indexing.rows import Request as RunRequest
 from lockgate.web.api.runs import request_of
 from lockgate.web.channel import frame, listen
 from lockgate.web.service import Service

@@ -9,8 +9,8 @@ from litestar import get, post
 from litestar.params import Parameter
 
 from lockgate.hub.going_back import back_to, branch_from
-from lockgate.hub.history import Entry, entries
-from lockgate.hub.own_push import Moved
+from lockgate.hub.pushing.own_push import Moved
+from lockgate.hub.worktree.history import Entry, entries
 from lockgate.web.service import Service
 from lockgate.web.visitor import Visitor
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from litestar import post
 
-from lockgate.hub.lending import LoanRequest, Loans, answer
+from lockgate.hub.datasets.lending import LoanRequest, Loans, answer
 from lockgate.web.service import Service
 from lockgate.web.visitor import Visitor
 

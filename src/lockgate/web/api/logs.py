@@ -13,9 +13,9 @@ from litestar.params import Parameter
 from litestar.response import Stream
 
 from lockgate.errors import UserError
-from lockgate.hub.index import Index
-from lockgate.hub.logs import Piece, logs_of, read_logs, read_part
-from lockgate.hub.queries import find_run
+from lockgate.hub.indexing.index import Index
+from lockgate.hub.indexing.queries import find_run
+from lockgate.hub.showing.logs import Piece, logs_of, read_logs, read_part
 from lockgate.web.service import Service
 from lockgate.web.visitor import Visitor
 

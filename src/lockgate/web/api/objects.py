@@ -11,7 +11,7 @@ from litestar.datastructures import State
 from litestar.response import Stream
 
 from lockgate.errors import OutsideError, UserError
-from lockgate.hub.taking import Intake, give, lacking
+from lockgate.hub.supplying.taking import Intake, give, lacking
 from lockgate.web.service import Service
 from lockgate.web.visitor import Visitor
 

@@ -7,8 +7,8 @@ from litestar import get, post
 
 from lockgate.git.defaultbranch import default_branch
 from lockgate.git.program import git
-from lockgate.hub.admission import admit
 from lockgate.hub.members.rules import role_of
+from lockgate.hub.worktree.admission import admit
 from lockgate.web.service import Service
 from lockgate.web.visitor import Visitor
 

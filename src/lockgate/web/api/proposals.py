@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from litestar import get, post
 
-from lockgate.hub.proposals import (
+from lockgate.hub.pushing.proposals import (
     Accepted,
     Proposal,
     accept,

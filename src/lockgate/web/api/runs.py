@@ -6,14 +6,14 @@ import msgspec
 from litestar import get, post
 
 from lockgate.errors import UserError
-from lockgate.hub.cancel import Cancelled, cancel_run
 from lockgate.hub.comparison import compare_runs
-from lockgate.hub.index import Index
-from lockgate.hub.own_push import Moved, commit_of, start_run
+from lockgate.hub.indexing.index import Index
+from lockgate.hub.indexing.queries import RunView, find_run, show_run
+from lockgate.hub.indexing.rows import Request
+from lockgate.hub.proving.verification import Asked, Started, start_verification, verifications_of
 from lockgate.hub.push import Options
-from lockgate.hub.queries import RunView, find_run, show_run
-from lockgate.hub.rows import Request
-from lockgate.hub.verification import Asked, Started, start_verification, verifications_of
+from lockgate.hub.pushing.own_push import Moved, commit_of, start_run
+from lockgate.hub.running.cancel import Cancelled, cancel_run
 from lockgate.runs.comparison import Comparison
 from lockgate.runs.record import StageRecord
 from lockgate.runs.trace import Step, find, trace

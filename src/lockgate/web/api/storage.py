@@ -7,8 +7,8 @@ import shutil
 import msgspec
 from litestar import get
 
-from lockgate.hub.figures import stored_bytes
-from lockgate.hub.storage import ProjectStorage, storage_of
+from lockgate.hub.operation.figures import stored_bytes
+from lockgate.hub.operation.storage import ProjectStorage, storage_of
 from lockgate.web.service import Service
 from lockgate.web.visitor import Visitor
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lockgate.hub.accepting import drifted_alone, may_accept_drift
-from lockgate.hub.dataset_checks import DatasetChecks
+from lockgate.hub.datasets.accepting import drifted_alone, may_accept_drift
+from lockgate.hub.datasets.dataset_checks import DatasetChecks
 from lockgate.web.service import Service
 from lockgate.web.visitor import Visitor
 

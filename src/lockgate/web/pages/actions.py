@@ -10,14 +10,14 @@ from litestar.datastructures import State
 from litestar.response import Redirect
 
 from lockgate.errors import UserError
-from lockgate.hub.cancel import cancel_run
 from lockgate.hub.going_back import back_to, branch_from
-from lockgate.hub.index import Index
-from lockgate.hub.own_push import start_run
+from lockgate.hub.indexing.index import Index
+from lockgate.hub.indexing.queries import find_run
+from lockgate.hub.indexing.rows import Request as RunRequest
+from lockgate.hub.proving.verification import Asked, start_verification
 from lockgate.hub.push import Options
-from lockgate.hub.queries import find_run
-from lockgate.hub.rows import Request as RunRequest
-from lockgate.hub.verification import Asked, start_verification
+from lockgate.hub.pushing.own_push import start_run
+from lockgate.hub.running.cancel import cancel_run
 from lockgate.web.pages.forms import read_form
 from lockgate.web.service import Service
 from lockgate.web.visitor import Visitor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from lockgate.hub.terminal_text import stretches_of
+from lockgate.hub.showing.terminal_text import stretches_of
 
 
 def html_of(content: bytes) -> Markup:

@@ -10,14 +10,14 @@ from litestar import Request, Response, get
 from litestar.datastructures import State
 from litestar.response import File as FileResponse
 
-from lockgate.hub import tabular
-from lockgate.hub.artifact_content import File, find_file, read_file
-from lockgate.hub.dataset_checks import dataset_checks
-from lockgate.hub.index import Index
-from lockgate.hub.notebook_cells import MOST_BYTES
-from lockgate.hub.parquet import read_parquet
-from lockgate.hub.parquet_reader import Question
-from lockgate.hub.queries import show_run
+from lockgate.hub.datasets.dataset_checks import dataset_checks
+from lockgate.hub.indexing.index import Index
+from lockgate.hub.indexing.queries import show_run
+from lockgate.hub.showing import tabular
+from lockgate.hub.showing.artifact_content import File, find_file, read_file
+from lockgate.hub.showing.notebook_cells import MOST_BYTES
+from lockgate.hub.showing.parquet import read_parquet
+from lockgate.hub.showing.parquet_reader import Question
 from lockgate.web.artifact_answer import answer_with
 from lockgate.web.pages import drift
 from lockgate.web.pages.acceptable import may_accept

@@ -8,8 +8,8 @@ from xml.sax.saxutils import escape, quoteattr
 from litestar import Request, Response, get
 from litestar.datastructures import State
 
-from lockgate.hub.badge import Badge, is_badge_key, project_badge, run_badge
 from lockgate.hub.members.rules import unknown_project
+from lockgate.hub.showing.badge import Badge, is_badge_key, project_badge, run_badge
 from lockgate.verify.report import Verdict
 from lockgate.web.service import Service
 from lockgate.web.visitor import Visitor

@@ -11,9 +11,9 @@ from litestar.response import Redirect
 
 from lockgate.errors import UserError
 from lockgate.hub.going_back import back_to, branch_from
-from lockgate.hub.journal_entry import read_cell
 from lockgate.hub.search.cells import cells_of, find_cell
 from lockgate.hub.search.feed import FeedEntry
+from lockgate.hub.worktree.journal_entry import read_cell
 from lockgate.web.artifact_answer import picture_answer
 from lockgate.web.pages.branches import is_branch
 from lockgate.web.pages.forms import read_form

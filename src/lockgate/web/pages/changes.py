@@ -8,9 +8,9 @@ import msgspec
 
 from lockgate.git.contents import read_many
 from lockgate.git.program import attempt
-from lockgate.hub import file_diff
-from lockgate.hub.notebook_cells import Notebook, read_notebook
-from lockgate.hub.notebook_diff import notebook_diff
+from lockgate.hub.showing import file_diff
+from lockgate.hub.showing.notebook_cells import Notebook, read_notebook
+from lockgate.hub.showing.notebook_diff import notebook_diff
 
 _DIFF_BYTES = 2_000_000
 _NOTEBOOKS_AT_MOST = 30

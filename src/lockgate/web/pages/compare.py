@@ -11,13 +11,13 @@ from litestar import Request, Response, get
 from litestar.datastructures import State
 
 from lockgate.errors import LockgateError, UserError
-from lockgate.hub import file_diff, notebook_cells
-from lockgate.hub.artifact_content import File, files_of, read_file
 from lockgate.hub.comparison import side_of
-from lockgate.hub.notebook_cells import read_notebook
-from lockgate.hub.notebook_diff import notebook_diff
-from lockgate.hub.queries import RunView, list_runs, show_run
-from lockgate.hub.runtimes import Runtimes
+from lockgate.hub.indexing.queries import RunView, list_runs, show_run
+from lockgate.hub.showing import file_diff, notebook_cells
+from lockgate.hub.showing.artifact_content import File, files_of, read_file
+from lockgate.hub.showing.notebook_cells import read_notebook
+from lockgate.hub.showing.notebook_diff import notebook_diff
+from lockgate.hub.software.runtimes import Runtimes
 from lockgate.project.pipeline import LOCK_FILE
 from lockgate.runs.natural_order import natural_key
 from lockgate.runs.record import Artifact

@@ -12,11 +12,11 @@ from litestar.response import Redirect
 
 from lockgate.data.certification import DEFAULT_DAYS, in_words
 from lockgate.data.dataset_versions import refreshed
-from lockgate.hub.accepting import Asked as Accepting
-from lockgate.hub.accepting import accept
-from lockgate.hub.catalogue import catalogue, standing_now, today
-from lockgate.hub.certifying import Asked, certify
-from lockgate.hub.dataset_page import look_up
+from lockgate.hub.datasets.accepting import Asked as Accepting
+from lockgate.hub.datasets.accepting import accept
+from lockgate.hub.datasets.catalogue import catalogue, standing_now, today
+from lockgate.hub.datasets.certifying import Asked, certify
+from lockgate.hub.datasets.dataset_page import look_up
 from lockgate.web.pages import drift, spread
 from lockgate.web.pages.acceptable import may_accept
 from lockgate.web.pages.forms import read_form

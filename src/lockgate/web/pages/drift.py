@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from lockgate.hub.dataset_checks import DatasetChecks
+from lockgate.hub.datasets.dataset_checks import DatasetChecks
 
 _WIDTH, _HEIGHT = 144, 36
 _LEAST = 1.5

@@ -9,9 +9,9 @@ from litestar import Request, Response, get
 from litestar.datastructures import State
 from markupsafe import Markup
 
-from lockgate.hub.index import Index
+from lockgate.hub.indexing.index import Index
+from lockgate.hub.indexing.rows import RunRow
 from lockgate.hub.push import describe
-from lockgate.hub.rows import RunRow
 from lockgate.hub.search.feed import FeedEntry
 from lockgate.hub.search.home import home
 from lockgate.hub.search.runs_table import RunRow as FoundRun

@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from litestar import Response
 
-from lockgate.hub.notebook_cells import Cell, Notebook, read_notebook
+from lockgate.hub.showing.notebook_cells import Cell, Notebook, read_notebook
 from lockgate.web.pages.notebook_page import page_of
 from lockgate.web.security import SANDBOX
 

@@ -16,7 +16,7 @@ from pygments.lexers import get_lexer_by_name
 from pygments.lexers.special import TextLexer
 from pygments.util import ClassNotFound
 
-from lockgate.hub.notebook_cells import Cell, Notebook, Output
+from lockgate.hub.showing.notebook_cells import Cell, Notebook, Output
 from lockgate.web.pages.ansi import html_of
 
 _OUTPUT_AT_MOST = 3_000_000

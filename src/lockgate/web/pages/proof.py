@@ -10,10 +10,10 @@ import msgspec
 from litestar import Response, get
 
 from lockgate.errors import LockgateError, UserError
-from lockgate.hub.artifact_content import File, files_of, find_file
-from lockgate.hub.badge import badge_key
-from lockgate.hub.picture_difference import picture_difference
-from lockgate.hub.queries import RunView, show_run
+from lockgate.hub.indexing.queries import RunView, show_run
+from lockgate.hub.showing.artifact_content import File, files_of, find_file
+from lockgate.hub.showing.badge import badge_key
+from lockgate.hub.showing.picture_difference import picture_difference
 from lockgate.verify.figures import PICTURES
 from lockgate.verify.report import ArtifactProof, Verification, in_words
 from lockgate.web.pages.table_rows import TableRow, table_row

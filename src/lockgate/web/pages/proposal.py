@@ -9,7 +9,7 @@ from litestar.datastructures import State
 from litestar.response import Redirect
 
 from lockgate.git.objects import EMPTY_TREE
-from lockgate.hub.proposals import accept, decline, find_proposal
+from lockgate.hub.pushing.proposals import accept, decline, find_proposal
 from lockgate.web.pages.changes import diff_of
 from lockgate.web.pages.forms import read_form
 from lockgate.web.render import render

@@ -11,14 +11,14 @@ from litestar import Request, Response, get
 from litestar.datastructures import State
 from markupsafe import Markup
 
-from lockgate.hub.artifact_content import File, files_of
-from lockgate.hub.dataset_uses import read_by
-from lockgate.hub.index import Index
-from lockgate.hub.log_part import read_log_part
+from lockgate.hub.datasets.dataset_uses import read_by
+from lockgate.hub.indexing.index import Index
+from lockgate.hub.indexing.queries import RunView, show_run
 from lockgate.hub.push import VERIFICATIONS
-from lockgate.hub.queries import RunView, show_run
-from lockgate.hub.runtimes import Runtimes
-from lockgate.hub.stage_lines import StageLine, lines_of, upstream_of
+from lockgate.hub.showing.artifact_content import File, files_of
+from lockgate.hub.showing.log_part import read_log_part
+from lockgate.hub.showing.stage_lines import StageLine, lines_of, upstream_of
+from lockgate.hub.software.runtimes import Runtimes
 from lockgate.runs.checked import runtime_of
 from lockgate.runs.observation import in_words
 from lockgate.runs.run import FINAL_RUN_STATES, Event

@@ -11,17 +11,17 @@ from litestar.datastructures import State
 from litestar.response import Redirect
 
 from lockgate.errors import LockgateError, UserError
-from lockgate.hub.backend_check import check_backend
-from lockgate.hub.backend_list import list_backends
-from lockgate.hub.badge import renew_badges
 from lockgate.hub.members.authenticate import hash_password
 from lockgate.hub.members.changes import change, invite
 from lockgate.hub.members.edits import Edit, edited
 from lockgate.hub.members.names import require_name
 from lockgate.hub.members.rules import parties_of, role_of
 from lockgate.hub.members.values import EVERY, ROLES, Actor, Member, Role
-from lockgate.hub.proposals import list_proposals
-from lockgate.hub.storage import storage_of
+from lockgate.hub.operation.backend_check import check_backend
+from lockgate.hub.operation.backend_list import list_backends
+from lockgate.hub.operation.storage import storage_of
+from lockgate.hub.pushing.proposals import list_proposals
+from lockgate.hub.showing.badge import renew_badges
 from lockgate.web.pages.forms import Form, read_form
 from lockgate.web.render import render
 from lockgate.web.service import Service

@@ -8,7 +8,7 @@ from math import ceil
 import msgspec
 from markupsafe import Markup
 
-from lockgate.hub.stage_layers import layers_of
+from lockgate.hub.showing.stage_layers import layers_of
 from lockgate.web.words import state_word
 
 _TALL = 52

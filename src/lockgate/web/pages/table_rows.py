@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from lockgate.errors import LockgateError
-from lockgate.hub.artifact_content import File, read_file
-from lockgate.hub.parquet import read_parquet
-from lockgate.hub.parquet_reader import Question
+from lockgate.hub.showing.artifact_content import File, read_file
+from lockgate.hub.showing.parquet import read_parquet
+from lockgate.hub.showing.parquet_reader import Question
 from lockgate.runs.table_difference import (
     MOST_BYTES,
     MOST_ROWS,

@@ -19,7 +19,7 @@ from lockgate.activity import chain
 from lockgate.activity.entry import Activity
 from lockgate.activity.execution import KIND
 from lockgate.activity.journal import REFS
-from lockgate.hub.journal import fetch_journals, journal_ref, push_journals
+from lockgate.hub.worktree.journal import fetch_journals, journal_ref, push_journals
 
 Fetch = Callable[..., Awaitable[HTTPResponse]]
 _PATIENCE_S = 60.0

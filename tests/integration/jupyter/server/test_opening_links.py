@@ -13,10 +13,10 @@ from web_site import PASSWORD, Site, served
 
 from lockgate.activity import chain
 from lockgate.errors import LockgateError, UserError
-from lockgate.hub.cloning import clone
-from lockgate.hub.code_login import begin, code_in, finish, is_let_in
-from lockgate.hub.credentials import credential_for
-from lockgate.hub.login import log_in_by_password, log_out
+from lockgate.hub.reaching.credentials import credential_for
+from lockgate.hub.worktree.cloning import clone
+from lockgate.hub.worktree.code_login import begin, code_in, finish, is_let_in
+from lockgate.hub.worktree.login import log_in_by_password, log_out
 
 Fetch = Callable[..., Awaitable[HTTPResponse]]
 

@@ -12,7 +12,7 @@ from e2e_place import ONE_STAGE, Place, WorkTree
 from tornado.httpclient import HTTPClientError, HTTPResponse
 
 from lockgate.activity.execution import Execution, Picture
-from lockgate.hub.journal import Journal
+from lockgate.hub.worktree.journal import Journal
 
 Fetch = Callable[..., Awaitable[HTTPResponse]]
 

@@ -1,0 +1,1 @@
+"""Data between a clone and its hub, in both directions."""

@@ -1,0 +1,1 @@
+"""Keeping a hub: its service, its health, its backups, its room."""

@@ -1,0 +1,1 @@
+"""Verifying a result: run again, compared, and the cause of what differs."""

@@ -1,0 +1,1 @@
+"""Runtimes: software that is locked, built once and found again."""
