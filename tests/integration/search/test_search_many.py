@@ -7,17 +7,23 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import pytest
+from sqlalchemy import select
 
+from lockgate.activity.entry import Activity
 from lockgate.hub.directory import create_hub
 from lockgate.hub.indexing.rows import Request, RunRow
 from lockgate.hub.search import narrowing, slices
 from lockgate.hub.search.database import Database, open_database
+from lockgate.hub.search.detail import Detail
 from lockgate.hub.search.document import Document
+from lockgate.hub.search.feed import feed
 from lockgate.hub.search.find import search
-from lockgate.hub.search.reading import ReadRun, Value
+from lockgate.hub.search.reading import ReadEntry, ReadRun, Value
 from lockgate.hub.search.runs_table import list_runs
-from lockgate.hub.search.words import find_documents
-from lockgate.hub.search.writing import mark_of, put_documents, put_runs
+from lockgate.hub.search.tables import activities
+from lockgate.hub.search.titles import holds
+from lockgate.hub.search.words import asked_words, find_documents
+from lockgate.hub.search.writing import mark_of, put_documents, put_entries, put_runs
 
 PROJECTS = [f"p{number}" for number in range(7)]
 
@@ -183,3 +189,51 @@ def test_words_are_found_whichever_slice_they_are_in(
     with database.read() as connection:
         assert find_documents(connection, ["cherry"], None, 10) == []
         assert len(find_documents(connection, ["fig"], None, 10)) == 10
+
+
+def test_titles_are_found_in_time_whenever_they_came_in(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slices, "SLICE", 5)
+    dice = random.Random(3)
+    # Most come in as they were done; a journal that was synced late, and a clock that is ahead, do not
+    whens = [float(at if dice.random() < 0.8 else dice.randrange(220)) for at in range(200)]
+    wholes = [
+        (
+            f"{number:040x}",
+            at,
+            " ".join(dice.sample(("banana", "band", "fig", "plum"), 2)),
+            PROJECTS[number % 3],
+        )
+        for number, at in enumerate(whens)
+    ]
+    with database.write() as connection:
+        numbers = {project: mark_of(connection, project).number for project in PROJECTS}
+        for id, at, title, project in wholes:
+            told = Activity(kind="push.received", at="1970-01-01T00:00:00Z", by="ada", title=title)
+            put_entries(
+                connection, numbers[project], [ReadEntry(id=id, activity=told, at=at, detail=Detail())]
+            )
+            own = Document(kind="activity", key=id, at=at, by="ada", title=title, body="")
+            put_documents(connection, numbers[project], [own])
+    with database.read() as connection:
+        question = select(activities.c.entry).order_by(activities.c.at.desc(), activities.c.number.desc())
+        ordered = list(connection.execute(question).scalars())
+    by_id = {id: (title, project) for id, _, title, project in wholes}
+    for asked, projects, limit in (
+        ("banana", PROJECTS, 3),
+        ("ban", PROJECTS, 11),
+        ("fig plum", PROJECTS[:1], 2),
+        ("ban", PROJECTS[2:], 2),
+    ):
+        words = asked_words(asked)
+        expected = [id for id in ordered if holds(by_id[id][0], words) and by_id[id][1] in projects]
+        found: list[str] = []
+        before = None
+        while True:
+            page = feed(database, projects, text=asked, limit=limit, before=before)
+            found += [entry.id for entry in page.entries]
+            before = page.next
+            if before is None:
+                break
+        assert found == expected, asked

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from lockgate.hub.search.known import ProjectNames
 
 #: The newest step in `migrations/versions`.
-NEWEST = "0005"
+NEWEST = "0006"
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_MS = 60_000
 URL_VARIABLE = "LOCKGATE_DATABASE_URL"

@@ -75,7 +75,8 @@ def feed(
         if not known:
             return FeedPage(entries=(), next=None)
         if text and text.strip():
-            rows = titled(connection, known, asked_words(text), conditions, size + 1)
+            until = float(before.partition(":")[0]) if before else None
+            rows = titled(connection, known, asked_words(text), conditions, until, size + 1)
         else:
             rows = first_rows(
                 connection, activities.c.values(), list(known), conditions, activities.c.at, size + 1

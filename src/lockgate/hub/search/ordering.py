@@ -170,6 +170,8 @@ def _by_value(
     if asked.condition is not None:
         walked = walked.join(runs, runs.c.number == mine.c.run)
     if asked.few is not None:
+        if phase == 0:
+            return _of_few(asked, asked.few, order, after, limit)
         number = mine.c.run if asked.condition is None else runs.c.number
         own = [*wanted, mine.c.name.in_(order.names), is_among(asked.connection, number, asked.few)]
         gathered = _limited(walked, own, by, order, limit)
@@ -186,6 +188,26 @@ def _by_value(
         return asked.connection.execute(_limited(question, pairs, by_each, order, most))
 
     return in_rounds(ask, asked.projects, limit, "key", "number", is_descending=order.is_descending)
+
+
+def _of_few(
+    asked: _Asked, few: Sequence[int], order: Order, after: Cursor | None, limit: int
+) -> Sequence[Row[Any]]:
+    """Of few runs all numbers in the column are looked up once, and the best of each run counts."""
+    mine = _MINE
+    number = mine.c.run
+    key = func.max(mine.c.value) if order.is_descending else func.min(mine.c.value)
+    question = select(number.label("number"), key.label("key"))
+    wanted: list[ColumnElement[bool]] = [mine.c.name.in_(order.names), mine.c.value.is_not(None)]
+    if asked.condition is not None:
+        number = runs.c.number
+        question = question.join(runs, number == mine.c.run)
+        wanted.append(asked.condition)
+    question = question.group_by(mine.c.run)
+    if (place := _after(key, mine.c.run, order, after)) is not None:
+        question = question.having(place)
+    own = [*wanted, is_among(asked.connection, number, few)]
+    return asked.connection.execute(_limited(question, own, (key, mine.c.run), order, limit)).all()
 
 
 def _of_each(

@@ -7,7 +7,7 @@ one for each slice. They are asked from the newest on, until there is enough.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection, func, select, text
 
@@ -44,15 +44,22 @@ def find_in_slices(
 
     `one_of`: words of which they have one at least; none: that does not matter.
     """
+    return [number for _, found in stretches(connection, words, one_of, most) for number in found]
+
+
+def stretches(
+    connection: Connection, words: Sequence[str], one_of: Sequence[str], most: int
+) -> Iterator[tuple[int, list[int]]]:
+    """Yield what `find_in_slices` returns, stretch by stretch, each after the first number it begins at."""
     newest = connection.execute(_NEWEST).scalar()
     find = _in_postgresql if connection.dialect.name == "postgresql" else _in_sqlite
-    found: list[int] = []
     last, count = (-1 if newest is None else newest // SLICE), 1
-    while last >= 0 and len(found) < most:
+    while last >= 0 and most > 0:
         first = max(0, last - count + 1)
-        found += find(connection, words, one_of, range(first, last + 1), most - len(found))
+        found = find(connection, words, one_of, range(first, last + 1), most)
+        yield first * SLICE, found
+        most -= len(found)
         last, count = first - 1, count * _WIDER
-    return found
 
 
 def _in_sqlite(

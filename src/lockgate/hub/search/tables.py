@@ -199,6 +199,7 @@ documents = Table(
     Column("commit", _WORDS),
     UniqueConstraint("project", "kind", "key", name="documents_by_key"),
     Index("documents_by_run", "project", "run"),
+    Index("documents_by_time", "at", "number"),
 )
 
 #: How pictures look, of those artifacts that are pictures: to find one that was scaled or saved anew.

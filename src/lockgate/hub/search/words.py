@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy import Connection, text
 
-from lockgate.hub.search.slices import find_in_slices, placed
+from lockgate.hub.search.slices import find_in_slices, placed, stretches
 
 #: So many words of one text are kept, and so many of one question are asked for.
 MOST_WORDS = 20_000
@@ -159,3 +159,11 @@ def find_documents(
     """
     one_of = [project_word(project) for project in projects or ()]
     return find_in_slices(connection, [stored(word) for word in words], one_of, most)
+
+
+def find_by_stretches(
+    connection: Connection, words: Sequence[str], most: int
+) -> Iterator[tuple[int, list[int]]]:
+    """Yield what `find_documents` finds in any project as it is found, each part after the number that all of
+    the part, and none that follow, have at least."""
+    return stretches(connection, [stored(word) for word in words], (), most)
