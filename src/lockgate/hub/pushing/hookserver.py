@@ -46,6 +46,8 @@ _FOR_HOOKS = (
     "lockgate.hub.software.runtimes",
     "lockgate.project.described",
 )
+#: So many new objects a copy makes before any are looked through: few make as many before they end.
+_YOUNG = 50_000
 #: Pushes that may wait to be taken.
 _BACKLOG = 1024
 _REQUEST_BYTES = 1 << 24
@@ -123,6 +125,7 @@ def main(arguments: list[str]) -> int:
     for name in _FOR_HOOKS:
         importlib.import_module(name)
     gc.freeze()  # the copies share these pages as long as nobody counts on them
+    gc.set_threshold(_YOUNG)
     os.chdir(root)
     with _listening() as listening:
         while True:
