@@ -181,7 +181,7 @@ def test_the_next_push_takes_up_what_a_killed_dispatcher_left(place: Place) -> N
 
 
 def hooks_of(place: Place, kind: str) -> list[int]:
-    words = f"lockgate.hub.pushing.receive {kind} {place.hub}"
+    words = f"lockgate.hub.receive {kind} {place.hub}"
     return [pid for pid, command in commands() if words in command]
 
 

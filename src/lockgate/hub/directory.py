@@ -52,7 +52,7 @@ client={client}
 if [ -S {hub}/{socket} ] && [ -r "$client" ]; then
   exec "$python" -I -S "$client" {hook} {hub} {project}
 fi
-exec "$python" -I -m lockgate.hub.pushing.receive {hook} {hub} {project}
+exec "$python" -I -m lockgate.hub.receive {hook} {hub} {project}
 """
 
 _WRAPPER = """\

@@ -27,9 +27,7 @@ def main(arguments: list[str]) -> int:
     hook, root, project = arguments
     code = _served(hook, root, project)
     if code is None:
-        os.execv(
-            sys.executable, [sys.executable, "-I", "-m", "lockgate.hub.pushing.receive", hook, root, project]
-        )
+        os.execv(sys.executable, [sys.executable, "-I", "-m", "lockgate.hub.receive", hook, root, project])
     return code
 
 

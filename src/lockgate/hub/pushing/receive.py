@@ -1,8 +1,7 @@
 """The two hooks of a project's repository on the hub: judge a push, then queue it and answer.
 
-`python -m lockgate.hub.pushing.receive HOOK HUB PROJECT`, called by git (githooks(5)). What may not pass is
-refused before any ref moves; what was accepted is in the index by then, so that a hook killed at any point
-loses nothing. No libgit2 here: every push waits for this program to start.
+What may not pass is refused before any ref moves; what was accepted is in the index by then, so that a hook
+killed at any point loses nothing. No libgit2 here: every push waits for this program to start.
 """
 
 from __future__ import annotations
@@ -291,7 +290,3 @@ def _adopt_first_branch(repository: Path, updates: list[Update]) -> None:
     branches = [u.ref for u in updates if u.ref.startswith("refs/heads/") and u.action == "run"]
     if branches and not has_default_branch(repository):
         git(repository, "symbolic-ref", "HEAD", branches[0])
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
