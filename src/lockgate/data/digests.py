@@ -40,8 +40,6 @@ class Digests:
             return NotImplemented
         return set(self) == set(other) and all(self.packed(folder) == other.packed(folder) for folder in self)
 
-    __hash__ = None  # type: ignore[assignment]
-
     def values(self) -> Iterator[list[str]]:
         return (self[folder] for folder in self)
 

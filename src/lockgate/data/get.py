@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import os
 
+from lockgate.data.change import change_between_listings, change_of, is_made, seen_at
 from lockgate.data.clone import Clone
 from lockgate.data.linking import digest_of, place
 from lockgate.data.pointed import Pointed
-from lockgate.data.scan import count
 from lockgate.data.state import Known, State, now_ns
-from lockgate.data.store_listing import listing, listings_differ, missing
+from lockgate.data.store_listing import listing, missing
 from lockgate.data.survey import Survey, digest_of_survey, survey, survey_again
 from lockgate.data.whole import WholeObjects
 from lockgate.errors import LockgateError, OutsideError, UserError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
+    from lockgate.data.change import Change
     from lockgate.data.source import Source
-
-    #: Path → md5 of what is there and shall not be, and of what shall be there and is not.
-    _Change = tuple[dict[str, str], dict[str, str]]
 
 _NAMED_AT_MOST = 5
 
@@ -95,34 +93,12 @@ def _get(
         state.put(output.path, Known(output.text, here, found.tree, found.digests), found.looked_at_ns)
         return got
     since_ns = found.looked_at_ns if found is not None else now_ns()
-    change = _difference(clone, store, output, found, known) or _whole_change(
-        found, _wanted(clone, store, output, sources)
-    )
+    change = change_between_listings(clone, store, output, found, known)
+    if change is None:
+        change = change_of(found, _wanted(clone, store, output, sources))
     _make(clone, store, output, found, change, sources, is_forced, got)
     _note(clone, state, output, found, change, got, since_ns)
     return got
-
-
-def _difference(
-    clone: Clone, store: WholeObjects, output: Pointed, found: Survey | None, known: Known | None
-) -> _Change | None:
-    """Compare two listings instead of all files, where the work tree is what one of them says."""
-    md5 = output.md5 or ""
-    if found is None or known is None or not found.is_as_known or store.damaged({known.md5, md5}):
-        return None
-    change = listings_differ(clone, known.md5, md5, count(found.tree))
-    if change is None:
-        return None
-    new = [path for path in change[1] if path not in change[0]]
-    return None if _seen(found, new) else change
-
-
-def _whole_change(found: Survey | None, wanted: dict[str, str]) -> _Change:
-    there = found.files() if found is not None else {}
-    return (
-        {path: md5 for path, md5 in there.items() if wanted.get(path) != md5},
-        {path: md5 for path, md5 in wanted.items() if there.get(path) != md5},
-    )
 
 
 def _wanted(clone: Clone, store: WholeObjects, output: Pointed, sources: Sequence[Source]) -> dict[str, str]:
@@ -148,7 +124,7 @@ def _make(
     store: WholeObjects,
     output: Pointed,
     found: Survey | None,
-    change: _Change,
+    change: Change,
     sources: Sequence[Source],
     is_forced: bool,
     got: Got,
@@ -208,7 +184,7 @@ def _bring(clone: Clone, absent: set[str], sources: Sequence[Source]) -> set[str
 
 def _apply(clone: Clone, output: Pointed, found: Survey | None, to_place: dict[str, str], got: Got) -> None:
     top = f"{clone.root}/{output.path}"
-    seen = _seen(found, (*to_place, *got.removed)) if found is not None else {}
+    seen = seen_at(found, (*to_place, *got.removed)) if found is not None else {}
     for path in got.removed:
         file = f"{top}/{path}" if path else top
         _check_untouched(output, path, file, seen)
@@ -229,31 +205,6 @@ def _apply(clone: Clone, output: Pointed, found: Survey | None, to_place: dict[s
             place(clone, md5, file, output.is_executable)
         except IsADirectoryError:
             raise _blocked(output, file) from None
-
-
-def _seen(found: Survey, paths: Iterable[str]) -> dict[str, tuple[int, int, int]]:
-    """Return inode, size and time of those of the paths that were there."""
-    seen: dict[str, tuple[int, int, int]] = {}
-    for folder, here in _by_folder(paths).items():
-        names, stats = found.tree.get(folder, ((), ()))
-        places = dict(zip(names, range(0, len(stats), 3), strict=True)) if len(here) > 1 else None
-        for name in here:
-            if places is not None:
-                at = places.get(name)
-            else:
-                at = 3 * names.index(name) if name in names else None
-            if at is not None:
-                seen[folder + name] = (stats[at], stats[at + 1], stats[at + 2])
-    return seen
-
-
-def _by_folder(paths: Iterable[str]) -> dict[str, list[str]]:
-    """Return folders as a tree names them → names in them."""
-    folders: dict[str, list[str]] = {}
-    for path in paths:
-        cut = path.rfind("/") + 1
-        folders.setdefault(path[:cut], []).append(path[cut:])
-    return folders
 
 
 def _check_untouched(output: Pointed, path: str, file: str, seen: dict[str, tuple[int, int, int]]) -> None:
@@ -288,7 +239,7 @@ def _note(
     state: State,
     output: Pointed,
     found: Survey | None,
-    change: _Change,
+    change: Change,
     got: Got,
     since_ns: int,
 ) -> None:
@@ -304,33 +255,9 @@ def _note(
         before = Known("", "", found.tree, found.digests) if found is not None else None
         now = survey(clone, output.path, before, read)
     if now is not None:
-        is_whole = not got.kept and _is_made(found, now, change)
+        is_whole = not got.kept and is_made(found, now, change)
         md5 = output.md5 or "" if is_whole else digest_of_survey(now)
         state.put(output.path, Known(output.text, md5, now.tree, now.digests), since_ns)
-
-
-def _is_made(found: Survey | None, now: Survey, change: _Change) -> bool:
-    """Return whether the files are those that were found, changed so, and nothing else.
-
-    A folder that was not looked at again is as it was found.
-    """
-    before = found.tree if found is not None else {}
-    gone, come = (_by_folder(paths) for paths in change)
-    looked_at = {folder for folder, here in now.tree.items() if before.get(folder) is not here}
-    for folder in looked_at | gone.keys() | come.keys() | (before.keys() - now.tree.keys()):
-        wanted = _files_in(found, folder)
-        for name in gone.get(folder, ()):
-            wanted.pop(name, None)
-        wanted.update((name, change[1][folder + name]) for name in come.get(folder, ()))
-        if _files_in(now, folder) != wanted:
-            return False
-    return True
-
-
-def _files_in(found: Survey | None, folder: str) -> dict[str, str]:
-    if found is None or folder not in found.tree:
-        return {}
-    return dict(zip(found.tree[folder][0], found.digests[folder], strict=True))
 
 
 def _touched(got: Got) -> set[str]:

@@ -8,7 +8,7 @@ from lockgate.errors import UserError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Mapping
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
     #: Says of a path relative to the data (`/` at the end for a folder) whether `.dvcignore` leaves it out.
     Ignoring = Callable[[str], bool]
@@ -80,17 +80,20 @@ def rescan(
     return now
 
 
+def each_seen(stats: list[int]) -> Iterator[tuple[int, int, int]]:
+    """Return inode, size and time of each file of a folder of a tree."""
+    numbers = iter(stats)
+    return zip(numbers, numbers, numbers, strict=True)
+
+
 def _same(
     before: tuple[list[str], list[int]] | None, folder: str, changed: Container[str]
 ) -> dict[str, tuple[int, int, int]]:
     if before is None:
         return {}
     names, stats = before
-    numbers = iter(stats)
     return {
-        name: seen
-        for name, seen in zip(names, zip(numbers, numbers, numbers, strict=True), strict=True)
-        if folder + name not in changed
+        name: seen for name, seen in zip(names, each_seen(stats), strict=True) if folder + name not in changed
     }
 
 

@@ -9,7 +9,7 @@ from lockgate.data.clone import Clone
 from lockgate.data.digests import Digests
 from lockgate.data.linking import ChangedError, still_changing
 from lockgate.data.listing import listing_of
-from lockgate.data.scan import differing, rescan, scan
+from lockgate.data.scan import differing, each_seen, rescan, scan
 from lockgate.data.state import Known, now_ns
 
 TYPE_CHECKING = False
@@ -168,10 +168,7 @@ def _by_name(
     old: tuple[list[str], list[int]], digests: list[str]
 ) -> dict[str, tuple[tuple[int, int, int], str]]:
     names, stats = old
-    numbers = iter(stats)
-    return dict(
-        zip(names, zip(zip(numbers, numbers, numbers, strict=True), digests, strict=True), strict=True)
-    )
+    return dict(zip(names, zip(each_seen(stats), digests, strict=True), strict=True))
 
 
 def _ignoring(root: str, path: str) -> Ignoring | None:
