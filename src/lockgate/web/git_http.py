@@ -137,7 +137,7 @@ class _Call:
         asked = _spoken(
             self._scope["method"], self._scope["path"], self._scope["query_string"], self._headers
         )
-        program = await start(
+        program = start(
             ("git", *asked.words), self._environment(), self._service.hub.repository(project), _PIECE_BYTES
         )
         feeding = asyncio.create_task(self._feed(program))
@@ -199,8 +199,7 @@ class _Call:
             if message["type"] != "http.request":
                 break
             with contextlib.suppress(ConnectionError):  # it has ended: what it said tells why
-                program.stdin.write(message["body"])
-                await program.stdin.drain()
+                await program.stdin.write(message["body"])
             if has_more and not message["more_body"]:
                 has_more = False
                 program.stdin.close()

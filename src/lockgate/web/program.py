@@ -1,7 +1,10 @@
-"""A program beside the event loop, its three streams asyncio's.
+"""A program beside the event loop, which reads and writes its three streams as they are ready.
 
-As asyncio's own subprocess, but for the start: that of uvloop copies this process's tables of memory first
-(fork), which takes longer than git does for a small push. `subprocess` borrows the memory (vfork).
+As asyncio's own subprocess, but for two things. The start: that of uvloop copies this process's tables of
+memory first (fork), which takes longer than git does for a small push; `subprocess` borrows the memory
+(vfork). And the ends of the pipes: uvloop's `connect_read_pipe` closes the number of a descriptor twice, the
+second time perhaps that of one which a thread has opened since (MagicStack/uvloop issue 763). Here each is
+closed once.
 """
 
 from __future__ import annotations
@@ -13,7 +16,6 @@ import os
 import signal
 import subprocess
 import time
-from asyncio.streams import FlowControlMixin
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
@@ -24,17 +26,12 @@ _LONGEST_NAP_S = 0.05
 class Program:
     """One that runs, in a session of its own."""
 
-    def __init__(
-        self,
-        process: subprocess.Popen[bytes],
-        stdin: asyncio.StreamWriter,
-        stdout: tuple[asyncio.StreamReader, asyncio.BaseTransport],
-        stderr: tuple[asyncio.StreamReader, asyncio.BaseTransport],
-    ) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], limit: int) -> None:
+        assert process.stdin is not None and process.stdout is not None and process.stderr is not None
         self._process = process
-        self.stdin = stdin
-        self.stdout, self.stderr = stdout[0], stderr[0]
-        self._transports = (stdin.transport, stdout[1], stderr[1])
+        self.stdin = _Inlet(process.stdin)
+        self._outlets = [_Outlet(pipe, limit) for pipe in (process.stdout, process.stderr)]
+        self.stdout, self.stderr = (outlet.reader for outlet in self._outlets)
 
     async def is_over(self, within_s: float) -> bool:
         """Wait for its end so long; return whether it came."""
@@ -58,11 +55,12 @@ class Program:
 
     def close(self) -> None:
         """Let go of its streams."""
-        for transport in self._transports:
-            transport.close()
+        self.stdin.close()
+        for outlet in self._outlets:
+            outlet.close()
 
 
-async def start(words: Sequence[str], environment: Mapping[str, str], cwd: Path, limit: int) -> Program:
+def start(words: Sequence[str], environment: Mapping[str, str], cwd: Path, limit: int) -> Program:
     """Start a program; `limit` is how many bytes of each of its outputs are held. Raises `OSError`."""
     process = subprocess.Popen(
         words,
@@ -74,20 +72,80 @@ async def start(words: Sequence[str], environment: Mapping[str, str], cwd: Path,
         cwd=cwd,
         start_new_session=True,
     )
-    assert process.stdin is not None and process.stdout is not None and process.stderr is not None
-    stdout = await _reader(process.stdout, limit)
-    stderr = await _reader(process.stderr, limit)
-    return Program(process, await _writer(process.stdin), stdout, stderr)
+    return Program(process, limit)
 
 
-async def _reader(pipe: IO[bytes], limit: int) -> tuple[asyncio.StreamReader, asyncio.BaseTransport]:
-    reader = asyncio.StreamReader(limit=limit)
-    loop = asyncio.get_running_loop()
-    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
-    return reader, transport
+class _Inlet:
+    """Where a program reads from."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._pipe = pipe
+        os.set_blocking(pipe.fileno(), False)
+
+    async def write(self, data: bytes) -> None:
+        """Return once it has taken all of that. Raises `BrokenPipeError`: it reads no more."""
+        left = memoryview(data)
+        while left:
+            try:
+                left = left[os.write(self._pipe.fileno(), left) :]
+            except BlockingIOError:
+                await self._readiness()
+
+    async def _readiness(self) -> None:
+        loop = asyncio.get_running_loop()
+        is_ready = loop.create_future()
+        number = self._pipe.fileno()
+        loop.add_writer(number, _settle, is_ready)
+        try:
+            await is_ready
+        finally:
+            loop.remove_writer(number)
+
+    def close(self) -> None:
+        """Have it find the end; nobody writes then."""
+        self._pipe.close()
 
 
-async def _writer(pipe: IO[bytes]) -> asyncio.StreamWriter:
-    loop = asyncio.get_running_loop()
-    transport, protocol = await loop.connect_write_pipe(FlowControlMixin, pipe)
-    return asyncio.StreamWriter(transport, protocol, None, loop)
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+class _Outlet(asyncio.ReadTransport):
+    """Where a program writes to; `reader` says when it has enough, and when it wants more."""
+
+    def __init__(self, pipe: IO[bytes], limit: int) -> None:
+        super().__init__()
+        self._pipe = pipe
+        self._limit = limit
+        self._loop = asyncio.get_running_loop()
+        self.reader = asyncio.StreamReader(limit=limit)
+        self.reader.set_transport(self)
+        os.set_blocking(pipe.fileno(), False)
+        self.resume_reading()
+
+    def pause_reading(self) -> None:
+        """Leave what comes where it is."""
+        self._loop.remove_reader(self._pipe.fileno())
+
+    def resume_reading(self) -> None:
+        """Take what comes."""
+        if not self._pipe.closed:
+            self._loop.add_reader(self._pipe.fileno(), self._take)
+
+    def _take(self) -> None:
+        try:
+            data = os.read(self._pipe.fileno(), self._limit)
+        except BlockingIOError:
+            return
+        if data:
+            self.reader.feed_data(data)
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """Let go of it; the reader finds the end."""
+        if not self._pipe.closed:
+            self.pause_reading()
+            self._pipe.close()
+            self.reader.feed_eof()
