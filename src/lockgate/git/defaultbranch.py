@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from pathlib import Path
 
-from lockgate.git.program import attempt
+from lockgate.git.revision import first_commit
+
+_ID = re.compile(rb"[0-9a-f]{40}\n")
 
 
 def default_branch(repository: Path) -> str:
@@ -16,8 +20,15 @@ def default_branch(repository: Path) -> str:
     return ref if mark == "ref:" else "refs/heads/main"
 
 
+def default_commit(repository: Path) -> str | None:
+    """Return the commit that branch is at, if any; git is asked where it is no file of its own."""
+    with contextlib.suppress(OSError):
+        content = (repository / default_branch(repository)).read_bytes()
+        if _ID.fullmatch(content):
+            return content.decode().strip()
+    return first_commit(repository, "HEAD")
+
+
 def has_default_branch(repository: Path) -> bool:
-    """Return whether that branch has a commit; git is asked where it is no file of its own."""
-    if (repository / default_branch(repository)).is_file():
-        return True
-    return attempt(repository, "rev-parse", "--verify", "--quiet", "HEAD")[0] == 0
+    """Return whether that branch has a commit."""
+    return default_commit(repository) is not None

@@ -14,6 +14,7 @@ import msgspec
 from lockgate.errors import OutsideError, UserError
 from lockgate.git.program import attempt, git
 from lockgate.hub import hook as hook_client
+from lockgate.hub import hook_line
 
 FORMAT = 1
 
@@ -42,6 +43,20 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _HOOK = """\
 #!/bin/sh
 # Written by Lockgate; `lockgate hub doctor --fix` writes it anew.
+if [ "${variable}" ]; then
+  unset {variable}
+  trap "" PIPE
+  exec 4<&0 5>&1 6>&2
+  word=
+  {{ echo {hook} {project} $$ >&{line}; }} 2>/dev/null && read -r word <&{line}
+  if [ "$word" = {taken} ]; then
+    read -r code <&{line} && exit "$code"
+    echo "lockgate: the hub's hook server broke off; push again" >&2
+    exit 1
+  fi
+  exec 4<&- 5>&- 6>&-
+  trap - PIPE
+fi
 python={python}
 if [ ! -x "$python" ]; then
   echo "lockgate: nothing was queued: this hub's Python is gone: $python" >&2
@@ -247,6 +262,9 @@ def hook_text(hub: Hub, project: str, hook: str) -> str:
         hook=hook,
         client=shlex.quote(hook_client.__file__),
         socket=hook_client.SOCKET,
+        variable=hook_line.VARIABLE,
+        line=hook_line.DESCRIPTOR,
+        taken=hook_line.TAKEN,
     )
 
 

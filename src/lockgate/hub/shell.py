@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from lockgate.errors import UserError
 from lockgate.git.program import clean_environment
+from lockgate.hub import hook_line
 from lockgate.hub.directory import Hub
 from lockgate.hub.forced_command import Call, GitCall, ObjectCall, Question, VersionCall, parse_call
 from lockgate.hub.members.acting import by_name, environment_of
@@ -35,6 +36,8 @@ def answer(hub: Hub, name: str, environment: Mapping[str, str]) -> NoReturn:
     words = _words(hub, book, actor, call)
     inherited = clean_environment(("GIT_PROTOCOL",))
     inherited.pop("SSH_ORIGINAL_COMMAND", None)
+    if isinstance(call, GitCall) and call.verb == "receive-pack":
+        inherited |= hook_line.bequeathed(hub.root)
     sys.stdout.flush()
     os.execvpe(words[0], words, inherited | environment_of(actor))
 

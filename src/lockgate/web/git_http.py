@@ -21,6 +21,7 @@ from litestar.types import HTTPScope, Receive, Send
 
 from lockgate.errors import LockgateError, OutsideError, UserError
 from lockgate.git.program import clean_environment
+from lockgate.hub import hook_line
 from lockgate.hub.members.acting import environment_of
 from lockgate.hub.members.rules import Action
 from lockgate.hub.members.values import Actor
@@ -137,9 +138,16 @@ class _Call:
         asked = _spoken(
             self._scope["method"], self._scope["path"], self._scope["query_string"], self._headers
         )
-        program = start(
-            ("git", *asked.words), self._environment(), self._service.hub.repository(project), _PIECE_BYTES
-        )
+        words = ("git", "-C", str(self._service.hub.repository(project)), *asked.words)
+        is_push = self._scope["method"] == "POST" and self._scope["path"].endswith("/git-receive-pack")
+        with hook_line.lent(self._service.hub.root) if is_push else contextlib.nullcontext() as line:
+            environment, passed = self._environment(), None
+            if line is not None:
+                environment[hook_line.VARIABLE] = "1"
+                passed = line.fileno(), hook_line.DESCRIPTOR
+            await self._run(start(words, environment, _PIECE_BYTES, passed), project, asked)
+
+    async def _run(self, program: Program, project: str, asked: _Spoken) -> None:
         feeding = asyncio.create_task(self._feed(program))
         grumbling = asyncio.create_task(_last_words(program))
         try:

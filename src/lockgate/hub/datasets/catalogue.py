@@ -14,8 +14,9 @@ from lockgate.data.certification import Certification, Standing, standing
 from lockgate.data.dataset import description_in
 from lockgate.data.pointer import parse_pointer
 from lockgate.errors import LockgateError, UserError
-from lockgate.git.defaultbranch import default_branch
+from lockgate.git.defaultbranch import default_commit
 from lockgate.git.program import attempt
+from lockgate.git.revision import first_commit
 from lockgate.hub.directory import Hub
 from lockgate.hub.indexing.index import Index
 from lockgate.project.description import Description
@@ -117,15 +118,11 @@ def commit_at(repository: Path, revision: str | None) -> str | None:
 
     Raises `UserError` (`revision-unknown`).
     """
-    name = revision or default_branch(repository)
-    for form in (f"refs/heads/{name}", f"refs/tags/{name}", name) if "\0" not in name else ():
-        code, output, _ = attempt(
-            repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{form}^{{commit}}"
-        )
-        if code == 0:
-            return output.decode().strip()
     if revision is None:
-        return None
+        return default_commit(repository)
+    found = first_commit(repository, f"refs/heads/{revision}", f"refs/tags/{revision}", revision)
+    if found is not None:
+        return found
     raise UserError(
         f"there is no branch, tag or commit {revision[:100]!r}",
         "Name one that is there.",

@@ -15,7 +15,7 @@ from lockgate.data.store import Store
 from lockgate.errors import OutsideError, UserError
 from lockgate.git.listing import EXECUTABLE, FILE, STORED_EXECUTABLE, Entry
 from lockgate.git.objects import Repository
-from lockgate.git.program import attempt
+from lockgate.git.revision import first_commit
 from lockgate.hub.datasets.catalogue import commit_at
 from lockgate.hub.directory import Hub
 from lockgate.hub.indexing.index import Index
@@ -57,12 +57,9 @@ def commit_of_version(hub: Hub, name: DatasetName) -> str:
             )
         return commit
     forms = [f"refs/tags/{version}", f"refs/heads/{version}", *([version] if _ID.fullmatch(version) else [])]
-    for form in forms if version.isprintable() else ():
-        code, output, _ = attempt(
-            repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{form}^{{commit}}"
-        )
-        if code == 0:
-            return output.decode().strip()
+    found = first_commit(repository, *forms)
+    if found is not None:
+        return found
     with contextlib.closing(Index(hub.index, is_read_only=True)) as index:
         try:
             row = find_run(index, name.project, version)

@@ -1,36 +1,32 @@
 """The process that does the hooks of a hub that is served.
 
-`python -I -m lockgate.hub.pushing.hookserver HUB`. It has imported what a push needs, and forks for each hook
-that `lockgate.hub.hook` hands it. With the descriptors, environment and working directory of that one, the
-copy is the hook as if git had started it. The server has nothing open but its socket, does nothing that could
-fail, and ends when its standard input does. One that was ended otherwise, as by the kernel for want of
-memory, is started again by the process it serves.
+`python -I -m lockgate.hub.pushing.hookserver HUB`. It has imported what a push needs, and forks to have a
+worker (`lockgate.hub.pushing.hookworker`) for each push that comes while the others are at work; a worker
+that is done gets the next. The server has nothing open but sockets, does nothing that could fail, and ends
+when its standard input does. One that was ended otherwise, as by the kernel for want of memory, is started
+again by the process it serves.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import gc
 import importlib
 import logging
 import os
-import select
+import selectors
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 from lockgate.hub.directory import Hub
-from lockgate.hub.hook import DESCRIPTORS, SOCKET, TAKEN
-from lockgate.hub.pushing import receive
+from lockgate.hub.hook import SOCKET
+from lockgate.hub.pushing.hookworker import IDLE, WORK, work
 
 #: What a hook imports only where it has to: all of it is there before the first push.
 _FOR_HOOKS = (
@@ -46,11 +42,12 @@ _FOR_HOOKS = (
     "lockgate.hub.software.runtimes",
     "lockgate.project.described",
 )
-#: So many new objects a copy makes before any are looked through: few make as many before they end.
+#: So many new objects a worker makes before any are looked through.
 _YOUNG = 50_000
+#: So many workers that have nothing to do are kept.
+_KEPT = 8
 #: Pushes that may wait to be taken.
 _BACKLOG = 1024
-_REQUEST_BYTES = 1 << 24
 _REAP_S = 1.0
 #: So long after its end a server is started again; after each one that does not last twice as long.
 _PAUSE_S = 0.1
@@ -124,17 +121,87 @@ def main(arguments: list[str]) -> int:
         signal.signal(number, signal.SIG_IGN)
     for name in _FOR_HOOKS:
         importlib.import_module(name)
-    gc.freeze()  # the copies share these pages as long as nobody counts on them
+    gc.freeze()  # the workers share these pages as long as nobody counts on them
     gc.set_threshold(_YOUNG)
     os.chdir(root)
     with _listening() as listening:
+        _Server(listening, root).serve()
+    return 0
+
+
+class _Server:
+    """Who listens, who has connected and not spoken yet, and who works."""
+
+    def __init__(self, listening: socket.socket, root: Path) -> None:
+        self._root = root
+        self._listening = listening
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(0, selectors.EVENT_READ)
+        self._selector.register(listening, selectors.EVENT_READ, self._accept)
+        self._workers: dict[socket.socket, int] = {}
+        """The process at the other end of each."""
+        self._idle: list[socket.socket] = []
+        self._ending: list[int] = []
+
+    def serve(self) -> None:
+        """Return when standard input ends; workers end when they have done what they do."""
         while True:
-            timeout = _REAP_S if _has_children() else None
-            readable, _, _ = select.select([0, listening.fileno()], [], [], timeout)
-            if 0 in readable and not os.read(0, 1):
-                return 0
-            if listening.fileno() in readable:
-                _take(listening, root)
+            for key, _ in self._selector.select(_REAP_S if self._ending else None):
+                if key.data is not None:
+                    key.data(key.fileobj)
+                elif not os.read(0, 1):
+                    return
+            self._ending = [pid for pid in self._ending if os.waitpid(pid, os.WNOHANG)[0] == 0]
+
+    def _accept(self, listening: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            connection, _ = listening.accept()
+            self._selector.register(connection, selectors.EVENT_READ, self._hand_over)
+
+    def _hand_over(self, connection: socket.socket) -> None:
+        """Give a connection on which somebody speaks to a worker; whoever is not taken does it without us."""
+        self._selector.unregister(connection)
+        with connection, contextlib.suppress(OSError):
+            if not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT):
+                return
+            while self._idle:
+                worker = self._idle.pop()
+                with contextlib.suppress(OSError):  # it has just ended
+                    socket.send_fds(worker, [WORK], [connection.fileno()])
+                    return
+            self._fork(connection)
+
+    def _fork(self, connection: socket.socket) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            pid = os.fork()
+            if pid == 0:
+                self._forget(ours)
+                work(connection, theirs, self._root)
+        self._workers[ours] = pid
+        self._selector.register(ours, selectors.EVENT_READ, self._hear)
+
+    def _forget(self, channel: socket.socket) -> None:
+        """Be no server any more: what a worker holds open seems to others to be in use."""
+        for key in list(self._selector.get_map().values()):
+            if isinstance(key.fileobj, socket.socket):
+                key.fileobj.close()
+        self._selector.close()
+        channel.close()
+
+    def _hear(self, worker: socket.socket) -> None:
+        """Have a worker that is done wait for more, or go; let go of one that has ended."""
+        message = b""
+        with contextlib.suppress(OSError):
+            message = worker.recv(len(IDLE))
+        if message == IDLE and len(self._idle) < _KEPT:
+            self._idle.append(worker)
+            return
+        self._selector.unregister(worker)
+        worker.close()
+        if worker in self._idle:
+            self._idle.remove(worker)
+        self._ending.append(self._workers.pop(worker))
 
 
 @contextlib.contextmanager
@@ -155,87 +222,6 @@ def _listening() -> Iterator[socket.socket]:
             if Path(SOCKET).stat().st_ino == own:
                 Path(SOCKET).unlink()
         made.close()
-
-
-def _take(listening: socket.socket, root: Path) -> None:
-    """Fork for one hook; whoever is not taken does it without us."""
-    with contextlib.suppress(OSError):
-        connection, _ = listening.accept()
-        with connection:
-            if os.fork() == 0:
-                _be_hook(listening, connection, root)
-
-
-def _has_children() -> bool:
-    """Let go of those that have ended; return whether there are others."""
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        return False
-    return True
-
-
-def _be_hook(listening: socket.socket, connection: socket.socket, root: Path) -> NoReturn:
-    """Be the hook and tell the caller its exit code; one that could not be begun the caller does itself."""
-    code, is_begun = 1, False
-    try:
-        listening.close()
-        connection.setblocking(True)
-        hook, project = _become(connection)
-        connection.sendall(TAKEN)
-        is_begun = True
-        _end_with(connection)
-        code = receive.main([hook, str(root), project])
-        sys.stdout.flush()
-    except SystemExit:
-        pass
-    except Exception:  # noqa: BLE001  (nothing is above this frame)
-        if is_begun:
-            traceback.print_exc()
-    finally:
-        if is_begun:
-            with contextlib.suppress(OSError):
-                connection.sendall(bytes([code]))
-        os._exit(code)
-
-
-def _become(connection: socket.socket) -> tuple[str, str]:
-    """Take the caller's descriptors, environment and working directory; return hook and project."""
-    head, descriptors, _, _ = socket.recv_fds(connection, 4, len(DESCRIPTORS))
-    length = int.from_bytes(head, "big")
-    if len(head) != 4 or len(descriptors) != len(DESCRIPTORS) or length > _REQUEST_BYTES:
-        raise EOFError("that is no hook's request")
-    request = bytearray()
-    while len(request) < length:
-        piece = connection.recv(length - len(request))
-        if not piece:
-            raise EOFError("a hook's request broke off")
-        request += piece
-    hook, project, folder, *variables = os.fsdecode(bytes(request)).split("\0")[:-1]
-    os.chdir(folder)
-    os.environ.clear()
-    os.environ.update(dict(variable.split("=", 1) for variable in variables))
-    for given, own in zip(descriptors, DESCRIPTORS, strict=True):
-        os.dup2(given, own)
-        os.close(given)
-    for number in (signal.SIGHUP, signal.SIGINT):
-        signal.signal(number, signal.SIG_DFL)
-    return hook, project
-
-
-def _end_with(connection: socket.socket) -> None:
-    """End when the caller does, as a hook that git starts ends with its push: SIGIO, see fcntl(2)."""
-
-    def look(number: int, frame: FrameType | None) -> None:
-        with contextlib.suppress(BlockingIOError):
-            if not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT):
-                sys.exit(1)
-
-    signal.signal(signal.SIGIO, look)
-    fcntl.fcntl(connection, fcntl.F_SETOWN, os.getpid())
-    fcntl.fcntl(connection, fcntl.F_SETFL, fcntl.fcntl(connection, fcntl.F_GETFL) | os.O_ASYNC)
-    look(signal.SIGIO, None)
 
 
 if __name__ == "__main__":

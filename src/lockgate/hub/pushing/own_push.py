@@ -12,6 +12,7 @@ import msgspec
 
 from lockgate.errors import UserError
 from lockgate.git.program import attempt, clean_environment
+from lockgate.git.revision import first_commit
 from lockgate.hub.directory import Hub
 from lockgate.hub.members.acting import MEMBER, PROJECTS, SCOPE, environment_of
 from lockgate.hub.members.slug import member_slug
@@ -92,13 +93,10 @@ def commit_of(hub: Hub, project: str, text: str) -> str:
     """
     repository = hub.require_project(project)
     is_hidden = text.startswith(("-", "refs/lockgate/", "lockgate/")) or "refs/lockgate" in text
-    if text and not is_hidden and text.isprintable() and "\n" not in text and len(text) <= 300:
-        for candidate in (f"refs/heads/{text}", f"refs/tags/{text}", text):
-            code, output, _ = attempt(
-                repository, "rev-parse", "--verify", "--quiet", "--end-of-options", candidate + "^{commit}"
-            )
-            if code == 0:
-                return output.decode().strip()
+    if text and not is_hidden and len(text) <= 300:
+        found = first_commit(repository, f"refs/heads/{text}", f"refs/tags/{text}", text)
+        if found is not None:
+            return found
     raise UserError(
         f"the project has no branch or commit {text[:100]}",
         "Name a branch, a tag, or a commit's id.",

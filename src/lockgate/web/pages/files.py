@@ -15,6 +15,7 @@ from lockgate.errors import UserError
 from lockgate.git.contents import read_many
 from lockgate.git.defaultbranch import default_branch
 from lockgate.git.program import attempt
+from lockgate.git.revision import first_commit
 from lockgate.web.pages.branches import branches_of
 from lockgate.web.pages.commit import Commit, read_commit
 from lockgate.web.pages.notebook_answer import notebook_answer
@@ -111,10 +112,7 @@ def _show(
 
 def _commit(repository: Path, name: str, branches: list[str]) -> Commit:
     if name in branches:
-        _, output, _ = attempt(
-            repository, "rev-parse", "--verify", "--quiet", f"refs/heads/{name}^{{commit}}"
-        )
-        name = output.decode().strip()
+        name = first_commit(repository, f"refs/heads/{name}") or name
     return read_commit(repository, name)
 
 

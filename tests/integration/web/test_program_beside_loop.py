@@ -26,7 +26,7 @@ def _run(story: Coroutine[Any, Any, _T]) -> _T:
 
 
 def _shell(text: str) -> Program:
-    return start(("sh", "-c", text), os.environ, Path("/"), _LIMIT)
+    return start(("sh", "-c", text), os.environ, _LIMIT)
 
 
 def test_more_than_a_pipe_holds_passes_through_while_nobody_waits() -> None:
