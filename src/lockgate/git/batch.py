@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
 from lockgate.errors import OutsideError
 from lockgate.git.contents import AS_WRITTEN, Content
+from lockgate.git.listing import FOLDER, Entry, parse_tree
 from lockgate.git.program import QUARANTINE, clean_environment
 
 #: So many bytes of questions are under way at a time: a pipe holds more, so neither side waits for the other.
@@ -52,6 +53,25 @@ class Batch:
         for count, output in self._asked("--batch-check", expressions):
             told = [self._told(output) for _ in range(count)]
             yield from [each[2] if each is not None else None for each in told]
+
+    def listing(self, commit: str) -> dict[str, Entry]:
+        """Return what `parse_ls_tree` reads of a commit, in the same order."""
+        top = self.read(f"{commit}^{{tree}}")
+        if top is None:
+            raise self._broken()
+        trees: dict[str, dict[bytes, Entry]] = {}
+        new = [top]
+        try:
+            while new:
+                trees |= {each.id: parse_tree(each.content) for each in new}
+                inside = (entry for each in new for entry in trees[each.id].values() if entry.mode == FOLDER)
+                asked = {entry.id: None for entry in inside if entry.id not in trees}
+                new = [each for each in self.read_many(list(asked)) if each is not None]
+                if len(new) != len(asked):
+                    raise self._broken()
+        except ValueError:
+            raise self._broken() from None
+        return dict(_flat(trees, top.id))
 
     def _content(self, output: IO[bytes]) -> Content | None:
         told = self._told(output)
@@ -112,3 +132,17 @@ class Batch:
             f"Run: git -C {self.repository} fsck",
             code="git-failed",
         )
+
+
+def _flat(trees: Mapping[str, Mapping[bytes, Entry]], top: str) -> Iterator[tuple[str, Entry]]:
+    """Yield all but the folders of a tree by their paths, in git's order."""
+    under = [(b"", iter(trees[top].items()))]
+    while under:
+        folder, rows = under[-1]
+        for name, entry in rows:
+            if entry.mode == FOLDER:
+                under.append((folder + name + b"/", iter(trees[entry.id].items())))
+                break
+            yield (folder + name).decode("utf-8", "surrogateescape"), entry
+        else:
+            under.pop()

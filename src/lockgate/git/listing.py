@@ -37,6 +37,21 @@ def parse_ls_tree(output: bytes) -> dict[str, Entry]:
     return listing
 
 
+def parse_tree(content: bytes) -> dict[bytes, Entry]:
+    """Read a tree object: name → entry, folders among them. Raises `ValueError` where it is none."""
+    rows: dict[bytes, Entry] = {}
+    at = 0
+    while at < len(content):
+        space = content.index(b" ", at)
+        end = content.index(b"\0", space)
+        at_next = end + 21
+        if at_next > len(content):
+            raise ValueError("a tree object breaks off")
+        rows[content[space + 1 : end]] = Entry(int(content[at:space], 8), content[end + 1 : at_next].hex())
+        at = at_next
+    return rows
+
+
 def tree_id(entries: Iterable[tuple[str, Entry]]) -> str:
     """Return the id git would give a tree of these paths, without writing it.
 

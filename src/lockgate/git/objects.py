@@ -16,7 +16,7 @@ import pygit2
 from pygit2.enums import ObjectType
 
 from lockgate.errors import OutsideError, UserError
-from lockgate.git.listing import FOLDER, Entry
+from lockgate.git.listing import FOLDER, Entry, parse_tree
 from lockgate.git.path import check_path
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
@@ -289,13 +289,8 @@ class Repository:
             del rows[name]
 
     def _rows(self, tree: str) -> dict[bytes, Entry]:
-        rows: dict[bytes, Entry] = {}
-        body, at = b"" if tree == EMPTY_TREE else self._read(tree, ObjectType.TREE), 0
-        while at < len(body):
-            space, end = body.index(b" ", at), body.index(b"\0", at)
-            rows[body[space + 1 : end]] = Entry(int(body[at:space], 8), body[end + 1 : end + 21].hex())
-            at = end + 21
-        return rows
+        with self._in_words(f"read {tree}"):
+            return parse_tree(b"" if tree == EMPTY_TREE else self._read(tree, ObjectType.TREE))
 
     def _read(self, oid: str, kind: ObjectType) -> bytes:
         self._require(oid)

@@ -57,11 +57,21 @@ def compare_and_swap(
             return False
         if expected is None:
             _check_place(git_dir, name)
-        try:
-            _remove_empty_folders(place)
-            fresh.replace(place)
-        except OSError as error:
-            raise _unwritable(place, error) from None
+        _put(git_dir, name, fresh)
+    return True
+
+
+def create(repository: Path, name: str, value: str, patience_s: float = PATIENCE_S) -> bool:
+    """Make a ref of a bare repository, by neither git nor libgit2; return False where it is there already.
+
+    `value` is the id of an object that is there. Errors as `compare_and_swap`.
+    """
+    place = repository / name
+    with _fresh_file(repository, place, value) as fresh, _locked(place, patience_s):
+        if place.is_file() or b" %s\n" % name.encode() in _packed(repository):
+            return False
+        _check_place(repository, name)
+        _put(repository, name, fresh)
     return True
 
 
@@ -184,6 +194,22 @@ def _fresh_file(git_dir: Path, place: Path, value: str) -> Iterator[Path]:
         fresh.unlink(missing_ok=True)
 
 
+def _put(git_dir: Path, name: str, fresh: Path) -> None:
+    place = git_dir / name
+    try:
+        _remove_empty_folders(place)
+        fresh.replace(place)
+    except OSError as error:
+        raise _unwritable(place, error) from None
+
+
+def _packed(git_dir: Path) -> bytes:
+    try:
+        return (git_dir / "packed-refs").read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
 def _remove_empty_folders(place: Path) -> None:
     if place.is_dir():
         for folder, _, _ in os.walk(place, topdown=False):
@@ -193,10 +219,7 @@ def _remove_empty_folders(place: Path) -> None:
 def _check_place(git_dir: Path, name: str) -> None:
     """Refuse a ref that would be a folder of another, as git does."""
     parents = [name.rsplit("/", cut)[0] for cut in range(1, name.count("/"))]
-    try:
-        packed = (git_dir / "packed-refs").read_bytes()
-    except FileNotFoundError:
-        packed = b""
+    packed = _packed(git_dir)
     is_under = any(b" %s\n" % parent.encode() in packed for parent in parents)
     if is_under or b" %s/" % name.encode() in packed or _has_files(git_dir / name):
         raise _conflict(git_dir / name)

@@ -14,6 +14,7 @@ import msgspec
 from lockgate.errors import OutsideError
 from lockgate.git.loose import write_object
 from lockgate.git.program import attempt, git
+from lockgate.git.refs import create
 from lockgate.hub.directory import Hub
 from lockgate.hub.indexing.index import Index
 from lockgate.hub.indexing.rows import Request
@@ -40,9 +41,8 @@ def enqueue(hub: Hub, index: Index, *requests: Request) -> None:
     if not requests:
         return
     repository = hub.repository(requests[0].project)
-    oids = [write_object(repository, "tag", _tag(request)) for request in requests]
-    moves = [f"update {QUEUE}{request.id} {oid}\n" for request, oid in zip(requests, oids, strict=True)]
-    git(repository, "update-ref", "--stdin", stdin="".join(moves).encode())
+    for request in requests:
+        create(repository, f"{QUEUE}{request.id}", write_object(repository, "tag", _tag(request)))
     with index.transaction():
         others = [request.id for request in requests if not index.queue_run(request.id)]
     # A dispatcher that looked after a push too slow for it may be done with its run, and has let go its ref

@@ -41,13 +41,16 @@ class CommitSource:
 
     def files(self) -> Listing:
         if self._files is None:
-            output = git(
-                self._repository,
-                "ls-tree", "-r", "-z", "--full-tree", self._commit,
-                quarantine=self._is_quarantined,
-            )  # fmt: skip
-            self._files = parse_ls_tree(output)
+            self._files = self._batch.listing(self._commit) if self._batch is not None else self._asked()
         return self._files
+
+    def _asked(self) -> Listing:
+        output = git(
+            self._repository,
+            "ls-tree", "-r", "-z", "--full-tree", self._commit,
+            quarantine=self._is_quarantined,
+        )  # fmt: skip
+        return parse_ls_tree(output)
 
     def read(self, paths: Sequence[str]) -> dict[str, bytes]:
         here = [path for path in paths if path in self.files()]

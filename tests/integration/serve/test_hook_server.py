@@ -342,10 +342,10 @@ def test_a_new_server_takes_over_and_the_old_one_finishes(hub: Hub, tree: Path) 
             first.close()
             assert first.process.returncode == 0
             assert listens(hub)
-            assert push(hub, tree).returncode == 0
+            assert push(hub, tree, branch="one").returncode == 0
         assert second.process.returncode == 0
     assert not (hub.root / SOCKET).exists()
-    assert push(hub, tree).returncode == 0
+    assert push(hub, tree, branch="two").returncode == 0
 
 
 def test_what_is_no_request_does_not_end_the_server(

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lockgate.git.listing import EXECUTABLE, FILE, LINK, Entry, blob_id, parse_ls_tree, tree_id
+from lockgate.errors import OutsideError
+from lockgate.git.batch import Batch
+from lockgate.git.listing import EXECUTABLE, FILE, LINK, Entry, blob_id, parse_ls_tree, parse_tree, tree_id
 from lockgate.git.program import git
 
 # Names that sort differently as a file and as a folder, besides anything else git takes
@@ -64,7 +66,25 @@ def test_tree_id_and_ls_tree_agree_with_git(repository: Path, tree: dict[str, ob
     by_git = write_by_git(repository, rows)
     entries = {path: Entry(mode, blob_id(content)) for path, mode, content in rows}
     assert tree_id(entries.items()) == by_git
-    assert parse_ls_tree(git(repository, "ls-tree", "-r", "-z", "--full-tree", by_git)) == entries
+    listed = parse_ls_tree(git(repository, "ls-tree", "-r", "-z", "--full-tree", by_git))
+    assert listed == entries
+    with Batch(repository) as batch:
+        assert list(batch.listing(by_git).items()) == list(listed.items())
+
+
+def test_a_commit_or_a_folder_that_is_not_there_is_told_of(repository: Path) -> None:
+    with Batch(repository) as batch, pytest.raises(OutsideError) as caught:
+        batch.listing("2" * 40)
+    assert caught.value.code == "git-failed"
+    lacking = git(repository, "mktree", "--missing", stdin=f"040000 tree {'2' * 40}\tgone\n".encode())
+    with Batch(repository) as batch, pytest.raises(OutsideError):
+        batch.listing(lacking.decode().strip())
+
+
+@pytest.mark.parametrize("content", [b"100644", b"100644 a", b"100644 a\0short", b"rw a\0" + bytes(20)])
+def test_what_is_no_tree_is_refused(content: bytes) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        parse_tree(content)
 
 
 def test_the_empty_tree_has_the_id_everybody_knows() -> None:

@@ -73,6 +73,21 @@ def test_a_packed_ref_is_moved_and_deleted(repository: Repository, commits: list
     assert swap(repository, NAME, None, a)
 
 
+def test_a_ref_is_made_once(repository: Repository, commits: list[str]) -> None:
+    a, b, _ = commits
+    assert refs.create(repository.path, NAME, a)
+    assert not refs.create(repository.path, NAME, b)
+    git(repository.path, "pack-refs", "--all")
+    assert not (repository.path / NAME).exists()
+    assert not refs.create(repository.path, NAME, b)
+    assert by_git(repository) == a
+    with pytest.raises(OutsideError) as caught:
+        refs.create(repository.path, f"{NAME}/below", b)
+    assert caught.value.code == "ref-conflict"
+    assert not list(repository.path.glob("**/*.lock"))
+    assert not list(repository.path.glob("lockgate-ref-*"))
+
+
 def test_deleting_by_the_git_program(repository: Repository, commits: list[str]) -> None:
     a, b, _ = commits
     refs.compare_and_swap(repository, NAME, None, a)
