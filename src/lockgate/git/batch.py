@@ -71,7 +71,7 @@ class Batch:
                     raise self._broken()
         except ValueError:
             raise self._broken() from None
-        return dict(_flat(trees, top.id))
+        return _flat(trees, top.id)
 
     def _content(self, output: IO[bytes]) -> Content | None:
         told = self._told(output)
@@ -134,15 +134,18 @@ class Batch:
         )
 
 
-def _flat(trees: Mapping[str, Mapping[bytes, Entry]], top: str) -> Iterator[tuple[str, Entry]]:
-    """Yield all but the folders of a tree by their paths, in git's order."""
-    under = [(b"", iter(trees[top].items()))]
+def _flat(trees: Mapping[str, Mapping[bytes, Entry]], top: str) -> dict[str, Entry]:
+    """Return all but the folders of a tree by their paths, in git's order."""
+    listing: dict[str, Entry] = {}
+    under = [("", iter(trees[top].items()))]
     while under:
         folder, rows = under[-1]
         for name, entry in rows:
+            path = folder + name.decode("utf-8", "surrogateescape")
             if entry.mode == FOLDER:
-                under.append((folder + name + b"/", iter(trees[entry.id].items())))
+                under.append((f"{path}/", iter(trees[entry.id].items())))
                 break
-            yield (folder + name).decode("utf-8", "surrogateescape"), entry
+            listing[path] = entry
         else:
             under.pop()
+    return listing

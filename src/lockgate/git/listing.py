@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -10,6 +11,9 @@ import msgspec
 FILE, EXECUTABLE, LINK, FOLDER, SUBMODULE = 0o100644, 0o100755, 0o120000, 0o040000, 0o160000
 #: None of git's: a file or folder whose bytes lie in the store, `id` being their md5 without `.dir`.
 STORED, STORED_EXECUTABLE, STORED_FOLDER = 0o200644, 0o200755, 0o240000
+
+#: One row of a tree object: its mode, its name, its id.
+_ROW = re.compile(rb"([0-7]{5,6}) ([^\0]+)\0(.{20})", re.DOTALL)
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -39,17 +43,10 @@ def parse_ls_tree(output: bytes) -> dict[str, Entry]:
 
 def parse_tree(content: bytes) -> dict[bytes, Entry]:
     """Read a tree object: name → entry, folders among them. Raises `ValueError` where it is none."""
-    rows: dict[bytes, Entry] = {}
-    at = 0
-    while at < len(content):
-        space = content.index(b" ", at)
-        end = content.index(b"\0", space)
-        at_next = end + 21
-        if at_next > len(content):
-            raise ValueError("a tree object breaks off")
-        rows[content[space + 1 : end]] = Entry(int(content[at:space], 8), content[end + 1 : at_next].hex())
-        at = at_next
-    return rows
+    found = _ROW.findall(content)
+    if sum(len(mode) + len(name) + 22 for mode, name, _ in found) != len(content):
+        raise ValueError("that is no tree object")
+    return {name: Entry(int(mode, 8), oid.hex()) for mode, name, oid in found}
 
 
 def tree_id(entries: Iterable[tuple[str, Entry]]) -> str:
