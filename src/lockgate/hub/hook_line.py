@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lockgate.hub.hook import SOCKET
@@ -68,3 +68,8 @@ def bequeathed(root: Path) -> dict[str, str]:
     os.dup2(line.detach(), DESCRIPTOR)
     os.set_inheritable(DESCRIPTOR, True)
     return {VARIABLE: "1"}
+
+
+def taken_along(words: Sequence[str]) -> list[str]:
+    """Return what calls a program that has its standard input for a line, and nothing to read."""
+    return ["sh", "-c", f'exec {DESCRIPTOR}<&0 0</dev/null; exec "$@"', "sh", *words]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from e2e_place import ONE_STAGE, Place, WorkTree, until
 
-from lockgate.hub.directory import open_hub
+from lockgate.hub.directory import HOOKS, open_hub
 from lockgate.hub.hook import SOCKET
 from lockgate.hub.pushing.hookserver import hook_server
 from lockgate.jupyter.hook_servers import HookServers, is_served
@@ -41,6 +41,15 @@ def test_a_hub_of_ones_own_is_stood_by_until_the_end(
     servers.stand_by(tree.path)
     assert not is_served(hub), "the end is the end"
     tree.write({"i": "2\n"})
+    assert "in the work tree: o" in tree.lockgate("run").said
+
+
+def test_a_run_has_a_line_to_the_server(place: Place, tree: WorkTree, servers: HookServers) -> None:
+    hub = open_hub(place.hub)
+    servers.stand_by(tree.path)
+    until(lambda: is_served(hub), "the hub is served")
+    for hook in (hub.repository(name) / "hooks" / each for name in hub.projects() for each in HOOKS):
+        hook.write_text(hook.read_text().partition("python=")[0] + "exit 77\n")
     assert "in the work tree: o" in tree.lockgate("run").said
 
 

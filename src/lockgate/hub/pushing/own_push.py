@@ -57,7 +57,7 @@ def move(
     words += [str(repository), f"{commit}:{ref}"]
     said: list[str] = []
     receipt: Receipt | None = None
-    pushing = hear(words, environment, said)
+    pushing = hear(words, environment, said, hub.root)
     while True:
         try:
             told = next(pushing)

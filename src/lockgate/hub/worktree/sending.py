@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from msgspec.structs import replace
 
 from lockgate.errors import LockgateError, OutsideError, UserError
 from lockgate.git.program import clean_environment
+from lockgate.hub import hook_line
 from lockgate.hub.members.slug import member_slug
 from lockgate.hub.push import SNAPSHOTS, Options
 from lockgate.hub.reaching.address import REMOTE
@@ -44,19 +46,30 @@ class _Line(msgspec.Struct, frozen=True):
     kind: str
 
 
-def send(root: Path, commit: str, run: str, member: str, options: Options) -> Iterator[Receipt | Progress]:
-    """Push a commit as the snapshot of a new run; yield the receipt, then with `is_wait` all progress.
+class Snapshot(msgspec.Struct, frozen=True):
+    """What is to be run: a commit of a work tree, for a new run of a member."""
+
+    root: Path
+    commit: str
+    run: str
+    member: str
+    url: str
+    """The hub's project, as git names it."""
+
+
+def send(snapshot: Snapshot, options: Options) -> Iterator[Receipt | Progress]:
+    """Push a snapshot; yield the receipt, then with `is_wait` all progress.
 
     Raises what the hub refused as `UserError` with the hub's own code, `OutsideError` (`push-failed`).
     """
     said: list[str] = []
-    code = yield from _push(root, commit, run, member, options, said)
+    code = yield from _push(snapshot, options, said)
     if code != 0 or (options.is_wait and any(_REFUSED.fullmatch(line) for line in said)):
         raise refusal(said)
 
 
-def foresee(root: Path, commit: str, run: str, member: str, options: Options) -> RunForecast:
-    """Ask the hub what a run of the commit would do and take: a push that it refuses when it has told.
+def foresee(snapshot: Snapshot, options: Options) -> RunForecast:
+    """Ask the hub what a run of the snapshot would do and take: a push that it refuses when it has told.
 
     Raises as `send`.
     """
@@ -64,7 +77,7 @@ def foresee(root: Path, commit: str, run: str, member: str, options: Options) ->
     whole: RunForecast | None = None
     stages: list[StageForecast] = []
     dry = replace(options, is_dry_run=True, is_wait=False)
-    for told in _push(root, commit, run, member, dry, said):
+    for told in _push(snapshot, dry, said):
         if isinstance(told, RunForecast):
             whole = told
         elif isinstance(told, StageForecast):
@@ -74,26 +87,35 @@ def foresee(root: Path, commit: str, run: str, member: str, options: Options) ->
     return replace(whole, stages=tuple(stages))
 
 
-def _push(
-    root: Path, commit: str, run: str, member: str, options: Options, said: list[str]
-) -> Generator[Any, None, int]:
+def _push(snapshot: Snapshot, options: Options, said: list[str]) -> Generator[Any, None, int]:
     """Push; yield what the hub tells as JSON, put its other lines into `said`, return git's exit code."""
-    words = ["git", "-C", str(root), "push", "--quiet", "--no-verify"]
+    words = ["git", "-C", str(snapshot.root), "push", "--quiet", "--no-verify"]
     words += [word for option in replace(options, is_json=True).words() for word in ("-o", option)]
-    words += [REMOTE, f"{commit}:{SNAPSHOTS}{member_slug(member)}/{run}"]
+    words += [REMOTE, f"{snapshot.commit}:{SNAPSHOTS}{member_slug(snapshot.member)}/{snapshot.run}"]
     # Nobody may sit before the terminal of a Jupyter server
-    return (yield from hear(words, clean_environment() | {"GIT_TERMINAL_PROMPT": "0"}, said))
+    environment = clean_environment() | {"GIT_TERMINAL_PROMPT": "0"}
+    hub = Path(snapshot.url).parent.parent if snapshot.url.startswith("/") else None
+    return (yield from hear(words, environment, said, hub))
 
 
-def hear(words: Sequence[str], environment: Mapping[str, str], said: list[str]) -> Generator[Any, None, int]:
-    """Run a push; yield and return as above."""
-    push = subprocess.Popen(
-        words,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env=dict(environment),
-    )
+def hear(
+    words: Sequence[str], environment: Mapping[str, str], said: list[str], hub: Path | None = None
+) -> Generator[Any, None, int]:
+    """Run a push, with a line to the hook server of a hub at that path; yield and return as above."""
+    with hook_line.lent(hub) if hub is not None else nullcontext() as line:
+        if line is not None:
+            words, environment = hook_line.taken_along(words), {**environment, hook_line.VARIABLE: "1"}
+        push = subprocess.Popen(
+            words,
+            stdin=line.fileno() if line is not None else subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=dict(environment),
+        )
+        return (yield from _told(push, said))
+
+
+def _told(push: subprocess.Popen[bytes], said: list[str]) -> Generator[Any, None, int]:
     assert push.stderr is not None
     try:
         for raw in push.stderr:

@@ -18,7 +18,7 @@ from lockgate.hub.running.follow import Progress
 from lockgate.hub.worktree.fetching import Fetched, artifacts_at, fetch_commit, place_large, place_results
 from lockgate.hub.worktree.home import ensure_remote
 from lockgate.hub.worktree.large_files import swaps_for
-from lockgate.hub.worktree.sending import Receipt, foresee, send
+from lockgate.hub.worktree.sending import Receipt, Snapshot, foresee, send
 from lockgate.project.pipeline import MANIFEST_FILE
 from lockgate.runs.forecast import RunForecast
 from lockgate.runs.load import DVC_FILE
@@ -46,12 +46,13 @@ def submit(
 
     `put`: files that the snapshot has with this content, whatever the work tree has.
     """
-    run, commit = _snapshot(root, put or {})
+    made = _snapshot(root, put or {})
+    run, commit = made.run, made.commit
     sent = send_data(root, digests_at(root, commit))
     if sent.count:
         show(sent)
     ended: Progress | None = None
-    for news in send(root, commit, run, member_here(root) or "member", options):
+    for news in send(made, options):
         show(news)
         if isinstance(news, Progress) and news.kind == "ended":
             ended = news
@@ -74,12 +75,11 @@ def submit(
 
 def ask(root: Path, options: Options) -> RunForecast:
     """Return what a run of the work tree would do and take; nothing is queued, no ref is moved."""
-    run, commit = _snapshot(root, {})
-    return foresee(root, commit, run, member_here(root) or "member", options)
+    return foresee(_snapshot(root, {}), options)
 
 
-def _snapshot(root: Path, put: Mapping[str, bytes]) -> tuple[str, str]:
-    """Return the id of a new run, and the commit that holds the work tree as it is.
+def _snapshot(root: Path, put: Mapping[str, bytes]) -> Snapshot:
+    """Return a commit that holds the work tree as it is, for a new run.
 
     Raises `UserError`: `no-manifest`.
     """
@@ -89,12 +89,13 @@ def _snapshot(root: Path, put: Mapping[str, bytes]) -> tuple[str, str]:
             "Let Lockgate propose one: lockgate init",
             code="no-manifest",
         )
-    ensure_remote(root)
+    url = ensure_remote(root)
     prepare(root)
     found = changes(root, has_ignored=True)
     is_old = bring_into_step(root, found.ignored).has_written
     run = new_run_id()
     message = f"Snapshot of the work tree for run {run[-8:]}"
-    return run, snapshot(
+    commit = snapshot(
         root, message, lambda differing: swaps_for(root, differing), put, None if is_old else found
     )
+    return Snapshot(root, commit, run, member_here(root) or "member", url)
