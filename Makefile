@@ -47,7 +47,7 @@ check: setup  ## what a change must pass before review: format, lint, types, con
 	$(BIN)/ruff check .
 	$(BIN)/mypy --num-workers 2 || $(BIN)/mypy --num-workers 0 # its workers may start too late on a busy machine
 	$(BIN)/lint-imports
-	$(PYTEST) $(QUICK) -n $$((2 * $(JOBS))) $(UNUSED) -m "not slow and not batch and not kubernetes and not container and not lab" --hypothesis-profile=quick
+	$(PYTEST) $(QUICK) -n $$((2 * $(JOBS))) --dist worksteal $(UNUSED) -m "not slow and not batch and not kubernetes and not container and not lab" --hypothesis-profile=quick
 
 test-unit: setup ## the unit tests only
 	$(PYTEST) tests/unit
