@@ -49,6 +49,7 @@ _KEPT = 8
 #: Pushes that may wait to be taken.
 _BACKLOG = 1024
 _REAP_S = 1.0
+_FULL_S = 0.05
 #: So long after its end a server is started again; after each one that does not last twice as long.
 _PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 30.0
@@ -154,9 +155,14 @@ class _Server:
             self._ending = [pid for pid in self._ending if os.waitpid(pid, os.WNOHANG)[0] == 0]
 
     def _accept(self, listening: socket.socket) -> None:
-        with contextlib.suppress(OSError):
+        try:
             connection, _ = listening.accept()
-            self._selector.register(connection, selectors.EVENT_READ, self._hand_over)
+        except BlockingIOError:
+            return
+        except OSError:  # there is no descriptor left: whoever comes waits until one is
+            time.sleep(_FULL_S)
+            return
+        self._selector.register(connection, selectors.EVENT_READ, self._hand_over)
 
     def _hand_over(self, connection: socket.socket) -> None:
         """Give a connection on which somebody speaks to a worker; whoever is not taken does it without us."""
