@@ -23,7 +23,8 @@ from lockgate.hub.directory import Hub, make_wake
 from lockgate.hub.indexing.rows import RunRow
 from lockgate.hub.proving.proving import Proving, fresh_runtimes, prove_apart
 from lockgate.hub.queue import RECEIVED_LIMIT_S, enqueue
-from lockgate.hub.running.execution import START_KEPT_S, Execution
+from lockgate.hub.running.execution import Execution
+from lockgate.hub.running.starts import MOMENT_S
 from lockgate.hub.supplying.data_supply import supply
 from lockgate.hub.wake import open_wake, wake_up
 from lockgate.hub.wiring import Wiring
@@ -418,7 +419,7 @@ class Dispatcher:
         fds = [self._wake]
         timeouts = [timeout, LOOK_S]
         if any(execution.keeps_starts for execution in self._active.values()):
-            timeouts.append(START_KEPT_S)
+            timeouts.append(MOMENT_S)
         for backend in self._wiring.backends.values():
             fds.extend(backend.wake_fds())
             interval = backend.poll_interval_s()

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import msgspec
 
-from lockgate.activity import chain
-from lockgate.activity.entry import Activity
 from lockgate.backends.contract import Backend, Ended, Started
 from lockgate.errors import LockgateError
 from lockgate.git.objects import Repository
@@ -18,26 +16,26 @@ from lockgate.hub.indexing.rows import RunRow
 from lockgate.hub.instant import iso
 from lockgate.hub.planning.preparation import Prepared, prepare
 from lockgate.hub.proving.proving import Proving, runtimes_of, scope_of
-from lockgate.hub.push import describe
+from lockgate.hub.running.findings import Findings
 from lockgate.hub.running.intake import take_in
 from lockgate.hub.running.layout import Layout
 from lockgate.hub.running.recording import (
     VERIFICATION,
     Outcomes,
+    announce,
     append_activity,
     append_verification,
-    email_of,
     is_recorded,
     let_go,
     write_results,
 )
 from lockgate.hub.running.remarks import remarks
+from lockgate.hub.running.starts import Starts
 from lockgate.hub.wiring import Wiring
 from lockgate.runs.advance import advance, effects_due, outcome_of
 from lockgate.runs.job import ExitRecord, Job
-from lockgate.runs.observation import Observation
 from lockgate.runs.plan import TRIAL
-from lockgate.runs.record import Artifact, StageRecord
+from lockgate.runs.record import StageRecord
 from lockgate.runs.run import (
     AT_BACKEND,
     FINAL_RUN_STATES,
@@ -70,9 +68,6 @@ from lockgate.runs.workspace import Inventory, clean, inventory
 from lockgate.verify.report import Verification
 from lockgate.verify.seeking import Trial
 
-#: So long a job runs before its start is worth a word.
-START_KEPT_S = 0.03
-
 
 class Execution:
     """One run's state, and the hands it has. Events go in by `take`; what is left to do waits in queues."""
@@ -96,19 +91,13 @@ class Execution:
         self._sequence = -1
         self._prepared: Prepared | None = None
         self._layout: Layout | None = None
-        self._records: dict[str, StageRecord] = {}
-        self._partial: dict[str, tuple[Artifact, ...]] = {}
-        self._exits: dict[str, ExitRecord] = {}
-        self._reasons: dict[str, str] = {}
+        self._found = Findings()
         self._inventories: dict[str, Inventory] = {}
         self._due: deque[Effect] = deque()
         self._stages_by_folder: dict[str, str] = {}
         self._ended_at = self.started_at
-        self._new_records: list[StageRecord] = []
-        self._seen: dict[str, Observation] = {}
-        self._newly_seen: dict[str, Observation] = {}
         self._to_clean: list[Path] = []
-        self._starts: dict[str, tuple[str, float]] = {}
+        self._starts = Starts()
         self._waiting: dict[str, str] = {}
         """What was last said of jobs that wait."""
         self._was_recording = False
@@ -156,7 +145,7 @@ class Execution:
             self._sequence = sequence
             self._ended_at = at
             if isinstance(event, JobEnded):
-                self._exits[event.stage] = event.exit
+                self._found.exits[event.stage] = event.exit
         if self.run.state in ("queued", "preparing"):
             self._due.extend(effects_due(self.run))
             return []
@@ -197,7 +186,9 @@ class Execution:
 
     def begin(self) -> None:
         if self.run.state == "queued":
-            self._announce()
+            announce(
+                self._wiring.repository(self.request.project), self._wiring.key, self.request, self.started_at
+            )
             self.take([PrepareStarted()])
         else:
             self.take([])
@@ -234,9 +225,9 @@ class Execution:
             for stage in plan.stages
             if stage.fingerprint is not None
         )
-        self._records.update({stage.name: stage.reused for stage in plan.stages if stage.reused})
-        self._reasons = {stage.name: stage.reason for stage in plan.stages}
-        self._wiring.index.add_jobs(self.request.id, self._reasons.items())
+        self._found.records.update({stage.name: stage.reused for stage in plan.stages if stage.reused})
+        self._found.reasons = {stage.name: stage.reason for stage in plan.stages}
+        self._wiring.index.add_jobs(self.request.id, self._found.reasons.items())
         return Planned(plan.upstream, decisions)
 
     def lay_out(self, stage: str) -> Job | None:
@@ -249,7 +240,7 @@ class Execution:
                 self.take([JobRefused(stage, refusal)])
                 return None
             attempt = self.run.jobs[stage].attempt
-            self._inventories[stage] = self.layout.lay_out(stage, attempt, self._records)
+            self._inventories[stage] = self.layout.lay_out(stage, attempt, self._found.records)
         except OSError as error:
             self.take([JobFailed(stage, f"its workspace could not be laid out: {error.strerror or error}")])
             return None
@@ -259,30 +250,23 @@ class Execution:
         return job
 
     def hear(self, news: Iterable[Started | Ended]) -> None:
-        """Take what backends report of this run's jobs.
-
-        A start is kept back for a moment: of a job that ends within it, the end says it all.
-        """
-        now = time.monotonic()
+        """Take what backends report of this run's jobs; starts are kept back for a moment."""
         ends: list[Event] = []
         for one in news:
             stage = self._stages_by_folder[one.folder]
             if isinstance(one, Started):
-                self._starts[stage] = (one.native_id, now)
+                self._starts.keep(stage, one.native_id)
             else:
-                self._starts.pop(stage, None)
-                self._exits[stage] = one.exit
+                self._starts.drop(stage)
+                self._found.exits[stage] = one.exit
                 ends.append(JobEnded(stage, one.exit, self.run.jobs[stage].attempt))
         self.take(ends)
 
     def tell_starts(self) -> None:
         """Take the starts of jobs that still run after the moment they were kept back."""
-        now = time.monotonic()
-        due = [stage for stage, (_, at) in self._starts.items() if now - at >= START_KEPT_S]
+        due = self._starts.due()
         if due:
-            self.take(
-                [JobStarted(stage, self._starts.pop(stage)[0], self.run.jobs[stage].attempt) for stage in due]
-            )
+            self.take([JobStarted(stage, id, self.run.jobs[stage].attempt) for stage, id in due.items()])
 
     @property
     def keeps_starts(self) -> bool:
@@ -311,17 +295,15 @@ class Execution:
             if job.state in ("succeeded", "cached") and job.fingerprint is not None:
                 record = self._find(job.fingerprint)
                 if record is not None:
-                    self._records[stage] = record
-        self._seen = self._wiring.index.observations(self.request.id)
-        self._reasons = {job.stage: job.reason for job in self._wiring.index.jobs(self.request.id)}
+                    self._found.records[stage] = record
+        self._found.seen = self._wiring.index.observations(self.request.id)
+        self._found.reasons = {job.stage: job.reason for job in self._wiring.index.jobs(self.request.id)}
 
     def _persist(self, events: Sequence[Event]) -> None:
         index, now = self._wiring.index, time.time()
         before, moved = self.run, dict[str, None]()
         with index.transaction():
-            index.add_results(self._scope, self._new_records)
-            if self._newly_seen:
-                index.add_observations(self.request.id, self._newly_seen)
+            self._found.write(index, self.request.id, self._scope)
             for event in events:
                 after, effects = advance(self.run, event)
                 if after is self.run and not effects:
@@ -342,15 +324,14 @@ class Execution:
                         record.peak_memory_bytes,
                     )
                     if self.run.jobs[event.stage].state == "submitted":
-                        self._reasons[event.stage] = f"run again: {record.detail or 'it was lost'}"
-                        index.set_reason(self.request.id, event.stage, self._reasons[event.stage])
+                        self._found.reasons[event.stage] = f"run again: {record.detail or 'it was lost'}"
+                        index.set_reason(self.request.id, event.stage, self._found.reasons[event.stage])
                 elif isinstance(event, JobStarted):
                     index.set_job_times(self.request.id, event.stage, now, None, None)
             index.set_jobs(self.run.id, [(stage, self.run.jobs[stage]) for stage in moved])
             if self.run.state != before.state:
                 self._persist_state(now)
-        self._new_records.clear()
-        self._newly_seen.clear()
+        self._found.settle()
 
     def _persist_state(self, now: float) -> None:
         run = self.run
@@ -410,27 +391,6 @@ class Execution:
                 return (self._record(outcome),)
         return ()
 
-    def _announce(self) -> None:
-        """Put the request on the chain before anything is done with it."""
-        request = self.request
-        activity = Activity(
-            kind="run.queued",
-            at=iso(self.started_at),
-            by=request.member,
-            title=f"Run {short(request.id)} of {describe(request.ref)} at {request.commit[:10]} was queued",
-            ref=request.ref,
-            commit=request.commit,
-            run=request.id,
-        )
-        chain.append(
-            self._wiring.repository(request.project),
-            activity,
-            self._wiring.key,
-            keep=[request.commit],
-            at_epoch_s=max(0, int(self.started_at)),
-            author_email=email_of(request.member),
-        )
-
     def _prepare(self) -> Sequence[Event]:
         try:
             prepared = self.prepared
@@ -444,7 +404,7 @@ class Execution:
 
     def _resolve(self, stage: str) -> Sequence[Event]:
         planner = self.prepared.planner
-        fingerprint = planner.fingerprint_of(stage, self._records)
+        fingerprint = planner.fingerprint_of(stage, self._found.records)
         if fingerprint is None:
             return (JobFailed(stage, "what an upstream stage made is gone from the hub"),)
         is_forced = stage in self.prepared.forced
@@ -452,11 +412,11 @@ class Execution:
         if record is not None and not planner.holds(record):
             record = None
         if record is not None:
-            self._records[stage] = record
+            self._found.records[stage] = record
             reason = f"cached from run {short(record.run)}"
         else:
-            reason = "forced" if is_forced else planner.reason_of(stage, self._records)
-        self._reasons[stage] = reason
+            reason = "forced" if is_forced else planner.reason_of(stage, self._found.records)
+        self._found.reasons[stage] = reason
         self._wiring.index.set_reason(self.request.id, stage, reason)
         return (Resolved(Decision(stage, fingerprint, record.run if record else None)),)
 
@@ -474,7 +434,7 @@ class Execution:
         folder = self.folder_of(stage)
         placed = self._inventories.pop(stage, None)
         if placed is None:
-            placed = self.layout.lay_out(stage, self.run.jobs[stage].attempt, self._records)
+            placed = self.layout.lay_out(stage, self.run.jobs[stage].attempt, self._found.records)
         taken = take_in(
             self._wiring,
             self.prepared,
@@ -482,17 +442,16 @@ class Execution:
             folder,
             exit_record,
             placed,
-            records=self._records,
+            records=self._found.records,
             fingerprint=self.run.jobs[stage].fingerprint or "",
             ended_at=exit_record.ended_at or self._ended_at,
         )
         if taken.observation is not None:
-            self._seen[stage] = self._newly_seen[stage] = taken.observation
+            self._found.see(stage, taken.observation)
         if taken.record is None:
-            self._partial[stage] = taken.partial
+            self._found.partial[stage] = taken.partial
             return JobFailed(stage, taken.fault)
-        self._records[stage] = taken.record
-        self._new_records.append(taken.record)
+        self._found.make(stage, taken.record)
         self._to_clean.append(folder)
         return JobCollected(stage)
 
@@ -538,7 +497,7 @@ class Execution:
                 for trial in found.trials
             ]
             reasons = {f"{trial.stage}{TRIAL}{trial.name}": trial.words for trial in found.trials}
-            self._reasons |= reasons
+            self._found.reasons |= reasons
             self._wiring.index.add_jobs(self.request.id, reasons.items(), len(self.run.jobs))
             self.take([Extended(tuple(decisions))])
         else:
@@ -550,34 +509,8 @@ class Execution:
         return f"{self.run.jobs[trial.stage].fingerprint}{TRIAL}{trial.name}"
 
     def _outcomes(self, outcome: Outcome) -> Outcomes:
-        prepared = self._prepared
-        logs = {}
-        if prepared is not None:
-            for stage, job in self.run.jobs.items():
-                if job.state in ("succeeded", "failed", "cancelled"):
-                    logs[stage] = self.folder_of(stage) / "output.log"
-        return Outcomes(
-            request=self.request,
-            run=self.run,
-            outcome=outcome,
-            ended_at=self._ended_at,
-            started_at=self.started_at,
-            records={
-                stage: self._records[stage]
-                for stage in self.run.jobs
-                if stage in self._records and stage not in self.run.trials
-            },
-            partial=self._partial,
-            exits=self._exits,
-            logs=logs,
-            lock_file=prepared.runtime.lock_file if prepared else None,
-            runtime_text=prepared.runtime.text if prepared else "",
-            runtime_digest=prepared.runtime.digest if prepared else "",
-            reasons=self._reasons,
-            seen=self._seen,
-            pipeline_stages=(
-                frozenset(stage.name for stage in prepared.loaded.pipeline.stages)
-                if prepared
-                else frozenset()
-            ),
-        )
+        at_rest = ("succeeded", "failed", "cancelled")
+        stages = [stage for stage, job in self.run.jobs.items() if job.state in at_rest]
+        logs = {stage: self.folder_of(stage) / "output.log" for stage in stages if self._prepared is not None}
+        times = self.started_at, self._ended_at
+        return self._found.outcomes(self.request, self.run, outcome, self._prepared, logs, times)

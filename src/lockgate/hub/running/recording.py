@@ -67,6 +67,27 @@ class Written(msgspec.Struct, frozen=True):
     has_moved_branch: bool
 
 
+def announce(repository: Repository, key: Key, request: Request, at: float) -> None:
+    """Append `run.queued`, before anything is done with the request."""
+    activity = Activity(
+        kind="run.queued",
+        at=iso(at),
+        by=request.member,
+        title=f"Run {short(request.id)} of {describe(request.ref)} at {request.commit[:10]} was queued",
+        ref=request.ref,
+        commit=request.commit,
+        run=request.id,
+    )
+    chain.append(
+        repository,
+        activity,
+        key,
+        keep=[request.commit],
+        at_epoch_s=max(0, int(at)),
+        author_email=email_of(request.member),
+    )
+
+
 def write_results(repository: Repository, key: Key, outcomes: Outcomes) -> Written:
     """Write the result commit and move the branch to it if it stands where it was pushed.
 
