@@ -24,6 +24,7 @@ from lockgate.hub.indexing.rows import RunRow
 from lockgate.hub.proving.proving import Proving, fresh_runtimes, prove_apart
 from lockgate.hub.queue import RECEIVED_LIMIT_S, enqueue
 from lockgate.hub.running.execution import Execution
+from lockgate.hub.running.packing import Packing
 from lockgate.hub.running.starts import MOMENT_S
 from lockgate.hub.supplying.data_supply import supply
 from lockgate.hub.wake import open_wake, wake_up
@@ -142,6 +143,7 @@ class Dispatcher:
         self._built: queue.SimpleQueue[tuple[str, LockgateError | None]] = queue.SimpleQueue()
         self._compared: queue.SimpleQueue[tuple[str, Proving]] = queue.SimpleQueue()
         self._threads: set[threading.Thread] = set()
+        self._packing = Packing(wiring.hub)
 
     def loop(self, linger: float) -> None:
         """Work until nothing is left and nothing came for `linger` seconds."""
@@ -164,6 +166,8 @@ class Dispatcher:
                     break
             if is_busy or backlog:
                 idle_since = time.monotonic()
+            if self._is_quiet and not backlog:
+                self._packing.go_on()
             if self._wait(timeout):
                 if not self._wiring.hub.is_there:
                     log.error("the hub was removed", extra={"action": "stop"})
