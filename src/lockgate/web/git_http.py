@@ -165,6 +165,10 @@ class _Call:
     def _environment(self) -> dict[str, str]:
         headers = self._headers
         settings = {"http.receivepack": "true", "http.uploadpack": "true", "http.getanyfile": "false"}
+        if b"content-length" not in headers:
+            # Git sends more than `http.postBuffer`, a megabyte, in chunks: that stays the pack it comes as,
+            # which spares compressing it again, here and for each clone
+            settings["receive.unpackLimit"] = "1"
         limit = self._service.settings.push_limit_bytes
         if limit:
             settings["receive.maxInputSize"] = str(limit)

@@ -22,7 +22,7 @@ from lockgate.git.objects import Repository
 from lockgate.git.program import git
 from lockgate.hub.directory import Hub, create_hub
 from lockgate.hub.running.dispatcher import dispatch
-from lockgate.hub.running.packing import MANY, Packing
+from lockgate.hub.running.packing import MANY, MANY_PACKS, Packing
 
 DEADLINE_S = 60.0
 COUNT = 40
@@ -108,6 +108,16 @@ def test_packs_are_joined(hub: Hub) -> None:
         pack(hub)
     assert loose_count(hub) == 0
     assert len(packs(hub)) <= 2
+    assert are_there(hub, ids)
+
+
+def test_many_packs_are_joined_too(hub: Hub) -> None:
+    ids = fill(hub, count=MANY_PACKS)
+    for id in ids:
+        git(hub.repository("p"), "pack-objects", "-q", "objects/pack/pack", stdin=f"{id}\n".encode())
+    git(hub.repository("p"), "prune-packed")
+    pack(hub)
+    assert len(packs(hub)) == 1
     assert are_there(hub, ids)
 
 

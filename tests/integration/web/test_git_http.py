@@ -265,6 +265,8 @@ def test_a_large_push_is_not_held_in_memory(tmp_path: Path) -> None:
         site.git(tree, "-c", "core.compression=0", "push", "-o", "skip", site.git_url(), "main:large")
         assert peak_mb(site.pid) - before < 40
         assert [peak_mb(each) < 60 for each in hook_servers(site.pid)] == [True]
+        objects = site.hub.repository("flights") / "objects"
+        assert len(list(objects.glob("pack/*.pack"))) == 1, "what is large stays the pack it came as"
         site.git(tmp_path, "clone", "--quiet", "--branch", "large", site.git_url(), "again")
         assert peak_mb(site.pid) - before < 40
 

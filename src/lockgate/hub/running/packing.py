@@ -7,7 +7,6 @@ reaches them, and packs are joined so that each is at least twice the next small
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import logging
 import os
@@ -20,6 +19,8 @@ log = logging.getLogger("lockgate.dispatcher")
 
 #: So many files in one of the 256 folders of loose objects are many, as for git (git-gc(1), gc.auto).
 MANY = 27
+#: And so many packs (gc.autoPackLimit).
+MANY_PACKS = 50
 #: After a look at all repositories the next one comes no sooner.
 LOOK_AGAIN_S = 300.0
 _LOCK = "lockgate-packing.lock"
@@ -49,7 +50,7 @@ class Packing:
         return self.pid is not None
 
     def go_on(self) -> None:
-        """Begin with the next repository, if any has many loose objects; the one under way is let finish."""
+        """Begin with the next repository of many small files or packs; the one under way is let finish."""
         if self.is_under_way:
             return
         if not self._crowded and time.monotonic() - self._looked_at >= LOOK_AGAIN_S:
@@ -59,9 +60,9 @@ class Packing:
             self._begin(self._crowded.pop())
 
     def _is_crowded(self, project: str) -> bool:
-        with contextlib.suppress(OSError):
-            return len(list((self._hub.repository(project) / "objects" / "17").iterdir())) >= MANY
-        return False
+        objects = self._hub.repository(project) / "objects"
+        loose, packs = objects.glob("17/*"), objects.glob("pack/*.pack")
+        return len(list(loose)) >= MANY or len(list(packs)) >= MANY_PACKS
 
     def _begin(self, project: str) -> None:
         """Another process's may be at it: the lock is git's own as long as it runs."""
