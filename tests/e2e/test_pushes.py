@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import subprocess
 from pathlib import Path
@@ -190,9 +191,8 @@ def test_a_push_fails_when_the_hubs_python_is_gone(place: Place) -> None:
     tree = place.project({"lockgate.toml": ONE_STAGE, "i": "1\n"})
     for hook in ("pre-receive", "post-receive"):
         path = place.repository() / "hooks" / hook
-        lines = path.read_text().splitlines()
-        lines[2] = "python=/nowhere/bin/python"
-        path.write_text("\n".join(lines) + "\n")
+        text = path.read_text()
+        path.write_text(re.sub(r"(?m)^python=.*$", "python=/nowhere/bin/python", text, count=1))
     said = _is_refused(tree)
     assert "nothing was queued: this hub's Python is gone: /nowhere/bin/python" in said
     assert "lockgate hub doctor --fix" in said
