@@ -164,7 +164,11 @@ class _Call:
 
     def _environment(self) -> dict[str, str]:
         headers = self._headers
-        settings = {"http.receivepack": "true", "http.uploadpack": "true", "http.getanyfile": "false"}
+        settings = {
+            "http.receivepack": "true", "http.uploadpack": "true", "http.getanyfile": "false",
+            # So much of packs is mapped at most, else a process that reads gigabytes looks as if it held them
+            "core.packedGitWindowSize": "32m", "core.packedGitLimit": "256m",
+        }  # fmt: skip
         if b"content-length" not in headers:
             # Git sends more than `http.postBuffer`, a megabyte, in chunks: that stays the pack it comes as,
             # which spares compressing it again, here and for each clone
