@@ -198,6 +198,27 @@ def test_a_push_fails_when_the_hubs_python_is_gone(place: Place) -> None:
     assert "lockgate hub doctor --fix" in said
 
 
+def test_folders_that_unfold_into_ten_billion_files_are_refused(place: Place) -> None:
+    tree = place.project({"lockgate.toml": ONE_STAGE, "i": "1\n"})
+
+    def made(rows: str) -> str:
+        words = ["git", "mktree"]
+        done = subprocess.run(words, cwd=tree.path, input=rows, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    folder = made(
+        "".join(f"100644 blob {tree.git('rev-parse', 'HEAD:i').out.strip()}\t{n}\n" for n in range(10))
+    )
+    for _ in range(9):
+        folder = made("".join(f"040000 tree {folder}\t{n}\n" for n in range(10)))
+    top = made(f"{tree.git('ls-tree', 'HEAD').out}040000 tree {folder}\tfolder\n")
+    commit = tree.git("commit-tree", top, "-p", "HEAD", "-m", "Unfolds").out.strip()
+    words = ["git", "push", "--no-verify", "hub", f"{commit}:refs/heads/other"]
+    done = subprocess.run(words, cwd=tree.path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "[tree-too-large]" in done.stderr
+
+
 def test_a_push_fails_when_the_index_cannot_be_written(place: Place) -> None:
     tree = place.project({"lockgate.toml": ONE_STAGE, "i": "1\n"})
     (place.hub / "index.sqlite").mkdir()

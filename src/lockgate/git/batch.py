@@ -8,13 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from lockgate.errors import OutsideError
+from lockgate.errors import OutsideError, UserError
 from lockgate.git.contents import AS_WRITTEN, Content
 from lockgate.git.listing import FOLDER, Entry, parse_tree
 from lockgate.git.program import QUARANTINE, clean_environment
 
 #: So many bytes of questions are under way at a time: a pipe holds more, so neither side waits for the other.
 _ASKED_BYTES = 16_000
+#: What a listing holds at most; so deep are folders at most for git too (git-config(1), core.maxTreeDepth).
+MOST_FILES, MOST_LEVELS = 2_000_000, 2_048
 _KINDS = ("blob", "tree", "commit", "tag")
 
 
@@ -55,7 +57,10 @@ class Batch:
             yield from [each[2] if each is not None else None for each in told]
 
     def listing(self, commit: str) -> dict[str, Entry]:
-        """Return what `parse_ls_tree` reads of a commit, in the same order."""
+        """Return what `parse_ls_tree` reads of a commit, in the same order.
+
+        Raises `UserError` (`tree-too-large`) too.
+        """
         top = self.read(f"{commit}^{{tree}}")
         if top is None:
             raise self._broken()
@@ -135,10 +140,15 @@ class Batch:
 
 
 def _flat(trees: Mapping[str, Mapping[bytes, Entry]], top: str) -> dict[str, Entry]:
-    """Return all but the folders of a tree by their paths, in git's order."""
+    """Return all but the folders of a tree by their paths, in git's order.
+
+    A few folders that name each other many times over unfold into more files than memory holds.
+    """
     listing: dict[str, Entry] = {}
     under = [("", iter(trees[top].items()))]
     while under:
+        if len(under) > MOST_LEVELS:
+            raise _too_large()
         folder, rows = under[-1]
         for name, entry in rows:
             path = folder + name.decode("utf-8", "surrogateescape")
@@ -146,6 +156,16 @@ def _flat(trees: Mapping[str, Mapping[bytes, Entry]], top: str) -> dict[str, Ent
                 under.append((f"{path}/", iter(trees[entry.id].items())))
                 break
             listing[path] = entry
+            if len(listing) > MOST_FILES:
+                raise _too_large()
         else:
             under.pop()
     return listing
+
+
+def _too_large() -> UserError:
+    return UserError(
+        f"the project has more than {MOST_FILES:,} files, or folders more than {MOST_LEVELS:,} deep",
+        "Keep many small files as data: lockgate data add FOLDER",
+        code="tree-too-large",
+    )

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lockgate.errors import OutsideError
+from lockgate.errors import OutsideError, UserError
+from lockgate.git import batch as batch_module
 from lockgate.git.batch import Batch
 from lockgate.git.listing import EXECUTABLE, FILE, LINK, Entry, blob_id, parse_ls_tree, parse_tree, tree_id
 from lockgate.git.program import git
@@ -79,6 +80,26 @@ def test_a_commit_or_a_folder_that_is_not_there_is_told_of(repository: Path) -> 
     lacking = git(repository, "mktree", "--missing", stdin=f"040000 tree {'2' * 40}\tgone\n".encode())
     with Batch(repository) as batch, pytest.raises(OutsideError):
         batch.listing(lacking.decode().strip())
+
+
+def test_folders_that_unfold_without_end_are_refused(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_module, "MOST_FILES", 5_000)
+    blob = git(repository, "hash-object", "-w", "--stdin", stdin=b"").decode().strip()
+    rows = "".join(f"100644 blob {blob}\t{n}\n" for n in range(10))
+    wide = [git(repository, "mktree", stdin=rows.encode()).decode().strip()]
+    for _ in range(8):
+        rows = "".join(f"040000 tree {wide[-1]}\t{n}\n" for n in range(10))
+        wide.append(git(repository, "mktree", stdin=rows.encode()).decode().strip())
+    with Batch(repository) as batch:
+        assert len(batch.listing(wide[2])) == 1_000
+        with pytest.raises(UserError) as caught:
+            batch.listing(wide[-1])
+        assert caught.value.code == "tree-too-large"
+        monkeypatch.setattr(batch_module, "MOST_LEVELS", 2)
+        with pytest.raises(UserError):
+            batch.listing(wide[2])
 
 
 @pytest.mark.parametrize("content", [b"100644", b"100644 a", b"100644 a\0short", b"rw a\0" + bytes(20)])

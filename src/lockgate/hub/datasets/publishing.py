@@ -63,7 +63,7 @@ def _published(
 
 
 def _committed_at(hub: Hub, project: str, commit: str) -> float:
-    return float(git(hub.repository(project), "show", "-s", "--format=%ct", commit).decode().strip() or 0)
+    return float(git(hub.repository(project), "log", "-1", "--format=%ct", commit).decode().strip() or 0)
 
 
 def _files(hub: Hub, project: str, address: str, listed: Listed, commit: str) -> Iterator[PublishedFile]:

@@ -177,7 +177,7 @@ def _proposal(hub: Hub, project: str, kept: Kept) -> Proposal:
     onto = default_branch(repository)
     code, output, _ = attempt(repository, "merge-base", onto, kept.commit)
     base = output.decode().split()[0] if code == 0 and output.strip() else None
-    subject = git(repository, "show", "-s", "--format=%s", kept.commit).decode("utf-8", "replace").strip()
+    subject = git(repository, "log", "-1", "--format=%s", kept.commit).decode("utf-8", "replace").strip()
     return Proposal(
         id=kept.id,
         member=kept.member,

@@ -240,7 +240,7 @@ def _member(repository: Path, commit: str) -> str:
     named = os.environ.get("LOCKGATE_MEMBER")
     if named:
         return named
-    code, output, _ = attempt(repository, "show", "-s", "--format=%ce", commit, quarantine=True)
+    code, output, _ = attempt(repository, "log", "-1", "--format=%ce", commit, quarantine=True)
     email = output.decode("utf-8", "replace").strip()
     return email if code == 0 and email else pwd.getpwuid(os.getuid()).pw_name
 

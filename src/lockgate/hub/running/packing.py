@@ -7,6 +7,7 @@ reaches them, and packs are joined so that each is at least twice the next small
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import logging
 import os
@@ -55,7 +56,8 @@ class Packing:
             return
         if not self._crowded and time.monotonic() - self._looked_at >= LOOK_AGAIN_S:
             self._looked_at = time.monotonic()
-            self._crowded = [project for project in self._hub.projects() if self._is_crowded(project)]
+            with contextlib.suppress(OSError):  # one that cannot be looked into is others' to tell of
+                self._crowded = [each for each in self._hub.projects() if self._is_crowded(each)]
         if self._crowded:
             self._begin(self._crowded.pop())
 

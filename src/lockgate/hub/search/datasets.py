@@ -37,7 +37,7 @@ def take_in_datasets(hub: Hub, database: Database, project: str) -> None:
     entries, _ = entries_at(repository, commit)
     if not entries:
         return
-    _, told, _ = attempt(repository, "show", "-s", "--format=%ct", commit)
+    _, told, _ = attempt(repository, "log", "-1", "--format=%ct", commit)
     at = float(told.decode().strip() or 0)
     for entry in entries:
         found = document_of(entry, profile_of(hub, project, entry), commit, at)

@@ -78,7 +78,7 @@ class Journal:
             )
         except LockgateError:
             return None
-        told = git(self.root, "show", "-s", "--format=%P %T", commit).decode().strip()
+        told = git(self.root, "log", "-1", "--format=%P %T", commit).decode().strip()
         if self._snapshot is not None and self._snapshot[1] == told:
             return self._snapshot[0]
         self._snapshot = (commit, told)

@@ -52,7 +52,7 @@ class States(Handler):
         root = find_root(self.service.folder_at(whole))
         inside = self.service.inside(root, whole)
         want = self.get_query_argument("content", "1") != "0"
-        at = git(root, "show", "-s", "--format=%cI", commit).decode().strip()
+        at = git(root, "log", "-1", "--format=%cI", commit).decode().strip()
         (object_,) = read_many(root, [f"{commit}:{inside}"])
         if object_ is None:
             raise _absent(path)
